@@ -1,0 +1,82 @@
+// Executor: a compiled plan, (fetches, updates) -> runs.
+//
+//   Executor executor = *Executor::Create({loss, accuracy}, step);
+//   std::vector<Tensor> results = *executor.Run({{image, images}, {label, labels}}, &state);
+//
+// Compiling keeps only what fetches and updates need, folds constants, merges equal nodes, fuses element-wise chains
+// (also into the kernels before them), and places every buffer in one arena. A plan is made for each concrete batch on
+// first use and kept. Results have the same bits for any number of threads.
+#ifndef ADRET_CORE_EXECUTOR_H_
+#define ADRET_CORE_EXECUTOR_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "adret/core/graph.h"
+#include "adret/core/state.h"
+#include "adret/core/tensor.h"
+
+namespace adret {
+
+// Stores value into variable at the end of a run.
+struct Update {
+  Value variable;
+  Value value;
+};
+using Updates = std::vector<Update>;
+
+// Numbers for inputs, in any order.
+using Feeds = std::vector<std::pair<Value, Tensor>>;
+
+struct ExecutorOptions {
+  int threads = 0;                                 // 0: one per core
+  int64_t memory_limit = int64_t{64} << 30;        // bytes of the arena above which a plan is refused
+  bool fuse = true;                                // element-wise fusion and epilogues; off for tests
+  int max_plans = 16;                              // concrete batches kept; the oldest goes first
+};
+
+class Executor {
+ public:
+  // Fails with the graph's error if it has one, when a value belongs to another graph or is invalid, when an update's
+  // type differs from its variable's, or a variable is updated twice.
+  static absl::StatusOr<Executor> Create(absl::Span<const Value> fetches, const Updates& updates = {},
+                                         const ExecutorOptions& options = {});
+  static absl::StatusOr<Executor> Create(std::initializer_list<Value> fetches, const Updates& updates = {},
+                                         const ExecutorOptions& options = {}) {
+    return Create(absl::MakeConstSpan(fetches.begin(), fetches.size()), updates, options);
+  }
+  Executor(Executor&&) noexcept;
+  Executor& operator=(Executor&&) noexcept;
+  ~Executor();
+
+  // Runs the plan and returns the fetches, in order. All fetches see the variables' values from before the updates.
+  // state may be null when no variable is involved. Fails, without having changed the state, on a missing, unknown or mistyped feed,
+  // a variable missing from the state, or a data error in a kernel. One run at a time per executor.
+  absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state = nullptr);
+  // The same for states that must not change; the executor must have no updates.
+  absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, const State& state);
+
+  // Peak bytes of the arena (intermediate values and scratch memory) for a batch, known before any run.
+  absl::StatusOr<int64_t> PeakBytes(int64_t batch = 1);
+  // The plan for a batch as a table: step, op(s), shapes, bytes, arena offset.
+  absl::StatusOr<std::string> Explain(int64_t batch = 1);
+
+ private:
+  struct Impl;
+  explicit Executor(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+// One-off results: compiles, runs once, returns. state may be null when no variable is involved.
+absl::StatusOr<std::vector<Tensor>> Evaluate(absl::Span<const Value> values, const Feeds& feeds = {},
+                                             const State* state = nullptr);
+absl::StatusOr<Tensor> Evaluate(Value value, const Feeds& feeds = {}, const State* state = nullptr);
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_EXECUTOR_H_

@@ -1,0 +1,219 @@
+// Op: what an operation is. An op is a constant, registered once: data, not a class hierarchy.
+//
+//   const OpRegistration kSquare({
+//       .name = "square", .doc = "y = x * x.", .inputs = {"x"},
+//       .type = SameTypeFloating, .kernel = ..., .gradient = [](const GradientContext& c) {
+//         return Values{c.dy() * (2.0 * c.x(0))};
+//       }});
+//
+// Everything else that adret knows of an op (printing, files, docs/ops.md, gradient tests) is derived from its entry.
+#ifndef ADRET_CORE_OP_H_
+#define ADRET_CORE_OP_H_
+
+#include <array>
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/string_view.h"
+#include "absl/types/span.h"
+#include "adret/core/attrs.h"
+#include "adret/core/random.h"
+#include "adret/core/shape.h"
+#include "adret/core/status.h"
+
+namespace adret {
+
+struct Op;
+class Value;
+class GradientContext;
+using Values = std::vector<Value>;
+using Types = absl::InlinedVector<Type, 2>;
+
+// ---- Type rule -------------------------------------------------------------------------------------------------
+
+// What a type rule sees: the types of the inputs and the attributes. Shapes may be symbolic. The number of inputs has
+// been checked already.
+class TypeContext {
+ public:
+  TypeContext(const Op& op, absl::Span<const Type> inputs, const Attrs& attrs)
+      : op_(op), inputs_(inputs), attrs_(attrs) {}
+
+  int num_inputs() const { return static_cast<int>(inputs_.size()); }
+  const Type& type(int i) const { return inputs_[i]; }
+  DType dtype(int i) const { return inputs_[i].dtype; }
+  const Shape& shape(int i) const { return inputs_[i].shape; }
+  template <class T>
+  const T& attrs() const {
+    return attrs_.As<T>();
+  }
+
+  // "conv2d: <message> (x f32[?,3,28,28], w f32[25,1,3,3])"
+  template <class... Parts>
+  absl::Status Error(const Parts&... parts) const {
+    return ErrorText(absl::StrCat(parts...));
+  }
+  // Fails unless input i is f32 or f64.
+  absl::Status RequireFloating(int i) const;
+  // Fails unless all inputs have one dtype.
+  absl::Status RequireSameDType() const;
+  // Fails unless input i has this rank.
+  absl::Status RequireRank(int i, int rank) const;
+
+ private:
+  absl::Status ErrorText(absl::string_view message) const;
+
+  const Op& op_;
+  absl::Span<const Type> inputs_;
+  const Attrs& attrs_;
+};
+
+// Types of the outputs, or an error made by TypeContext::Error. Must refuse every attribute value that the kernel could not
+// survive: files are validated by replaying this rule.
+using TypeRule = absl::StatusOr<Types> (*)(const TypeContext&);
+
+// Input 0's type; the op must have the same dtype and shape in every input (graph builders insert broadcasts).
+absl::StatusOr<Types> SameType(const TypeContext& c);
+// SameType, for f32 and f64 only.
+absl::StatusOr<Types> SameTypeFloating(const TypeContext& c);
+// The inputs' common shape with dtype bool.
+absl::StatusOr<Types> SameShapeBool(const TypeContext& c);
+
+// ---- Kernels ----------------------------------------------------------------------------------------------------
+
+// Element-wise ops give a loop over spans; the executor strings loops together block by block, so that chains make one
+// pass over memory. The loop computes out[i] = f(in[0][i], in[1][i], ...) for i < n, single-threaded. Blocks may start
+// at any element; out may equal one of the inputs (never overlap it otherwise).
+struct SpanKernel {
+  using Fn = void (*)(const void* const* in, void* out, int64_t n, const double* params);
+  Fn fn = nullptr;
+  std::array<double, 3> params{};  // e.g. slope, lower and upper bound
+};
+
+// What a kernel is specialised for: everything is concrete.
+struct KernelSpec {
+  const Op* op = nullptr;
+  const Attrs* attrs = nullptr;
+  absl::Span<const Type> inputs;
+  absl::Span<const Type> outputs;
+
+  const Shape& x(int i) const { return inputs[i].shape; }
+  const Shape& y(int i = 0) const { return outputs[i].shape; }
+  DType dtype() const { return inputs.empty() ? outputs[0].dtype : inputs[0].dtype; }
+  template <class T>
+  const T& As() const {
+    return attrs->As<T>();
+  }
+};
+
+// Element-wise work that follows a kernel, to be done on parts of its output 0 while they are still in cache.
+class Epilogue {
+ public:
+  virtual ~Epilogue() = default;
+  // Elements [begin, begin + n) of output 0 (row-major) are final. Thread-safe.
+  virtual void Run(int64_t begin, int64_t n) const = 0;
+};
+
+// One execution of a kernel.
+struct KernelArgs {
+  absl::Span<const void* const> inputs;
+  absl::Span<void* const> outputs;
+  void* workspace = nullptr;  // Kernel::workspace_bytes, aligned, uninitialised
+  void* scratch = nullptr;    // Kernel::scratch_bytes for each thread slot; see ThreadScratch()
+  int64_t scratch_stride = 0;
+  RandomKey random;                    // for random ops: seed and step of the run (the stream is the op's attribute)
+  const Epilogue* epilogue = nullptr;  // see OpTraits::epilogue
+
+  template <class T>
+  const T* in(int i) const {
+    return static_cast<const T*>(inputs[i]);
+  }
+  template <class T>
+  T* out(int i = 0) const {
+    return static_cast<T*>(outputs[i]);
+  }
+  // Kernel::scratch_bytes of memory that only the calling thread uses; for the body of a ParallelFor that starts no
+  // parallel loop itself.
+  void* ThreadScratch() const;
+  // Tells the epilogue, if there is one, that [begin, begin + n) of output 0 is final.
+  void Finished(int64_t begin, int64_t n) const {
+    if (epilogue != nullptr) epilogue->Run(begin, n);
+  }
+};
+
+// A kernel specialised for concrete shapes.
+struct Kernel {
+  // Writes every element of every output (which start uninitialised). Outputs never overlap inputs, unless in_place. Fails only for data
+  // errors (an index out of range); the op's name and the node's are added by the caller.
+  std::function<absl::Status(const KernelArgs&)> run;
+  int64_t workspace_bytes = 0;
+  int64_t scratch_bytes = 0;  // per thread slot
+  double flops = 0;           // arithmetic of one run, for plans and summaries
+};
+using KernelFactory = std::function<absl::StatusOr<Kernel>(const KernelSpec&)>;
+
+// ---- The op itself ----------------------------------------------------------------------------------------------
+
+// Appends nodes that compute the gradient with respect to every input: one Value per input, in order. A
+// default-constructed Value says: structurally zero (an index, a condition, a shape-only input).
+using GradientRule = std::function<Values(const GradientContext&)>;
+
+struct OpTraits {
+  bool view = false;        // output 0 is input 0's numbers under another shape; no kernel needed
+  bool identity = false;    // output 0 equals input 0; the executor drops the node
+  bool broadcast = false;   // output 0 is input 0 repeated along axes (right-aligned); fused as a loader
+  bool random = false;      // depends on KernelArgs::random; never merged or folded
+  bool shape_only = false;  // needs the input's shape, not its numbers
+  bool epilogue = false;    // calls KernelArgs::Finished once for every element of output 0
+  bool leaf = false;        // has no kernel: the executor supplies the value (variable, input, constant)
+};
+
+struct Op {
+  std::string name;                 // snake_case, the file's name or its family's
+  std::string doc;                  // the defining equation, one line; docs/ops.md is made of these
+  std::vector<std::string> inputs;  // names of the inputs
+  std::vector<std::string> outputs = {"y"};
+  bool variadic = false;  // the last input may be repeated, at least once
+  AttrsParser parse_attrs = &ParseAttrs<NoAttrs>;
+  TypeRule type = nullptr;
+
+  // Exactly one of these three, unless the op is a view, an identity or a leaf.
+  KernelFactory kernel = nullptr;
+  std::function<SpanKernel(const KernelSpec&)> span_kernel = nullptr;  // makes the op element-wise
+
+  // Exactly one of these two.
+  GradientRule gradient = nullptr;
+  std::string no_gradient = "";  // why there is none: asking for it is an error that says so
+
+  // Optional: the input that the node equals given its attributes and constant inputs (x + 0, a transpose by the
+  // identity), or -1.
+  std::function<int(const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const> constants)>
+      same_as_input = nullptr;
+  // Optional: multiply-adds as users count them (in `Summary`), for ops with products.
+  std::function<int64_t(absl::Span<const Type> inputs, const Type& output)> multiply_adds = nullptr;
+
+  OpTraits traits = {};
+
+  bool elementwise() const { return span_kernel != nullptr; }
+};
+
+// The registered op of that name, or nullptr. Pointers stay valid for the life of the process. Thread-safe.
+const Op* FindOp(absl::string_view name);
+// All ops, by name.
+std::vector<const Op*> AllOps();
+// Fails when the op contradicts itself or its name is taken. Thread-safe.
+absl::Status RegisterOp(Op op);
+
+// Registers at start-up; a contradiction ends the program with the reason.
+struct OpRegistration {
+  explicit OpRegistration(Op op);
+  const Op* op;
+};
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_OP_H_

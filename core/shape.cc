@@ -1,0 +1,111 @@
+#include "adret/core/shape.h"
+
+#include <algorithm>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "adret/core/status.h"
+
+namespace adret {
+namespace {
+
+constexpr int64_t kMaxElements = int64_t{1} << 58;  // 8-byte elements stay below 2^62 bytes.
+
+std::string DimName(int64_t dim) {
+  if (dim >= 0) return absl::StrCat(dim);
+  return dim == kAnyBatch ? "?" : absl::StrCat(-dim, "*?");
+}
+
+}  // namespace
+
+int Shape::symbolic_axis() const {
+  for (int i = 0; i < rank(); ++i) {
+    if (dims_[i] < 0) return i;
+  }
+  return -1;
+}
+
+Shape Shape::WithBatch(int64_t batch) const {
+  Shape result = *this;
+  for (int64_t& dim : result.dims_) {
+    if (dim >= 0) continue;
+    int64_t product;
+    dim = __builtin_mul_overflow(-dim, batch, &product) ? std::numeric_limits<int64_t>::max() : product;
+  }
+  return result;
+}
+
+int64_t Shape::num_elements() const {
+  int64_t n = 1;
+  for (int64_t dim : dims_) n *= dim;
+  return n;
+}
+
+absl::Status Shape::Validate() const {
+  if (rank() > kMaxRank) {
+    return absl::InvalidArgumentError(absl::StrCat("rank ", rank(), " is above the limit of ", kMaxRank));
+  }
+  int symbolic = 0;
+  int64_t product = 1;
+  bool empty = false;
+  for (int64_t dim : dims_) {
+    symbolic += dim < 0;
+    empty |= dim == 0;
+    if (dim == std::numeric_limits<int64_t>::min()) {
+      return absl::InvalidArgumentError("a dimension is out of range");
+    }
+    // Zeros are left out of the product, so that strides of an empty shape do not overflow either.
+    if (dim != 0 && (__builtin_mul_overflow(product, std::abs(dim), &product) || product > kMaxElements)) {
+      return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " has too many elements"));
+    }
+  }
+  if (symbolic > 1) {
+    return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " has more than one symbolic dimension"));
+  }
+  return absl::OkStatus();
+}
+
+std::string Shape::ToString() const {
+  return absl::StrCat("[",
+                      absl::StrJoin(dims_, ",", [](std::string* out, int64_t d) { absl::StrAppend(out, DimName(d)); }),
+                      "]");
+}
+
+absl::InlinedVector<int64_t, 4> Strides(const Shape& shape) {
+  absl::InlinedVector<int64_t, 4> strides(shape.rank());
+  int64_t stride = 1;
+  for (int i = shape.rank() - 1; i >= 0; --i) {
+    strides[i] = stride;
+    stride *= shape[i];
+  }
+  return strides;
+}
+
+absl::StatusOr<int> NormalizeAxis(int64_t axis, int rank) {
+  if (axis < -rank || axis >= rank) {
+    return absl::InvalidArgumentError(absl::StrCat("axis ", axis, " is out of range for rank ", rank));
+  }
+  return static_cast<int>(axis < 0 ? axis + rank : axis);
+}
+
+absl::StatusOr<Shape> BroadcastShapes(const Shape& a, const Shape& b) {
+  const int rank = std::max(a.rank(), b.rank());
+  Shape result;
+  for (int i = 0; i < rank; ++i) {
+    const int ia = i - (rank - a.rank()), ib = i - (rank - b.rank());
+    const int64_t da = ia < 0 ? 1 : a[ia], db = ib < 0 ? 1 : b[ib];
+    if (da != db && da != 1 && db != 1) {
+      return absl::InvalidArgumentError(absl::StrCat("shapes ", a.ToString(), " and ", b.ToString(),
+                                                     " do not broadcast: ", DimName(da), " against ", DimName(db),
+                                                     " at axis ", i - rank));
+    }
+    result.push_back(da == 1 ? db : da);
+  }
+  AD_RETURN_IF_ERROR(result.Validate());
+  return result;
+}
+
+std::string Type::ToString() const { return absl::StrCat(Name(dtype), shape.ToString()); }
+
+}  // namespace adret

@@ -1,0 +1,100 @@
+// Shape: the dimensions of a tensor. One of them may be symbolic: a multiple of the batch that only a run knows.
+//
+//   Shape image{kAnyBatch, 1, 28, 28};      // prints as [?,1,28,28]
+//   image.WithBatch(128)                    // [128,1,28,28]
+//
+// A dimension d >= 0 is concrete. A dimension d < 0 stands for -d times the batch, so kAnyBatch = -1 is the batch
+// itself, and a [?,13,13,50] reshaped to two dimensions is [-169,50], printed as [169*?,50]. At most one dimension of a
+// shape is symbolic.
+#ifndef ADRET_CORE_SHAPE_H_
+#define ADRET_CORE_SHAPE_H_
+
+#include <cstdint>
+#include <initializer_list>
+#include <string>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "adret/core/dtype.h"
+
+namespace adret {
+
+inline constexpr int64_t kAnyBatch = -1;
+inline constexpr int kMaxRank = 32;
+
+class Shape {
+ public:
+  Shape() = default;
+  Shape(std::initializer_list<int64_t> dims) : dims_(dims) {}
+  explicit Shape(absl::Span<const int64_t> dims) : dims_(dims.begin(), dims.end()) {}
+
+  int rank() const { return static_cast<int>(dims_.size()); }
+  int64_t operator[](int axis) const { return dims_[axis]; }
+  absl::Span<const int64_t> dims() const { return dims_; }
+  auto begin() const { return dims_.begin(); }
+  auto end() const { return dims_.end(); }
+
+  void set(int axis, int64_t dim) { dims_[axis] = dim; }
+  void push_back(int64_t dim) { dims_.push_back(dim); }
+  void insert(int axis, int64_t dim) { dims_.insert(dims_.begin() + axis, dim); }
+  void erase(int axis) { dims_.erase(dims_.begin() + axis); }
+
+  // The axis that is symbolic, or -1.
+  int symbolic_axis() const;
+  bool is_symbolic() const { return symbolic_axis() >= 0; }
+
+  // The shape with batch in place of the symbol. Saturates instead of overflowing; Validate() then refuses it.
+  Shape WithBatch(int64_t batch) const;
+
+  // Product of the dimensions: negative (a multiple of the batch) when one is symbolic. 1 for a scalar.
+  // The shape must be valid.
+  int64_t num_elements() const;
+
+  // Ok when the rank is at most kMaxRank, at most one dimension is symbolic, and the number of bytes fits in 62 bits.
+  absl::Status Validate() const;
+
+  // "[?,3,28,28]"; "[]" for a scalar.
+  std::string ToString() const;
+
+  friend bool operator==(const Shape& a, const Shape& b) { return a.dims_ == b.dims_; }
+  friend bool operator!=(const Shape& a, const Shape& b) { return !(a == b); }
+  template <class H>
+  friend H AbslHashValue(H h, const Shape& s) {
+    return H::combine(std::move(h), s.dims_);
+  }
+
+ private:
+  absl::InlinedVector<int64_t, 4> dims_;
+};
+
+// Row-major strides in elements of a concrete shape.
+absl::InlinedVector<int64_t, 4> Strides(const Shape& shape);
+
+// Maps a negative axis (counted from the end, as in NumPy) to [0, rank). Fails when the axis is out of range.
+absl::StatusOr<int> NormalizeAxis(int64_t axis, int rank);
+
+// The shape that a and b broadcast to (NumPy's rule; a symbolic dimension meets itself or 1).
+absl::StatusOr<Shape> BroadcastShapes(const Shape& a, const Shape& b);
+
+// What is known of a value before a run: element type and shape.
+struct Type {
+  DType dtype = DType::kFloat32;
+  Shape shape;
+
+  // "f32[?,3,28,28]"
+  std::string ToString() const;
+  // Bytes of a concrete type.
+  int64_t bytes() const { return shape.num_elements() * static_cast<int64_t>(SizeOf(dtype)); }
+
+  friend bool operator==(const Type& a, const Type& b) { return a.dtype == b.dtype && a.shape == b.shape; }
+  friend bool operator!=(const Type& a, const Type& b) { return !(a == b); }
+  template <class H>
+  friend H AbslHashValue(H h, const Type& t) {
+    return H::combine(std::move(h), t.dtype, t.shape);
+  }
+};
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_SHAPE_H_

@@ -1,0 +1,53 @@
+// State: the tensors of a graph's variables, by name, and where its random numbers stand.
+//
+//   State state = *InitialState(graph, /*seed=*/1);
+//   executor.Run(feeds, &state);     // updates happen in place
+//   Tensor w = *state.Get("conv1/w");
+#ifndef ADRET_CORE_STATE_H_
+#define ADRET_CORE_STATE_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "adret/core/graph.h"
+#include "adret/core/tensor.h"
+
+namespace adret {
+
+class State {
+ public:
+  // NotFound when there is no such variable.
+  absl::StatusOr<Tensor> Get(absl::string_view name) const;
+  // Adds or replaces.
+  void Set(absl::string_view name, Tensor value);
+  bool Contains(absl::string_view name) const { return tensors_.contains(name); }
+  void Erase(absl::string_view name);
+
+  const absl::btree_map<std::string, Tensor>& tensors() const { return tensors_; }
+  size_t num_bytes() const;
+
+  uint64_t seed = 0;  // of all random nodes
+  uint64_t step = 0;  // number of runs with updates so far; random nodes draw anew at each
+
+  // A hash of all names, types and bits, as 16 hexadecimal digits.
+  std::string Digest() const;
+
+ private:
+  friend class Executor;
+  friend class StateBinding;
+  absl::btree_map<std::string, Tensor> tensors_;
+  uint64_t version_ = 0;  // changes when a tensor is added, replaced or erased
+};
+
+// The initial tensors of all variables of the graph. Initialisers draw from the seed and the variable's position, so
+// adding a variable at the end changes no other.
+absl::StatusOr<State> InitialState(const Graph& graph, uint64_t seed);
+// Adds the initial tensors of variables that state lacks.
+absl::Status InitializeMissing(const Graph& graph, uint64_t seed, State* state);
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_STATE_H_
