@@ -175,7 +175,7 @@ struct OpTraits {
 struct Op {
   std::string name;                 // snake_case, the file's name or its family's
   std::string doc;                  // the defining equation, one line; docs/ops.md is made of these
-  std::vector<std::string> inputs;  // names of the inputs
+  std::vector<std::string> inputs = {};  // names of the inputs
   std::vector<std::string> outputs = {"y"};
   bool variadic = false;  // the last input may be repeated, at least once
   AttrsParser parse_attrs = &ParseAttrs<NoAttrs>;

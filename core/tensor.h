@@ -63,12 +63,12 @@ class Tensor {
   template <class T>
   absl::Span<const T> data() const {
     AD_CHECK(kDTypeOf<T> == dtype());
-    return {static_cast<const T*>(data_), static_cast<size_t>(num_elements_)};
+    return absl::MakeConstSpan(static_cast<const T*>(data_), static_cast<size_t>(num_elements_));
   }
   template <class T>
   absl::Span<T> mutable_data() {
     AD_CHECK(kDTypeOf<T> == dtype());
-    return {static_cast<T*>(data_), static_cast<size_t>(num_elements_)};
+    return absl::MakeSpan(static_cast<T*>(data_), static_cast<size_t>(num_elements_));
   }
   const void* raw() const { return data_; }
   void* mutable_raw() { return data_; }

@@ -1,0 +1,298 @@
+#include "adret/core/graph.h"
+
+#include <algorithm>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "adret/core/names.h"
+
+namespace adret {
+namespace {
+
+constexpr size_t kMaxNameLength = 1024;
+
+absl::StatusOr<Types> LeafType(const Type& type) {
+  AD_RETURN_IF_ERROR(type.shape.Validate());
+  return Types{type};
+}
+
+// "core/graph.cc" without the folders of the machine that compiled it.
+absl::string_view Basename(absl::string_view path) {
+  const size_t slash = path.rfind('/');
+  return slash == absl::string_view::npos ? path : path.substr(slash + 1);
+}
+
+const OpRegistration kVariable({
+    .name = "variable",
+    .doc = "A tensor that lives in a State; runs read it and updates replace it.",
+    .parse_attrs = &ParseAttrs<VariableAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      const auto& a = c.attrs<VariableAttrs>();
+      if (a.shape.is_symbolic()) return c.Error("the shape ", a.shape.ToString(), " must be concrete");
+      return LeafType({a.dtype, a.shape});
+    },
+    .traits = {.leaf = true},
+});
+const OpRegistration kInput({
+    .name = "input",
+    .doc = "A tensor that is fed at each run.",
+    .parse_attrs = &ParseAttrs<InputAttrs>,
+    .type = [](const TypeContext& c) { return LeafType({c.attrs<InputAttrs>().dtype, c.attrs<InputAttrs>().shape}); },
+    .traits = {.leaf = true},
+});
+const OpRegistration kConstant({
+    .name = "constant",
+    .doc = "A fixed tensor.",
+    .parse_attrs = &ParseAttrs<ConstantAttrs>,
+    .type = [](const TypeContext& c) { return LeafType(c.attrs<ConstantAttrs>().value.type()); },
+    .traits = {.leaf = true},
+});
+
+absl::Status CheckArity(const Op& op, size_t found) {
+  const size_t declared = op.inputs.size();
+  if (op.variadic ? found >= declared : found == declared) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(op.name, ": expects ", op.variadic ? "at least " : "", declared,
+                                                 declared == 1 ? " input" : " inputs", " but has ", found));
+}
+
+}  // namespace
+
+const Type& Value::type() const {
+  static const Type kNone;
+  return valid() ? graph_->type(id_) : kNone;
+}
+
+std::string Value::name() const {
+  if (!valid()) return "";
+  const std::string& name = graph_->node(id_.node).name;
+  return id_.output == 0 ? name : absl::StrCat(name, ":", id_.output);
+}
+
+Value Value::Named(absl::string_view name) const {
+  if (!valid()) return *this;
+  absl::Status status = graph_->Rename(id_.node, name);
+  if (!status.ok()) graph_->Fail(status, graph_->node(id_.node).location);
+  return *this;
+}
+
+Value Operand::In(Graph* graph, DType dtype) const {
+  return is_number_ ? graph->Constant(Tensor::Scalar(dtype, number_), location_) : value_;
+}
+
+Value Graph::Input(absl::string_view name, DType dtype, const Shape& shape, std::source_location location) {
+  const NodeId id = AddNode(*kInput.op, {}, Attrs(InputAttrs{dtype, shape}), location, Scoped(name));
+  return id < 0 ? Value() : Value(this, {id, 0});
+}
+
+Value Graph::Variable(absl::string_view name, DType dtype, const Shape& shape, Initializer initializer, bool trainable,
+                      std::source_location location) {
+  const NodeId id = AddNode(*kVariable.op, {}, Attrs(VariableAttrs{dtype, shape, trainable}), location, Scoped(name));
+  if (id < 0) return Value();
+  initializers_[id] = std::move(initializer);
+  return Value(this, {id, 0});
+}
+
+Value Graph::Variable(absl::string_view name, Tensor initial, bool trainable, std::source_location location) {
+  const Type type = initial.type();
+  return Variable(name, type.dtype, type.shape,
+                  [initial = std::move(initial)](const Type&, RandomKey) { return initial; }, trainable, location);
+}
+
+Value Graph::Constant(Tensor value, std::source_location location) {
+  const NodeId id = AddNode(*kConstant.op, {}, Attrs(ConstantAttrs{std::move(value)}), location);
+  return id < 0 ? Value() : Value(this, {id, 0});
+}
+
+Values Graph::all_variables() {
+  Values result;
+  for (NodeId id : variables_) result.push_back(Value(this, {id, 0}));
+  return result;
+}
+
+Values Graph::variables() {
+  Values result;
+  for (NodeId id : variables_) {
+    if (nodes_[id].attrs.As<VariableAttrs>().trainable) result.push_back(Value(this, {id, 0}));
+  }
+  return result;
+}
+
+Values Graph::inputs() {
+  Values result;
+  for (NodeId id = 0; id < num_nodes(); ++id) {
+    if (nodes_[id].op == kInput.op) result.push_back(Value(this, {id, 0}));
+  }
+  return result;
+}
+
+absl::StatusOr<Value> Graph::Find(absl::string_view name) {
+  absl::string_view base = name;
+  int output = 0;
+  auto it = by_name_.find(base);
+  if (const size_t colon = name.rfind(':'); it == by_name_.end() && colon != absl::string_view::npos) {
+    if (absl::SimpleAtoi(name.substr(colon + 1), &output)) it = by_name_.find(base.substr(0, colon));
+  }
+  if (it != by_name_.end() && output >= 0 && output < static_cast<int>(nodes_[it->second].outputs.size())) {
+    return Value(this, {it->second, output});
+  }
+  std::vector<std::string> names;
+  for (const auto& [known, id] : by_name_) names.push_back(known);
+  const std::string nearest = absl::StrJoin(NearestNames(name, std::move(names), 3), ", ");
+  return absl::NotFoundError(absl::StrCat("the graph has no value '", absl::CEscape(name), "'",
+                                          nearest.empty() ? "" : "; the nearest names are ", nearest));
+}
+
+const Initializer& Graph::initializer(NodeId variable) const {
+  static const Initializer kNone;
+  auto it = initializers_.find(variable);
+  return it == initializers_.end() ? kNone : it->second;
+}
+
+Value Graph::Add(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs) {
+  Values all = AddMulti(op, operands, std::move(attrs));
+  return all.empty() ? Value() : all[0];
+}
+
+Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operands, Attrs attrs) {
+  const Op* op = FindOp(name);
+  const std::source_location location = operands.empty() ? std::source_location::current() : operands[0].location();
+  if (op == nullptr) {
+    Fail(absl::InvalidArgumentError(absl::StrCat("there is no op '", absl::CEscape(name), "'")), location);
+    return {};
+  }
+  Values results(op->outputs.size());
+  const Value* first = nullptr;
+  for (const Operand& operand : operands) {
+    if (operand.is_number()) continue;
+    if (!operand.value().valid()) {
+      if (operand.graph() == nullptr) {
+        Fail(absl::InvalidArgumentError(absl::StrCat(name, ": an operand is a Value that was never built")), location);
+      }
+      return results;
+    }
+    if (operand.graph() != this) {
+      Fail(absl::InvalidArgumentError(absl::StrCat(name, ": operands belong to different graphs")), location);
+      return results;
+    }
+    if (first == nullptr) first = &operand.value();
+  }
+  absl::InlinedVector<ValueId, 3> inputs;
+  for (const Operand& operand : operands) {
+    const Value value = operand.In(this, first == nullptr ? DType::kFloat32 : first->dtype());
+    if (!value.valid()) return results;
+    inputs.push_back(value.id());
+  }
+  const NodeId id = AddNode(*op, inputs, std::move(attrs), location);
+  for (int i = 0; i < static_cast<int>(results.size()); ++i) {
+    results[i] = id < 0 ? Value(this, {-1, 0}) : Value(this, {id, i});
+  }
+  return results;
+}
+
+NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attrs, std::source_location location,
+                      absl::string_view name) {
+  if (!status_.ok()) return -1;
+  if (forced_location_ != nullptr) location = *forced_location_;
+  absl::InlinedVector<Type, 3> types;
+  for (ValueId id : inputs) types.push_back(type(id));
+  absl::Status status = CheckArity(op, inputs.size());
+  absl::StatusOr<Types> outputs = status;
+  if (status.ok()) outputs = op.type(TypeContext(op, types, attrs));
+  if (outputs.ok()) {
+    AD_CHECK(outputs->size() == op.outputs.size());
+    for (const Type& t : *outputs) {
+      if (status = t.shape.Validate(); !status.ok()) {
+        outputs = absl::InvalidArgumentError(absl::StrCat(op.name, ": ", status.message()));
+        break;
+      }
+    }
+  }
+  if (!outputs.ok()) {
+    Fail(outputs.status(), location);
+    return -1;
+  }
+  std::string unique = name.empty() ? UniqueName(Scoped(op.name)) : std::string(name);
+  if (!name.empty() && (by_name_.contains(name) || name.size() > kMaxNameLength)) {
+    Fail(absl::InvalidArgumentError(absl::StrCat("the name '", absl::CEscape(name.substr(0, 80)), "' ",
+                                                 by_name_.contains(name) ? "is taken" : "is too long")),
+         location);
+    return -1;
+  }
+  const NodeId id = num_nodes();
+  by_name_[unique] = id;
+  if (&op == kVariable.op) variables_.push_back(id);
+  // Random streams of loaded nodes stay apart from those of nodes added later.
+  for (const Attr& a : attrs.list()) {
+    if (op.traits.random && a.name == "stream") next_stream_ = std::max(next_stream_, std::get<int64_t>(a.value) + 1);
+  }
+  nodes_.push_back(Node{&op, {inputs.begin(), inputs.end()}, std::move(attrs), *std::move(outputs), std::move(unique),
+                        location});
+  return id;
+}
+
+void Graph::Fail(absl::Status status, std::source_location location) {
+  if (!status_.ok() || status.ok()) return;
+  if (forced_location_ != nullptr) location = *forced_location_;
+  status_ = absl::Status(status.code(), absl::StrCat(status.message(), " at ", Basename(location.file_name()), ":",
+                                                     location.line(),
+                                                     scope_.empty() ? "" : absl::StrCat(" in scope ", scope_)));
+}
+
+std::string Graph::Scoped(absl::string_view name) const { return absl::StrCat(scope_, name); }
+
+std::string Graph::UniqueName(absl::string_view base) {
+  int& suffix = next_suffix_[base];
+  for (;;) {
+    std::string candidate = suffix == 0 ? std::string(base) : absl::StrCat(base, "_", suffix);
+    ++suffix;
+    if (!by_name_.contains(candidate)) return candidate;
+  }
+}
+
+absl::Status Graph::Rename(NodeId id, absl::string_view name) {
+  const std::string full = Scoped(name);
+  Node& node = nodes_[id];
+  if (node.name == full) return absl::OkStatus();
+  if (name.empty() || full.size() > kMaxNameLength) {
+    return absl::InvalidArgumentError(absl::StrCat("a name must have 1 to ", kMaxNameLength, " characters"));
+  }
+  if (by_name_.contains(full)) {
+    return absl::InvalidArgumentError(absl::StrCat("the name '", absl::CEscape(full), "' is taken"));
+  }
+  by_name_.erase(node.name);
+  by_name_[full] = id;
+  node.name = full;
+  return absl::OkStatus();
+}
+
+NameScope::NameScope(Graph* graph, absl::string_view name) : graph_(graph), saved_(graph->scope_) {
+  graph->scope_ = absl::StrCat(saved_, name, "/");
+}
+NameScope::~NameScope() { graph_->scope_ = saved_; }
+
+LocationScope::LocationScope(Graph* graph, std::source_location location) : graph_(graph), location_(location) {
+  if (graph_ == nullptr || graph_->forced_location_ != nullptr) return;
+  graph_->forced_location_ = &location_;
+  active_ = true;
+}
+LocationScope::~LocationScope() {
+  if (active_) graph_->forced_location_ = nullptr;
+}
+
+Values BuildMulti(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs) {
+  for (const Operand& operand : operands) {
+    if (!operand.is_number() && operand.graph() != nullptr) {
+      return operand.graph()->AddMulti(op, operands, std::move(attrs));
+    }
+  }
+  // No graph to keep an error: every operand is a Value that was never built.
+  const Op* known = FindOp(op);
+  return Values(known == nullptr ? 1 : known->outputs.size());
+}
+
+Value Build(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs) {
+  return BuildMulti(op, operands, std::move(attrs))[0];
+}
+
+}  // namespace adret

@@ -1,0 +1,62 @@
+#include "adret/core/parallel.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "oneapi/tbb/blocked_range.h"
+#include "oneapi/tbb/info.h"
+#include "oneapi/tbb/parallel_for.h"
+#include "oneapi/tbb/partitioner.h"
+#include "oneapi/tbb/global_control.h"
+#include "oneapi/tbb/task_arena.h"
+
+namespace adret {
+
+void ParallelFor(int64_t n, int64_t grain, absl::FunctionRef<void(int64_t, int64_t)> body) {
+  if (n <= 0) return;
+  grain = std::max<int64_t>(grain, 1);
+  const int64_t chunks = (n - 1) / grain + 1;
+  auto chunk = [&](int64_t c) { body(c * grain, std::min(n, (c + 1) * grain)); };
+  if (chunks == 1 || tbb::this_task_arena::max_concurrency() == 1) {
+    for (int64_t c = 0; c < chunks; ++c) chunk(c);
+    return;
+  }
+  tbb::parallel_for(
+      tbb::blocked_range<int64_t>(0, chunks, 1),
+      [&](const tbb::blocked_range<int64_t>& r) {
+        for (int64_t c = r.begin(); c != r.end(); ++c) chunk(c);
+      },
+      tbb::auto_partitioner());
+}
+
+struct ThreadPool::Impl {
+  // Arenas above the number of cores need the permission of a global_control.
+  Impl(int n) : control(tbb::global_control::max_allowed_parallelism, std::max(n, tbb::info::default_concurrency())), arena(n) {
+    arena.initialize();
+  }
+  tbb::global_control control;
+  tbb::task_arena arena;
+};
+
+ThreadPool::ThreadPool(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+ThreadPool::ThreadPool(ThreadPool&&) noexcept = default;
+ThreadPool& ThreadPool::operator=(ThreadPool&&) noexcept = default;
+ThreadPool::~ThreadPool() = default;
+
+absl::StatusOr<ThreadPool> ThreadPool::Create(int threads) {
+  constexpr int kMaxThreads = 1024;
+  if (threads < 0 || threads > kMaxThreads) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the number of threads must be between 1 and ", kMaxThreads, " (0: one per core), not ", threads));
+  }
+  if (threads == 0) threads = tbb::info::default_concurrency();
+  return ThreadPool(std::make_unique<Impl>(threads));
+}
+
+int ThreadPool::threads() const { return impl_->arena.max_concurrency(); }
+
+void ThreadPool::Run(absl::FunctionRef<void()> work) const { impl_->arena.execute(work); }
+
+int ThreadSlot() { return std::max(0, tbb::this_task_arena::current_thread_index()); }
+
+}  // namespace adret

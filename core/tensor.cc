@@ -1,0 +1,137 @@
+#include "adret/core/tensor.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <cstring>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+
+namespace adret {
+namespace {
+
+template <class To, class From>
+To Convert(From v) {
+  if constexpr (std::is_same_v<To, bool>) {
+    return v != From{0};
+  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
+    if (std::isnan(v)) return To{0};
+    // The limits themselves are not always representable in From, hence the comparisons with >=.
+    if (v >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
+    if (v <= static_cast<From>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
+    return static_cast<To>(v);
+  } else {
+    return static_cast<To>(v);
+  }
+}
+
+// Elements shown at each end of a long axis.
+constexpr int64_t kShown = 4;
+
+void AppendAxis(const Tensor& t, int axis, int64_t offset, const absl::InlinedVector<int64_t, 4>& strides,
+                std::string* out) {
+  if (axis == t.rank()) {
+    absl::StrAppend(out, t.At(offset));
+    return;
+  }
+  const int64_t n = t.shape()[axis];
+  out->push_back('[');
+  for (int64_t i = 0; i < n; ++i) {
+    if (i > 0) absl::StrAppend(out, ", ");
+    if (n > 2 * kShown + 1 && i == kShown) {
+      absl::StrAppend(out, "..., ");
+      i = n - kShown;
+    }
+    AppendAxis(t, axis + 1, offset + i * strides[axis], strides, out);
+  }
+  out->push_back(']');
+}
+
+}  // namespace
+
+absl::StatusOr<std::shared_ptr<void>> AllocateAligned(size_t size) {
+  const size_t padded = (std::max<size_t>(size, 1) + kAlignment - 1) / kAlignment * kAlignment;
+  void* data = padded < size ? nullptr : std::aligned_alloc(kAlignment, padded);
+  if (data == nullptr) return absl::ResourceExhaustedError(absl::StrCat("cannot allocate ", size, " bytes"));
+  return std::shared_ptr<void>(data, std::free);
+}
+
+Tensor::Tensor() : Tensor(Full(DType::kFloat32, {}, 0)) {}
+
+Tensor::Tensor(DType dtype, const Shape& shape) : type_{dtype, shape} {
+  AD_CHECK(!shape.is_symbolic());
+  num_elements_ = shape.num_elements();
+  auto buffer = AllocateAligned(num_bytes());
+  AD_CHECK(buffer.ok());
+  data_ = buffer->get();
+  buffer_ = *std::move(buffer);
+}
+
+Tensor::Tensor(Type type, void* data, std::shared_ptr<const void> buffer)
+    : type_(std::move(type)), num_elements_(type_.shape.num_elements()), data_(data), buffer_(std::move(buffer)) {}
+
+Tensor Tensor::Zeros(DType dtype, const Shape& shape) {
+  Tensor result(dtype, shape);
+  std::memset(result.data_, 0, result.num_bytes());
+  return result;
+}
+
+Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
+  Tensor result(dtype, shape);
+  VisitDType(dtype, [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    auto data = result.mutable_data<T>();
+    std::fill(data.begin(), data.end(), Convert<T>(value));
+  });
+  return result;
+}
+
+Tensor Tensor::Borrow(DType dtype, const Shape& shape, const void* data, std::shared_ptr<const void> owner) {
+  AD_CHECK(!shape.is_symbolic());
+  return Tensor(Type{dtype, shape}, const_cast<void*>(data), std::move(owner));
+}
+
+double Tensor::At(int64_t i) const {
+  return VisitDType(dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return static_cast<double>(static_cast<const T*>(data_)[i]);
+  });
+}
+
+Tensor Tensor::Reshaped(const Shape& shape) const {
+  AD_CHECK(!shape.is_symbolic() && shape.num_elements() == num_elements_);
+  return Tensor(Type{dtype(), shape}, data_, buffer_);
+}
+
+Tensor Tensor::Cast(DType dtype) const {
+  if (dtype == this->dtype()) return *this;
+  Tensor result(dtype, shape());
+  VisitDType(this->dtype(), [&](auto from_tag) {
+    VisitDType(dtype, [&](auto to_tag) {
+      using From = typename decltype(from_tag)::type;
+      using To = typename decltype(to_tag)::type;
+      auto in = data<From>();
+      std::transform(in.begin(), in.end(), result.mutable_data<To>().begin(), Convert<To, From>);
+    });
+  });
+  return result;
+}
+
+Tensor Tensor::Clone() const {
+  Tensor result(dtype(), shape());
+  std::memcpy(result.data_, data_, num_bytes());
+  return result;
+}
+
+bool Tensor::BitEqual(const Tensor& other) const {
+  return type_ == other.type_ && std::memcmp(data_, other.data_, num_bytes()) == 0;
+}
+
+std::string Tensor::ToString() const {
+  std::string out = absl::StrCat(type_.ToString(), " ");
+  AppendAxis(*this, 0, 0, Strides(shape()), &out);
+  return out;
+}
+
+}  // namespace adret
