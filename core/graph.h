@@ -185,6 +185,10 @@ class Graph {
   Values inputs();
   // The value called `name` (as Value::name() prints it). NotFound suggests the nearest names.
   absl::StatusOr<Value> Find(absl::string_view name);
+  // True when a node has this full name.
+  bool Contains(absl::string_view name) const { return by_name_.contains(name); }
+  // The current name scope: "" or "block1/".
+  const std::string& scope() const { return scope_; }
   // The initialiser of a variable; empty when the graph came from a file.
   const Initializer& initializer(NodeId variable) const;
 
