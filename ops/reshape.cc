@@ -1,0 +1,116 @@
+#include "adret/ops/reshape.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+
+namespace adret {
+namespace {
+
+const OpRegistration kReshape({
+    .name = "reshape",
+    .doc = "y holds the numbers of x, in row-major order, under another shape; one dimension may be -1 (inferred).",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<ReshapeAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      absl::StatusOr<Shape> shape = InferReshape(c.shape(0), c.attrs<ReshapeAttrs>().shape);
+      if (!shape.ok()) return c.Error(shape.status().message());
+      return Types{{c.dtype(0), *shape}};
+    },
+    .gradient = [](const GradientContext& c) { return Values{Reshape(c.dy(), c.x().shape())}; },
+    .same_as_input =
+        [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
+          const absl::StatusOr<Shape> shape = InferReshape(types[0].shape, attrs.As<ReshapeAttrs>().shape);
+          return shape.ok() && *shape == types[0].shape ? 0 : -1;
+        },
+    .traits = {.view = true},
+});
+
+// Axes of a tensor of this rank as flags, one per axis. Fails when one is out of range or named twice.
+absl::StatusOr<std::vector<bool>> AxisFlags(const std::vector<int64_t>& axes, int rank) {
+  std::vector<bool> flags(rank, false);
+  for (int64_t given : axes) {
+    AD_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(given, rank));
+    if (flags[axis]) return absl::InvalidArgumentError(absl::StrCat("axis ", given, " is named twice"));
+    flags[axis] = true;
+  }
+  return flags;
+}
+
+Value Failed(const Operand& x, absl::string_view op, const absl::Status& status) {
+  x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(op, ": ", status.message(), " (x ", x->type().ToString(), ")")),
+                  x.location());
+  return Value(x.graph(), {});
+}
+
+}  // namespace
+
+absl::StatusOr<Shape> InferReshape(const Shape& from, const Shape& to) {
+  AD_RETURN_IF_ERROR(from.Validate());
+  if (std::count_if(to.begin(), to.end(), [](int64_t d) { return d < 0; }) > 1) {
+    return absl::InvalidArgumentError("only one dimension of the new shape may be free (-1)");
+  }
+  AD_RETURN_IF_ERROR(to.Validate());
+  const auto mismatch = [&] {
+    return absl::InvalidArgumentError(absl::StrCat("the numbers of ", from.ToString(), " do not fit into ",
+                                                   to.ToString()));
+  };
+  const int64_t n = from.num_elements();  // negative: a multiple of the batch
+  const int free_axis = to.symbolic_axis();
+  if (free_axis < 0) {
+    if (to.num_elements() != n) return mismatch();
+    return to;
+  }
+  int64_t known = 1;
+  for (int a = 0; a < to.rank(); ++a) known *= a == free_axis ? 1 : to[a];
+  if (known == 0) {
+    // Nothing follows from no elements: the dimension stays what it is called.
+    if (n != 0) return mismatch();
+    return to;
+  }
+  const int64_t inferred = n / known;
+  if (inferred * known != n || (to[free_axis] != kAnyBatch && to[free_axis] != inferred)) return mismatch();
+  Shape result = to;
+  result.set(free_axis, inferred);
+  return result;
+}
+
+Value Reshape(Operand x, const Shape& shape) { return Build("reshape", {x}, Attrs(ReshapeAttrs{shape})); }
+
+Value Flatten(Operand x) {
+  if (!x->valid()) return Reshape(x, {});
+  const Shape& shape = x->shape();
+  int64_t rest = 1;
+  for (int a = 1; a < shape.rank(); ++a) rest *= shape[a];
+  return Reshape(x, {shape.rank() == 0 ? 1 : shape[0], rest});
+}
+
+Value Squeeze(Operand x, const std::vector<int64_t>& axes) {
+  if (!x->valid()) return Reshape(x, {});
+  const Shape& shape = x->shape();
+  const auto flags = AxisFlags(axes, shape.rank());
+  if (!flags.ok()) return Failed(x, "squeeze", flags.status());
+  Shape result;
+  for (int a = 0; a < shape.rank(); ++a) {
+    const bool drop = axes.empty() ? shape[a] == 1 : (*flags)[a];
+    if (!drop) {
+      result.push_back(shape[a]);
+    } else if (shape[a] != 1) {
+      return Failed(x, "squeeze", absl::InvalidArgumentError(absl::StrCat("axis ", a, " is not of size 1")));
+    }
+  }
+  return Reshape(x, result);
+}
+
+Value Unsqueeze(Operand x, const std::vector<int64_t>& axes) {
+  if (!x->valid()) return Reshape(x, {});
+  const Shape& shape = x->shape();
+  const int rank = shape.rank() + static_cast<int>(axes.size());
+  const auto flags = AxisFlags(axes, rank);
+  if (!flags.ok()) return Failed(x, "unsqueeze", flags.status());
+  Shape result;
+  for (int a = 0, from = 0; a < rank; ++a) result.push_back((*flags)[a] ? 1 : shape[from++]);
+  return Reshape(x, result);
+}
+
+}  // namespace adret
