@@ -1,36 +1,92 @@
-# adret_folder(core DEPENDS ... PRIVATE ... [KERNELS] [PROTOS]): the object library of one folder, from all of its sources.
+# The folders as object libraries, and how tests and programs link them.
+
+# In-tree code includes "adret/core/tensor.h", as users of the installed library do: include/adret is this folder.
+set(ADRET_INCLUDE_DIR ${CMAKE_CURRENT_BINARY_DIR}/include)
+set(ADRET_GENERATED_DIR ${CMAKE_CURRENT_BINARY_DIR}/generated)
+file(MAKE_DIRECTORY ${ADRET_INCLUDE_DIR} ${ADRET_GENERATED_DIR})
+file(CREATE_LINK ${CMAKE_CURRENT_SOURCE_DIR} ${ADRET_INCLUDE_DIR}/adret SYMBOLIC)
+
+function(adret_warnings target)
+  target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wno-sign-compare $<$<BOOL:${ADRET_WERROR}>:-Werror>)
+endfunction()
+
+# adret_folder(core DEPENDS ... PRIVATE ... [KERNELS] [PROTOS]): the object library of one folder, from all its sources.
 # Object libraries, because ops register themselves and a linker drops unreferenced objects of static archives.
+#   DEPENDS  lower folders, and libraries that its headers need
+#   PRIVATE  libraries that only its sources need
+#   KERNELS  it has SIMD loops in kernels/
+#   PROTOS   it has .proto files; the generated headers are for its own sources
 function(adret_folder name)
   cmake_parse_arguments(ARG "KERNELS;PROTOS" "" "DEPENDS;PRIVATE" ${ARGN})
-  file(GLOB sources CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.cc)
+  file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cc)
   if(ARG_KERNELS)
-    file(GLOB kernels CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/kernels/*.cc)
+    file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/kernels/*.cc)
     list(APPEND sources ${kernels})
   endif()
   if(NOT sources)
     return()
   endif()
   add_library(adret_${name} OBJECT ${sources})
-  target_include_directories(adret_${name} PUBLIC $<BUILD_INTERFACE:${CMAKE_CURRENT_BINARY_DIR}/include>)
-  target_link_libraries(adret_${name} PUBLIC ${ARG_DEPENDS} PRIVATE ${ARG_PRIVATE})
-  target_compile_options(adret_${name} PRIVATE -Wall -Wextra -Wshadow -Wno-sign-compare)
-  if(ARG_PROTOS)
-    file(GLOB protos CONFIGURE_DEPENDS ${CMAKE_CURRENT_SOURCE_DIR}/${name}/*.proto)
-    if(protos)
-      set(out ${CMAKE_CURRENT_BINARY_DIR}/generated/adret/${name})
-      file(MAKE_DIRECTORY ${out})
-      target_include_directories(adret_${name} PRIVATE ${CMAKE_CURRENT_BINARY_DIR}/generated)
-      protobuf_generate(TARGET adret_${name} LANGUAGE cpp PROTOS ${protos}
-                        IMPORT_DIRS ${CMAKE_CURRENT_SOURCE_DIR}/${name} PROTOC_OUT_DIR ${out})
+  target_include_directories(adret_${name} PUBLIC ${ADRET_INCLUDE_DIR})
+  target_compile_features(adret_${name} PUBLIC cxx_std_20)
+  # A floor below may have no sources yet.
+  set(lower ${ARG_DEPENDS})
+  list(FILTER lower INCLUDE REGEX "^adret_")
+  set(external ${ARG_DEPENDS})
+  list(FILTER external EXCLUDE REGEX "^adret_")
+  foreach(folder ${lower})
+    if(TARGET ${folder})
+      target_link_libraries(adret_${name} PUBLIC ${folder})
     endif()
+  endforeach()
+  target_link_libraries(adret_${name} PUBLIC ${external} PRIVATE ${ARG_PRIVATE})
+  adret_warnings(adret_${name})
+  if(ARG_KERNELS)
+    # SIMD targets, chosen at run time: the baseline, AVX2 and AVX-512 on x86, NEON on ARM. What lies between pays for
+    # its compile time and size on few machines.
+    target_compile_definitions(adret_${name} PRIVATE
+      "HWY_DISABLED_TARGETS=(HWY_SSSE3|HWY_SSE4|HWY_AVX3_DL|HWY_SVE|HWY_SVE2|HWY_SVE_256|HWY_SVE2_128)")
   endif()
+  if(ARG_PROTOS)
+    adret_protos(${name})
+  endif()
+  set_target_properties(adret_${name} PROPERTIES ADRET_PUBLIC "${external}" ADRET_PRIVATE "${ARG_PRIVATE}")
   set_property(GLOBAL APPEND PROPERTY ADRET_FOLDERS adret_${name})
 endfunction()
 
-# Links every folder of adret into a program: object libraries do not pass their objects on by themselves.
+# Compiles name/*.proto into the folder's library. protoc sees them as adret/name/*.proto: that path is the file's
+# identity among all protobuf files of a process. Generated code is hidden: shared libraries do not export it.
+function(adret_protos name)
+  file(GLOB protos RELATIVE ${PROJECT_SOURCE_DIR}/${name} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.proto)
+  foreach(proto ${protos})
+    string(REGEX REPLACE "\\.proto$" "" stem ${proto})
+    set(out ${ADRET_GENERATED_DIR}/adret/${name}/${stem}.pb)
+    add_custom_command(
+      OUTPUT ${out}.cc ${out}.h
+      COMMAND protobuf::protoc -I ${ADRET_INCLUDE_DIR} --cpp_out=${ADRET_GENERATED_DIR} adret/${name}/${proto}
+      DEPENDS ${PROJECT_SOURCE_DIR}/${name}/${proto} protobuf::protoc
+      VERBATIM)
+    target_sources(adret_${name} PRIVATE ${out}.cc)
+    set_source_files_properties(${out}.cc PROPERTIES COMPILE_OPTIONS "-fvisibility=hidden;-w")
+  endforeach()
+  target_include_directories(adret_${name} SYSTEM PRIVATE ${ADRET_GENERATED_DIR})
+  target_compile_options(adret_${name} PRIVATE -fvisibility-inlines-hidden)
+endfunction()
+
+# Links every folder of adret into a test, object by object: tests may also reach what libraries do not export.
 function(adret_link target)
   get_property(folders GLOBAL PROPERTY ADRET_FOLDERS)
-  foreach(folder ${folders})
-    target_link_libraries(${target} PRIVATE ${folder} $<TARGET_OBJECTS:${folder}>)
-  endforeach()
+  target_link_libraries(${target} PRIVATE ${folders})
+  adret_warnings(${target})
+endfunction()
+
+# adret_program(name sources... [LINK libraries...]): a program that uses adret as anybody would, with Abseil's flags.
+function(adret_program name)
+  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
+  target_link_libraries(${name} PRIVATE adret::adret absl::flags absl::flags_parse absl::flags_usage ${ARG_LINK})
+  if(TARGET adret::plot)
+    target_link_libraries(${name} PRIVATE adret::plot)
+  endif()
+  adret_warnings(${name})
 endfunction()
