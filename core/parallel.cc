@@ -9,6 +9,7 @@
 #include "oneapi/tbb/partitioner.h"
 #include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/task_arena.h"
+#include "adret/core/tsan_internal.h"
 
 namespace adret {
 
@@ -21,12 +22,17 @@ void ParallelFor(int64_t n, int64_t grain, absl::FunctionRef<void(int64_t, int64
     for (int64_t c = 0; c < chunks; ++c) chunk(c);
     return;
   }
+  char start = 0, end = 0;  // places to name in the hand-overs
+  tsan::Release(&start);
   tbb::parallel_for(
       tbb::blocked_range<int64_t>(0, chunks, 1),
       [&](const tbb::blocked_range<int64_t>& r) {
+        tsan::Acquire(&start);
         for (int64_t c = r.begin(); c != r.end(); ++c) chunk(c);
+        tsan::Release(&end);
       },
       tbb::auto_partitioner());
+  tsan::Acquire(&end);
 }
 
 struct ThreadPool::Impl {
@@ -55,7 +61,16 @@ absl::StatusOr<ThreadPool> ThreadPool::Create(int threads) {
 
 int ThreadPool::threads() const { return impl_->arena.max_concurrency(); }
 
-void ThreadPool::Run(absl::FunctionRef<void()> work) const { impl_->arena.execute(work); }
+void ThreadPool::Run(absl::FunctionRef<void()> work) const {
+  char start = 0, end = 0;
+  tsan::Release(&start);
+  impl_->arena.execute([&] {
+    tsan::Acquire(&start);
+    work();
+    tsan::Release(&end);
+  });
+  tsan::Acquire(&end);
+}
 
 int ThreadSlot() { return std::max(0, tbb::this_task_arena::current_thread_index()); }
 
