@@ -70,9 +70,8 @@ function(adret_package kind)
   if(ARG_VARIANT)
     string(TOLOWER package_${kind} component)
     set(when EXCLUDE_FROM_ALL)
-    set_target_properties(${targets} PROPERTIES EXCLUDE_FROM_ALL ON)
-    set_target_properties(adret_library_${kind} PROPERTIES
-                          LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/variant ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/variant)
+    set_target_properties(${targets} PROPERTIES EXCLUDE_FROM_ALL ON LIBRARY_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/variant
+                          ARCHIVE_OUTPUT_DIRECTORY ${PROJECT_BINARY_DIR}/variant)
   else()
     add_library(adret::adret ALIAS adret_${kind})
     if(TARGET adret_plot)

@@ -23,7 +23,7 @@ std::string Inputs(const adret::Op& op) {
 }
 
 std::string Row(const adret::Op& op) {
-  const std::string gradient = op.gradient ? "yes" : absl::StrCat("none: ", op.no_gradient);
+  const std::string gradient = op.traits.leaf ? "ends here" : op.gradient ? "yes" : absl::StrCat("none: ", op.no_gradient);
   return absl::StrCat("| `", op.name, "` | ", Inputs(op), " | ", absl::StrJoin(op.outputs, ", "), " | ", Cell(op.doc),
                       " | ", Cell(gradient), " |\n");
 }
