@@ -1,0 +1,126 @@
+#include "adret/ops/concat.h"
+
+#include <algorithm>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "adret/ops/kernels/copy.h"
+#include "adret/ops/reshape.h"
+#include "adret/ops/slice.h"
+
+namespace adret {
+namespace {
+
+absl::StatusOr<Types> ConcatType(const TypeContext& c) {
+  AD_RETURN_IF_ERROR(c.RequireSameDType());
+  const absl::StatusOr<int> axis = NormalizeAxis(c.attrs<ConcatAttrs>().axis, c.shape(0).rank());
+  if (!axis.ok()) return c.Error(axis.status().message());
+  Shape y = c.shape(0);
+  int64_t total = 0;
+  for (int i = 0; i < c.num_inputs(); ++i) {
+    Shape x = c.shape(i);
+    if (x.rank() != y.rank()) return c.Error("expects inputs of one rank");
+    const int64_t size = x[*axis];
+    if (size < 0 && c.num_inputs() > 1) return c.Error("axis ", *axis, " is symbolic in input ", i);
+    if (__builtin_add_overflow(total, size, &total)) return c.Error("axis ", *axis, " grows too long");
+    x.set(*axis, y[*axis]);
+    if (x != y) return c.Error("inputs may differ along axis ", *axis, " only, but input ", i, " does elsewhere");
+  }
+  y.set(*axis, total);
+  return Types{{c.dtype(0), y}};
+}
+
+absl::StatusOr<Kernel> ConcatKernel(const KernelSpec& spec) {
+  AD_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(spec.As<ConcatAttrs>().axis, spec.y().rank()));
+  struct Part {
+    kernels::StridedCopy copy;
+    int64_t offset;  // bytes into y
+  };
+  std::vector<Part> parts;
+  const size_t size = SizeOf(spec.dtype());
+  const auto y_strides = Strides(spec.y());
+  int64_t begin = 0;
+  for (const Type& x : spec.inputs) {
+    parts.push_back({kernels::StridedCopy(x.shape.dims(), Strides(x.shape), y_strides, size),
+                     begin * y_strides[axis] * static_cast<int64_t>(size)});
+    begin += x.shape[axis];
+  }
+  return Kernel{.run = [parts = std::move(parts)](const KernelArgs& args) {
+    for (size_t i = 0; i < parts.size(); ++i) parts[i].copy.Run(args.inputs[i], args.out<char>() + parts[i].offset);
+    return absl::OkStatus();
+  }};
+}
+
+const OpRegistration kConcat({
+    .name = "concat",
+    .doc = "y holds x0, x1, ... one after the other along an axis.",
+    .inputs = {"x"},
+    .variadic = true,
+    .parse_attrs = &ParseAttrs<ConcatAttrs>,
+    .type = ConcatType,
+    .kernel = ConcatKernel,
+    .gradient =
+        [](const GradientContext& c) {
+          if (c.num_inputs() == 1) return Values{c.dy()};
+          const int axis = *NormalizeAxis(c.attrs<ConcatAttrs>().axis, c.y().rank());
+          Values dx;
+          int64_t begin = 0;
+          for (int i = 0; i < c.num_inputs(); ++i) {
+            const int64_t end = begin + c.x(i).shape()[axis];
+            dx.push_back(Slice(c.dy(), axis, begin, end));
+            begin = end;
+          }
+          return dx;
+        },
+    .same_as_input = [](const Attrs&, absl::Span<const Type> types,
+                        absl::Span<const Tensor* const>) { return types.size() == 1 ? 0 : -1; },
+});
+
+std::vector<Operand> Operands(const Values& xs, std::source_location location) {
+  std::vector<Operand> operands;
+  for (const Value& x : xs) operands.push_back(Operand(x, location));
+  return operands;
+}
+
+bool AllValid(const Values& xs) {
+  return std::all_of(xs.begin(), xs.end(), [](const Value& x) { return x.valid(); });
+}
+
+}  // namespace
+
+Value Concat(const Values& xs, int64_t axis, std::source_location location) {
+  if (xs.empty()) return Value();
+  const absl::StatusOr<int> a = NormalizeAxis(axis, xs[0].rank());
+  const bool equal = std::all_of(xs.begin(), xs.end(), [&](const Value& x) { return x.type() == xs[0].type(); });
+  if (AllValid(xs) && a.ok() && xs[0].shape()[*a] < 0 && xs.size() > 1 && equal) {
+    // n tensors [.., k*?, ..] are one of [.., n, k*?, ..], and that is [.., (n*k)*?, ..].
+    LocationScope scope(xs[0].graph(), location);
+    Shape shape = xs[0].shape();
+    int64_t total;
+    if (!__builtin_mul_overflow(shape[*a], static_cast<int64_t>(xs.size()), &total)) {
+      shape.set(*a, total);
+      return Reshape(Stack(xs, *a, location), shape);
+    }
+  }
+  return Build("concat", Operands(xs, location), Attrs(ConcatAttrs{axis}));
+}
+
+Value Stack(const Values& xs, int64_t axis, std::source_location location) {
+  if (xs.empty()) return Value();
+  if (!AllValid(xs)) return Build("concat", Operands(xs, location), Attrs(ConcatAttrs{axis}));
+  LocationScope scope(xs[0].graph(), location);
+  Values parts;
+  for (const Value& x : xs) {
+    if (x.type() != xs[0].type()) {
+      xs[0].graph()->Fail(absl::InvalidArgumentError(absl::StrCat("stack: expects values of one type, but finds ",
+                                                                  xs[0].type().ToString(), " and ",
+                                                                  x.type().ToString())),
+                          location);
+      return Value(xs[0].graph(), {});
+    }
+    parts.push_back(Unsqueeze(x, {axis}));
+  }
+  return Build("concat", Operands(parts, location), Attrs(ConcatAttrs{axis}));
+}
+
+}  // namespace adret
