@@ -197,8 +197,8 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
   absl::InlinedVector<Type, 3> types;
   for (ValueId id : inputs) types.push_back(type(id));
   absl::Status status = CheckArity(op, inputs.size());
-  absl::StatusOr<Types> outputs = status;
-  if (status.ok()) outputs = op.type(TypeContext(op, types, attrs));
+  absl::StatusOr<Types> outputs =
+      status.ok() ? op.type(TypeContext(op, types, attrs)) : absl::StatusOr<Types>(status);
   if (outputs.ok()) {
     AD_CHECK(outputs->size() == op.outputs.size());
     for (const Type& t : *outputs) {
