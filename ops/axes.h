@@ -1,0 +1,40 @@
+// Axes as attributes: made non-negative when a node is built, so that equal nodes look equal, and checked by type rules.
+#ifndef ADRET_OPS_AXES_H_
+#define ADRET_OPS_AXES_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "adret/core/graph.h"
+#include "adret/core/op.h"
+
+namespace adret {
+
+// The attribute of ops that work along one axis.
+struct AxisAttrs {
+  int64_t axis = -1;
+  template <class V>
+  void Fields(V&& v) {
+    v("axis", axis);
+  }
+};
+
+// axis in [0, rank); what is out of range is returned as it is, for the type rule to refuse.
+int64_t NormalizedAxis(const Value& x, int64_t axis);
+// The same for several, sorted. No axes: all of them.
+std::vector<int64_t> NormalizedAxes(const Value& x, std::vector<int64_t> axes);
+
+// Fails unless 0 <= axis < rank of input i.
+absl::Status RequireAxis(const TypeContext& c, int i, int64_t axis);
+// Fails unless the axes are distinct, ascending and each in [0, rank of input i).
+absl::Status RequireAxes(const TypeContext& c, int i, const std::vector<int64_t>& axes);
+
+// A concrete shape around one axis: [outer, n, inner].
+struct AxisSplit {
+  int64_t outer = 1, n = 1, inner = 1;
+};
+AxisSplit SplitAt(const Shape& shape, int64_t axis);
+
+}  // namespace adret
+
+#endif  // ADRET_OPS_AXES_H_
