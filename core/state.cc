@@ -1,5 +1,7 @@
 #include "adret/core/state.h"
 
+#include <algorithm>
+#include <atomic>
 #include <cstring>
 
 #include "absl/strings/str_cat.h"
@@ -33,6 +35,11 @@ class Hasher {
 
 }  // namespace
 
+uint64_t State::Version::Next() {
+  static std::atomic<uint64_t> next{1};
+  return next.fetch_add(1, std::memory_order_relaxed);
+}
+
 absl::StatusOr<Tensor> State::Get(absl::string_view name) const {
   auto it = tensors_.find(name);
   if (it == tensors_.end()) return absl::NotFoundError(absl::StrCat("the state has no variable '", name, "'"));
@@ -41,13 +48,13 @@ absl::StatusOr<Tensor> State::Get(absl::string_view name) const {
 
 void State::Set(absl::string_view name, Tensor value) {
   tensors_.insert_or_assign(std::string(name), std::move(value));
-  ++version_;
+  version_ = Version();
 }
 
 void State::Erase(absl::string_view name) {
   auto it = tensors_.find(name);
   if (it != tensors_.end()) tensors_.erase(it);
-  ++version_;
+  version_ = Version();
 }
 
 size_t State::num_bytes() const {

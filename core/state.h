@@ -37,9 +37,19 @@ class State {
 
  private:
   friend class Executor;
-  friend class StateBinding;
   absl::btree_map<std::string, Tensor> tensors_;
-  uint64_t version_ = 0;  // changes when a tensor is added, replaced or erased
+  // Differs between any two sets of tensors that ever existed: executors remember where tensors are.
+  struct Version {
+    Version() : number(Next()) {}
+    Version(const Version&) : Version() {}
+    Version& operator=(const Version&) {
+      number = Next();
+      return *this;
+    }
+    static uint64_t Next();
+    uint64_t number;
+  };
+  Version version_;
 };
 
 // The initial tensors of all variables of the graph. Initialisers draw from the seed and the variable's position, so

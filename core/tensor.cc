@@ -89,7 +89,9 @@ Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
 
 Tensor Tensor::Borrow(DType dtype, const Shape& shape, const void* data, std::shared_ptr<const void> owner) {
   AD_CHECK(!shape.is_symbolic());
-  return Tensor(Type{dtype, shape}, const_cast<void*>(data), std::move(owner));
+  Tensor result(Type{dtype, shape}, const_cast<void*>(data), std::move(owner));
+  result.borrowed_ = true;
+  return result;
 }
 
 double Tensor::At(int64_t i) const {
@@ -101,7 +103,9 @@ double Tensor::At(int64_t i) const {
 
 Tensor Tensor::Reshaped(const Shape& shape) const {
   AD_CHECK(!shape.is_symbolic() && shape.num_elements() == num_elements_);
-  return Tensor(Type{dtype(), shape}, data_, buffer_);
+  Tensor result(Type{dtype(), shape}, data_, buffer_);
+  result.borrowed_ = borrowed_;
+  return result;
 }
 
 Tensor Tensor::Cast(DType dtype) const {

@@ -84,8 +84,8 @@ class Tensor {
   // The same numbers in a buffer of their own.
   Tensor Clone() const;
 
-  // True when another Tensor shares the buffer.
-  bool is_shared() const { return buffer_.use_count() > 1; }
+  // True when the buffer is borrowed, or another Tensor shares it.
+  bool is_shared() const { return borrowed_ || buffer_.use_count() > 1; }
 
   // Same type and same bits.
   bool BitEqual(const Tensor& other) const;
@@ -99,6 +99,7 @@ class Tensor {
   Type type_;
   int64_t num_elements_ = 1;
   void* data_ = nullptr;
+  bool borrowed_ = false;
   std::shared_ptr<const void> buffer_;
 };
 

@@ -1,0 +1,315 @@
+#include "adret/core/executor.h"
+
+#include <algorithm>
+#include <deque>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "adret/core/parallel.h"
+#include "adret/core/plan.h"
+
+namespace adret {
+namespace {
+
+// The batch when no input says otherwise.
+constexpr int64_t kNoBatch = 0;
+
+struct CachedPlan {
+  int64_t batch;
+  std::unique_ptr<Plan> plan;
+  // Of the last run; reused when nobody else holds them any more.
+  std::vector<Tensor> fetch_tensors;
+  // The state's tensors, and which state they were looked up in.
+  std::vector<Tensor*> variables;
+  const State* state = nullptr;
+  uint64_t state_version = 0;
+};
+
+// The batch that makes the symbolic `expected` equal to `found`; kNoBatch when expected is concrete, -1 when they
+// cannot be equal.
+int64_t MatchBatch(const Shape& expected, const Shape& found) {
+  if (expected.rank() != found.rank()) return -1;
+  int64_t batch = kNoBatch;
+  for (int d = 0; d < expected.rank(); ++d) {
+    if (expected[d] >= 0) {
+      if (expected[d] != found[d]) return -1;
+    } else {
+      if (found[d] % expected[d] != 0) return -1;
+      batch = found[d] / -expected[d];
+      if (batch == 0) return -1;
+    }
+  }
+  return batch;
+}
+
+}  // namespace
+
+struct Executor::Impl {
+  Graph* graph = nullptr;
+  std::vector<ValueId> fetches;
+  std::vector<std::pair<ValueId, ValueId>> updates;
+  ExecutorOptions options;
+  ThreadPool pool;
+  std::vector<NodeId> needed_inputs;
+  bool symbolic = false;  // some needed value depends on the batch
+  std::deque<CachedPlan> plans;
+  std::shared_ptr<void> arena;
+  int64_t arena_bytes = 0;
+  // Scratch of Run, kept to avoid allocating.
+  std::vector<const void*> input_pointers;
+  std::vector<void*> variable_pointers, fetch_pointers;
+
+  explicit Impl(ThreadPool p) : pool(std::move(p)) {}
+
+  void FindNeeded();
+  absl::StatusOr<CachedPlan*> PlanFor(int64_t batch);
+  absl::StatusOr<int64_t> CheckFeeds(const Feeds& feeds) const;
+  absl::Status BindInputs(const Plan& plan, const Feeds& feeds);
+  absl::Status BindVariables(CachedPlan* cached, State* state);
+  void BindFetches(CachedPlan* cached);
+  absl::Status GrowArena(int64_t bytes);
+  std::vector<Tensor> Collect(const CachedPlan& cached, const Feeds& feeds) const;
+  absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state);
+};
+
+Executor::Executor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
+Executor::Executor(Executor&&) noexcept = default;
+Executor& Executor::operator=(Executor&&) noexcept = default;
+Executor::~Executor() = default;
+
+absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const Updates& updates,
+                                          const ExecutorOptions& options) {
+  std::vector<Value> all(fetches.begin(), fetches.end());
+  for (const Update& u : updates) all.push_back(u.variable), all.push_back(u.value);
+  if (all.empty()) return absl::InvalidArgumentError("an executor needs something to fetch or to update");
+  Graph* graph = nullptr;
+  for (const Value& v : all) {
+    if (graph == nullptr) graph = v.graph();
+    if (v.graph() == nullptr) return absl::InvalidArgumentError("an executor was given a Value that was never built");
+    AD_RETURN_IF_ERROR(v.graph()->status());
+    if (v.graph() != graph) return absl::InvalidArgumentError("an executor was given values of different graphs");
+    if (!v.valid()) return absl::InvalidArgumentError("an executor was given an invalid Value");
+  }
+  absl::flat_hash_set<NodeId> updated;
+  for (const Update& u : updates) {
+    const std::string name = u.variable.name();
+    if (!graph->node(u.variable.node()).attrs.Is<VariableAttrs>()) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot update '", name, "': it is not a variable"));
+    }
+    if (u.variable.type() != u.value.type()) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot update variable '", name, "' of type ",
+                                                     u.variable.type().ToString(), " with a value of type ",
+                                                     u.value.type().ToString()));
+    }
+    if (!updated.insert(u.variable.node()).second) {
+      return absl::InvalidArgumentError(absl::StrCat("variable '", name, "' is updated twice"));
+    }
+  }
+  AD_ASSIGN_OR_RETURN(ThreadPool pool, ThreadPool::Create(options.threads));
+  auto impl = std::make_unique<Impl>(std::move(pool));
+  impl->graph = graph;
+  impl->options = options;
+  for (const Value& v : fetches) impl->fetches.push_back(v.id());
+  for (const Update& u : updates) impl->updates.emplace_back(u.variable.id(), u.value.id());
+  impl->FindNeeded();
+  if (!impl->symbolic) AD_RETURN_IF_ERROR(impl->PlanFor(kNoBatch).status());
+  return Executor(std::move(impl));
+}
+
+void Executor::Impl::FindNeeded() {
+  std::vector<bool> needed(graph->num_nodes(), false);
+  for (ValueId v : fetches) needed[v.node] = true;
+  for (auto [variable, value] : updates) needed[variable.node] = needed[value.node] = true;
+  for (NodeId id = graph->num_nodes() - 1; id >= 0; --id) {
+    if (!needed[id]) continue;
+    const Node& node = graph->node(id);
+    for (ValueId v : node.inputs) needed[v.node] = true;
+    for (const Type& t : node.outputs) symbolic |= t.shape.is_symbolic();
+    if (node.attrs.Is<InputAttrs>()) needed_inputs.push_back(id);
+  }
+}
+
+absl::StatusOr<CachedPlan*> Executor::Impl::PlanFor(int64_t batch) {
+  if (!symbolic) batch = kNoBatch;
+  for (CachedPlan& cached : plans) {
+    if (cached.batch == batch) return &cached;
+  }
+  if (symbolic && batch < 1) return absl::InvalidArgumentError(absl::StrCat("the batch must be positive, not ", batch));
+  const PlanOptions plan_options{pool.threads(), options.memory_limit, options.fuse};
+  AD_ASSIGN_OR_RETURN(auto plan, Plan::Make(*graph, fetches, updates, batch, plan_options));
+  while (static_cast<int>(plans.size()) >= std::max(1, options.max_plans)) plans.pop_front();
+  plans.push_back({batch, std::move(plan), {}, {}});
+  return &plans.back();
+}
+
+absl::StatusOr<int64_t> Executor::Impl::CheckFeeds(const Feeds& feeds) const {
+  int64_t batch = kNoBatch;
+  for (const auto& [value, tensor] : feeds) {
+    if (value.graph() != graph || !value.valid() || !graph->node(value.node()).attrs.Is<InputAttrs>()) {
+      return absl::InvalidArgumentError(absl::StrCat("cannot feed '", value.name(), "': it is not an input of the graph"));
+    }
+    const Type& expected = value.type();
+    const int64_t found = MatchBatch(expected.shape, tensor.shape());
+    if (tensor.dtype() != expected.dtype || found < 0) {
+      return absl::InvalidArgumentError(absl::StrCat("input '", value.name(), "' expects ", expected.ToString(),
+                                                     " but was fed ", tensor.type().ToString()));
+    }
+    if (found != kNoBatch && batch != kNoBatch && found != batch) {
+      return absl::InvalidArgumentError(absl::StrCat("input '", value.name(), "' was fed ", tensor.type().ToString(),
+                                                     ", a batch of ", found, ", but another input has a batch of ",
+                                                     batch));
+    }
+    if (found != kNoBatch) batch = found;
+  }
+  for (NodeId id : needed_inputs) {
+    const bool fed = std::any_of(feeds.begin(), feeds.end(), [&](const auto& f) { return f.first.node() == id; });
+    if (!fed) return absl::InvalidArgumentError(absl::StrCat("input '", graph->node(id).name, "' is not fed"));
+  }
+  return batch;
+}
+
+absl::Status Executor::Impl::BindInputs(const Plan& plan, const Feeds& feeds) {
+  input_pointers.clear();
+  for (NodeId id : plan.inputs()) {
+    for (const auto& [value, tensor] : feeds) {
+      if (value.node() == id) {
+        input_pointers.push_back(tensor.raw());
+        break;
+      }
+    }
+  }
+  AD_CHECK(input_pointers.size() == plan.inputs().size());
+  return absl::OkStatus();
+}
+
+absl::Status Executor::Impl::BindVariables(CachedPlan* cached, State* state) {
+  const Plan& plan = *cached->plan;
+  if (plan.variables().empty()) return absl::OkStatus();
+  if (state == nullptr) {
+    return absl::InvalidArgumentError(absl::StrCat("the run needs a state: it reads variable '",
+                                                   graph->node(plan.variables()[0]).name, "'"));
+  }
+  if (cached->state != state || cached->state_version != state->version_.number) {
+    cached->variables.clear();
+    cached->state = nullptr;
+    for (NodeId id : plan.variables()) {
+      const Node& node = graph->node(id);
+      auto it = state->tensors_.find(node.name);
+      if (it == state->tensors_.end()) {
+        return absl::NotFoundError(absl::StrCat("the state has no variable '", node.name, "'"));
+      }
+      if (it->second.type() != node.outputs[0]) {
+        return absl::InvalidArgumentError(absl::StrCat("variable '", node.name, "' expects ",
+                                                       node.outputs[0].ToString(), " but the state holds ",
+                                                       it->second.type().ToString()));
+      }
+      cached->variables.push_back(&it->second);
+    }
+    cached->state = state;
+    cached->state_version = state->version_.number;
+  }
+  // Whoever holds a copy of a tensor keeps the old numbers.
+  for (int i : plan.written_variables()) {
+    Tensor& tensor = *cached->variables[i];
+    if (tensor.is_shared()) tensor = tensor.Clone();
+  }
+  variable_pointers.clear();
+  for (Tensor* t : cached->variables) variable_pointers.push_back(t->mutable_raw());
+  return absl::OkStatus();
+}
+
+void Executor::Impl::BindFetches(CachedPlan* cached) {
+  const auto& types = cached->plan->fetch_buffers();
+  cached->fetch_tensors.resize(types.size());
+  fetch_pointers.clear();
+  for (size_t i = 0; i < types.size(); ++i) {
+    Tensor& t = cached->fetch_tensors[i];
+    if (t.type() != types[i] || t.is_shared()) t = Tensor(types[i].dtype, types[i].shape);
+    fetch_pointers.push_back(t.mutable_raw());
+  }
+}
+
+absl::Status Executor::Impl::GrowArena(int64_t bytes) {
+  if (bytes <= arena_bytes) return absl::OkStatus();
+  arena.reset();
+  arena_bytes = 0;
+  AD_ASSIGN_OR_RETURN(arena, AllocateAligned(bytes));
+  arena_bytes = bytes;
+  return absl::OkStatus();
+}
+
+std::vector<Tensor> Executor::Impl::Collect(const CachedPlan& cached, const Feeds& feeds) const {
+  std::vector<Tensor> results;
+  for (const Plan::Fetch& fetch : cached.plan->fetches()) {
+    const Tensor* source = nullptr;
+    if (fetch.place.kind == Place::Kind::kFetch) {
+      source = &cached.fetch_tensors[fetch.place.index];
+    } else if (fetch.place.kind == Place::Kind::kConstant) {
+      source = &cached.plan->constant(fetch.place.index);
+    } else {
+      const NodeId input = cached.plan->inputs()[fetch.place.index];
+      for (const auto& [value, tensor] : feeds) {
+        if (value.node() == input) source = &tensor;
+      }
+    }
+    results.push_back(source->Reshaped(fetch.shape));
+  }
+  return results;
+}
+
+absl::StatusOr<std::vector<Tensor>> Executor::Impl::Run(const Feeds& feeds, State* state) {
+  AD_ASSIGN_OR_RETURN(const int64_t batch, CheckFeeds(feeds));
+  CachedPlan* cached = nullptr;
+  AD_ASSIGN_OR_RETURN(cached, PlanFor(batch));
+  AD_RETURN_IF_ERROR(BindInputs(*cached->plan, feeds));
+  AD_RETURN_IF_ERROR(BindVariables(cached, state));
+  AD_RETURN_IF_ERROR(GrowArena(cached->plan->arena_bytes()));
+  BindFetches(cached);
+  Plan::Bindings bindings;
+  bindings.arena = static_cast<char*>(arena.get());
+  bindings.variables = absl::MakeConstSpan(variable_pointers);
+  bindings.inputs = absl::MakeConstSpan(input_pointers);
+  bindings.fetches = absl::MakeConstSpan(fetch_pointers);
+  if (state != nullptr) bindings.random = {state->seed, 0, state->step};
+  absl::Status status;
+  pool.Run([&] { status = cached->plan->Run(bindings); });
+  AD_RETURN_IF_ERROR(status);
+  if (state != nullptr && !updates.empty()) ++state->step;
+  return Collect(*cached, feeds);
+}
+
+absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, State* state) { return impl_->Run(feeds, state); }
+
+absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, const State& state) {
+  if (!impl_->updates.empty()) {
+    return absl::InvalidArgumentError("the executor has updates, so its runs need a state that may change");
+  }
+  // Without updates nothing is written through the pointer.
+  return impl_->Run(feeds, const_cast<State*>(&state));
+}
+
+absl::StatusOr<int64_t> Executor::PeakBytes(int64_t batch) {
+  CachedPlan* cached = nullptr;
+  AD_ASSIGN_OR_RETURN(cached, impl_->PlanFor(batch));
+  return cached->plan->arena_bytes();
+}
+
+absl::StatusOr<std::string> Executor::Explain(int64_t batch) {
+  CachedPlan* cached = nullptr;
+  AD_ASSIGN_OR_RETURN(cached, impl_->PlanFor(batch));
+  return cached->plan->Explain();
+}
+
+absl::StatusOr<std::vector<Tensor>> Evaluate(absl::Span<const Value> values, const Feeds& feeds, const State* state) {
+  AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create(values));
+  return state == nullptr ? executor.Run(feeds) : executor.Run(feeds, *state);
+}
+
+absl::StatusOr<Tensor> Evaluate(Value value, const Feeds& feeds, const State* state) {
+  AD_ASSIGN_OR_RETURN(std::vector<Tensor> results, Evaluate(absl::MakeConstSpan(&value, 1), feeds, state));
+  return results[0];
+}
+
+}  // namespace adret

@@ -1,0 +1,196 @@
+#include "adret/core/placer.h"
+
+#include <algorithm>
+
+namespace adret {
+namespace {
+
+int64_t AlignUp(int64_t n) { return (n + static_cast<int64_t>(kAlignment) - 1) / kAlignment * kAlignment; }
+
+}  // namespace
+
+void Plan::Placer::Run() {
+  const int values = static_cast<int>(plan_.graph_.values.size());
+  plan_.places_.resize(values);
+  buffer_of_.assign(values, -1);
+  last_read_.assign(values, -1);
+  readers_.resize(values);
+  PlaceLeaves();
+  FindReads();
+  PlaceFetches();
+  PlaceUpdates();
+  for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
+    PlaceStep(s);
+    PlaceScratch(s);
+  }
+  plan_.arena_bytes_ = PlaceBuffers(&buffers_);
+  ReadOffsets();
+}
+
+int Plan::Placer::NewBuffer(int64_t bytes, int first, int last) {
+  buffers_.push_back({bytes, first, last});
+  return static_cast<int>(buffers_.size()) - 1;
+}
+
+void Plan::Placer::PlaceLeaves() {
+  for (const auto& node : plan_.graph_.nodes) {
+    if (!node.node->op->traits.leaf) continue;
+    const bool variable = node.node->attrs.Is<VariableAttrs>();
+    auto& list = variable ? plan_.variables_ : plan_.inputs_;
+    plan_.places_[node.first_output] = {variable ? Place::Kind::kVariable : Place::Kind::kInput,
+                                        static_cast<int64_t>(list.size())};
+    list.push_back(node.id);
+  }
+  for (size_t v = 0; v < plan_.graph_.values.size(); ++v) {
+    const int constant = plan_.graph_.values[v].constant;
+    if (constant >= 0) plan_.places_[v] = {Place::Kind::kConstant, constant};
+  }
+}
+
+void Plan::Placer::FindReads() {
+  for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
+    auto read = [&](int value) {
+      last_read_[value] = std::max(last_read_[value], wave(s));
+      if (readers_[value].empty() || readers_[value].back() != s) readers_[value].push_back(s);
+    };
+    for (int v : plan_.steps_[s].inputs) read(v);
+    for (int v : plan_.steps_[s].program_inputs) read(v);
+  }
+}
+
+// Fetched results are written straight into the tensors that a run returns.
+void Plan::Placer::PlaceFetches() {
+  for (int value : plan_.graph_.fetches) {
+    const int r = root(value);
+    Place& place = plan_.places_[r];
+    const bool leaf_variable = place.kind == Place::Kind::kVariable;
+    Place fetched = place;
+    if (place.kind == Place::Kind::kNone || leaf_variable) {
+      fetched = {Place::Kind::kFetch, static_cast<int64_t>(plan_.fetch_buffers_.size())};
+      plan_.fetch_buffers_.push_back(plan_.graph_.values[r].type);
+      // A variable is returned as it was before the run.
+      if (leaf_variable) {
+        plan_.copies_before_.push_back({place, fetched, Bytes(r)});
+      } else {
+        place = fetched;
+      }
+    }
+    plan_.fetches_.push_back({fetched, plan_.graph_.values[value].type.shape});
+  }
+}
+
+bool Plan::Placer::UpdateInPlace(int variable, int value) const {
+  const int s = plan_.schedule_.step_of[value];
+  if (s < 0 || plan_.places_[value].kind != Place::Kind::kNone || in_place_.contains(value)) return false;
+  const StepData& data = plan_.steps_[s];
+  if (data.kernel.run) return false;
+  // A kernel may fail as long as there is one, and a failed run must not have changed any variable.
+  for (int t = s; t < static_cast<int>(plan_.steps_.size()); ++t) {
+    if (plan_.steps_[t].kernel.run) return false;
+  }
+  for (int t = s; t-- > 0 && wave(t) == wave(s);) {
+    if (plan_.steps_[t].kernel.run) return false;
+  }
+  for (int reader : readers_[variable]) {
+    if (reader != s && wave(reader) >= wave(s)) return false;
+  }
+  const auto& outputs = data.program_outputs;
+  const int out = static_cast<int>(std::find(outputs.begin(), outputs.end(), value) - outputs.begin());
+  for (int k = 0; k < static_cast<int>(data.program_inputs.size()); ++k) {
+    if (data.program_inputs[k] == variable && !data.program.CanOverwrite(out, k)) return false;
+  }
+  return true;
+}
+
+void Plan::Placer::PlaceUpdates() {
+  const int end = plan_.schedule_.steps.empty() ? 0 : plan_.schedule_.steps.back().wave + 1;
+  for (auto [variable, new_value] : plan_.graph_.updates) {
+    const Place target = plan_.places_[variable];
+    plan_.written_variables_.push_back(static_cast<int>(target.index));
+    const int value = root(new_value);
+    if (value == variable) continue;
+    if (UpdateInPlace(variable, value)) {
+      in_place_[value] = static_cast<int>(target.index);
+      plan_.places_[value] = target;
+      continue;
+    }
+    Place source = plan_.places_[value];
+    if (source.kind == Place::Kind::kVariable && !in_place_.contains(value)) {
+      // Another variable's old value, which may be overwritten before it is copied: keep it aside.
+      const int buffer = NewBuffer(Bytes(value), 0, end);
+      plan_.copies_before_.push_back({source, {Place::Kind::kArena, buffer}, Bytes(value)});
+      plan_.copies_after_.push_back({{Place::Kind::kArena, buffer}, target, Bytes(value)});
+      continue;
+    }
+    last_read_[value] = end;
+    plan_.copies_after_.push_back({{Place::Kind::kNone, value}, target, Bytes(value)});
+  }
+}
+
+bool Plan::Placer::ReuseInput(int s, int output_index) {
+  const StepData& data = plan_.steps_[s];
+  const int value = data.program_outputs[output_index];
+  for (int k = 0; k < static_cast<int>(data.program_inputs.size()); ++k) {
+    const int input = data.program_inputs[k];
+    const int buffer = buffer_of_[input];
+    if (buffer < 0 || !data.program.CanOverwrite(output_index, k) || Bytes(input) != Bytes(value)) continue;
+    // The buffer may hold something newer than the input already (another output of this step).
+    if (buffers_[buffer].last > wave(s) || last_read_[input] > wave(s)) continue;
+    const auto reads_input = [&](int v) { return v == input; };
+    if (std::count_if(data.program_inputs.begin(), data.program_inputs.end(), reads_input) > 1) continue;
+    if (std::any_of(data.inputs.begin(), data.inputs.end(), reads_input)) continue;
+    const bool read_beside = std::any_of(readers_[input].begin(), readers_[input].end(),
+                                         [&](int t) { return t != s && wave(t) == wave(s); });
+    if (read_beside) continue;
+    const bool taken = std::any_of(data.program_outputs.begin(), data.program_outputs.begin() + output_index,
+                                   [&](int v) { return buffer_of_[v] == buffer; });
+    if (taken) continue;
+    buffer_of_[value] = buffer;
+    buffers_[buffer].last = std::max(buffers_[buffer].last, std::max(last_read_[value], wave(s)));
+    return true;
+  }
+  return false;
+}
+
+void Plan::Placer::PlaceOutput(int s, int value) {
+  if (plan_.places_[value].kind != Place::Kind::kNone) return;
+  buffer_of_[value] = NewBuffer(Bytes(value), wave(s), std::max(wave(s), last_read_[value]));
+}
+
+void Plan::Placer::PlaceStep(int s) {
+  const StepData& data = plan_.steps_[s];
+  for (int v : data.outputs) PlaceOutput(s, v);
+  for (int j = 0; j < static_cast<int>(data.program_outputs.size()); ++j) {
+    const int v = data.program_outputs[j];
+    if (plan_.places_[v].kind == Place::Kind::kNone && !ReuseInput(s, j)) PlaceOutput(s, v);
+  }
+}
+
+void Plan::Placer::PlaceScratch(int s) {
+  StepData& data = plan_.steps_[s];
+  auto reserve = [&](int64_t bytes, int64_t* offset) {
+    if (bytes > 0) offsets_.emplace_back(offset, NewBuffer(bytes, wave(s), wave(s)));
+  };
+  data.kernel_stride = AlignUp(data.kernel.scratch_bytes);
+  data.program_stride = data.program.num_instructions() > 0 ? AlignUp(data.program.scratch_bytes()) : 0;
+  reserve(data.kernel.workspace_bytes, &data.workspace);
+  reserve(data.kernel_stride * threads_, &data.kernel_scratch);
+  reserve(data.program_stride * threads_, &data.program_scratch);
+}
+
+void Plan::Placer::ReadOffsets() {
+  for (size_t v = 0; v < buffer_of_.size(); ++v) {
+    if (buffer_of_[v] >= 0) plan_.places_[v] = {Place::Kind::kArena, buffers_[buffer_of_[v]].offset};
+  }
+  for (auto [where, buffer] : offsets_) *where = buffers_[buffer].offset;
+  // Copies named buffers and values while offsets were unknown.
+  for (Copy& c : plan_.copies_before_) {
+    if (c.to.kind == Place::Kind::kArena) c.to.index = buffers_[c.to.index].offset;
+  }
+  for (Copy& c : plan_.copies_after_) {
+    if (c.from.kind == Place::Kind::kArena) c.from.index = buffers_[c.from.index].offset;
+    if (c.from.kind == Place::Kind::kNone) c.from = plan_.places_[c.from.index];
+  }
+}
+
+}  // namespace adret

@@ -1,0 +1,46 @@
+// Placer: decides where every value of a plan lives during a run.
+#ifndef ADRET_CORE_PLACER_H_
+#define ADRET_CORE_PLACER_H_
+
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "adret/core/plan.h"
+
+namespace adret {
+
+class Plan::Placer {
+ public:
+  Placer(Plan* plan, int threads) : plan_(*plan), threads_(threads) {}
+  void Run();
+
+ private:
+  void PlaceLeaves();
+  void PlaceFetches();
+  void FindReads();
+  void PlaceStep(int s);
+  void PlaceOutput(int s, int value);
+  bool ReuseInput(int s, int output_index);
+  void PlaceUpdates();
+  bool UpdateInPlace(int variable, int value) const;
+  void PlaceScratch(int s);
+  void ReadOffsets();
+
+  int root(int value) const { return plan_.schedule_.root[value]; }
+  int wave(int s) const { return plan_.schedule_.steps[s].wave; }
+  int NewBuffer(int64_t bytes, int first, int last);
+  int64_t Bytes(int value) const { return plan_.graph_.values[value].type.bytes(); }
+
+  Plan& plan_;
+  const int threads_;
+  std::vector<Buffer> buffers_;
+  std::vector<int> buffer_of_;            // of root values: index into buffers_, or -1
+  std::vector<int> last_read_;            // of root values: last wave that reads it, or -1
+  std::vector<std::vector<int>> readers_; // of root values: steps, ascending, without repetition
+  absl::flat_hash_map<int, int> in_place_;  // root value -> index of the variable that it is written into
+  std::vector<std::pair<int64_t*, int>> offsets_;  // scratch offsets to fill in: (where, buffer)
+};
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_PLACER_H_

@@ -1,0 +1,112 @@
+// Plan: a Schedule made ready to run: kernels specialised, programs built, and every value given a place.
+#ifndef ADRET_CORE_PLAN_H_
+#define ADRET_CORE_PLAN_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "adret/core/graph.h"
+#include "adret/core/memory_plan.h"
+#include "adret/core/plan_graph.h"
+#include "adret/core/program.h"
+#include "adret/core/schedule.h"
+
+namespace adret {
+
+struct PlanOptions {
+  int threads = 1;
+  int64_t memory_limit = 0;
+  bool fuse = true;
+};
+
+// Where a value's numbers are during a run.
+struct Place {
+  enum class Kind : uint8_t { kNone, kArena, kConstant, kVariable, kInput, kFetch };
+  Kind kind = Kind::kNone;
+  int64_t index = 0;  // kArena: byte offset; otherwise: index into the plan's list of that kind
+};
+
+class Plan {
+ public:
+  // Pointers of one run, in the order of the plan's lists.
+  struct Bindings {
+    char* arena = nullptr;
+    absl::Span<void* const> variables;  // variables()
+    absl::Span<const void* const> inputs;  // inputs()
+    absl::Span<void* const> fetches;       // fetch_buffers()
+    RandomKey random;
+  };
+  // How to get fetch k from the tensors of a run.
+  struct Fetch {
+    Place place;
+    Shape shape;
+  };
+
+  static absl::StatusOr<std::unique_ptr<Plan>> Make(const Graph& graph, absl::Span<const ValueId> fetches,
+                                                    absl::Span<const std::pair<ValueId, ValueId>> updates,
+                                                    int64_t batch, const PlanOptions& options);
+
+  int64_t arena_bytes() const { return arena_bytes_; }
+  const std::vector<NodeId>& variables() const { return variables_; }
+  const std::vector<NodeId>& inputs() const { return inputs_; }
+  // Indices into variables() of those that a run writes.
+  const std::vector<int>& written_variables() const { return written_variables_; }
+  const std::vector<Type>& fetch_buffers() const { return fetch_buffers_; }
+  const std::vector<Fetch>& fetches() const { return fetches_; }
+  const Tensor& constant(int64_t index) const { return graph_.constants[index]; }
+
+  // Runs all steps. Variables are written only once nothing can fail any more.
+  absl::Status Run(const Bindings& bindings);
+
+  std::string Explain() const;
+
+ private:
+  struct StepData {
+    Kernel kernel;                       // kernel.run is empty in a stand-alone program
+    std::vector<int> inputs, outputs;    // of the kernel: values
+    Program program;                     // has instructions when there is a chain
+    std::vector<int> program_inputs, program_outputs;
+    int64_t workspace = 0, kernel_scratch = 0, program_scratch = 0;  // arena offsets
+    int64_t kernel_stride = 0, program_stride = 0;                   // of scratch, per thread
+    // Filled at each run.
+    std::vector<const void*> input_pointers, program_input_pointers;
+    std::vector<void*> output_pointers, program_output_pointers;
+  };
+  struct Copy {
+    Place from, to;
+    int64_t bytes;
+  };
+  class ChainEpilogue;
+  class Placer;
+  friend class Placer;
+
+  absl::Status MakeSteps();
+  absl::Status MakeKernel(const Step& step, StepData* data);
+  void MakeProgram(int s, StepData* data);
+
+  void* Resolve(const Place& place, const Bindings& bindings) const;
+  absl::Status RunStep(int s, const Bindings& bindings);
+  absl::Status RunKernel(int s, const Bindings& bindings);
+  void RunProgram(StepData& data, const Bindings& bindings);
+  void CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) const;
+
+  PlanGraph graph_;
+  Schedule schedule_;
+  std::vector<StepData> steps_;
+  std::vector<Place> places_;  // of root values
+  std::vector<NodeId> variables_, inputs_;
+  std::vector<int> written_variables_;
+  std::vector<Type> fetch_buffers_;
+  std::vector<Fetch> fetches_;
+  std::vector<Copy> copies_before_, copies_after_;
+  int64_t arena_bytes_ = 0;
+};
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_PLAN_H_

@@ -1,0 +1,48 @@
+// PlanGraph: the part of a graph that a plan needs, for one concrete batch, simplified: nothing that no fetch or update
+// depends on, constants folded, equal nodes merged, identities dropped. Every rewrite uses facts that ops declare; no op is named.
+#ifndef ADRET_CORE_PLAN_GRAPH_H_
+#define ADRET_CORE_PLAN_GRAPH_H_
+
+#include <cstdint>
+#include <utility>
+#include <vector>
+
+#include "absl/container/inlined_vector.h"
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "adret/core/graph.h"
+#include "adret/core/tensor.h"
+
+namespace adret {
+
+struct PlanGraph {
+  // A node that computes something, or a variable or input. Values are numbered densely; a node's outputs are consecutive.
+  struct PlanNode {
+    const Node* node;
+    NodeId id;
+    absl::InlinedVector<int, 3> inputs;  // values
+    int first_output;
+  };
+  struct PlanValue {
+    Type type;      // concrete
+    int producer;   // index into nodes; -1 for a constant
+    int constant;   // index into constants, or -1
+  };
+
+  std::vector<PlanNode> nodes;  // in topological order
+  std::vector<PlanValue> values;
+  std::vector<Tensor> constants;
+  std::vector<int> fetches;                   // values
+  std::vector<std::pair<int, int>> updates;   // (value of the variable, new value)
+
+  const Op& op(int node) const { return *nodes[node].node->op; }
+  int num_outputs(int node) const { return static_cast<int>(nodes[node].node->outputs.size()); }
+};
+
+// Batch takes the place of symbolic dimensions. Fails when a concrete shape is too large.
+absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const ValueId> fetches,
+                                        absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch);
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_PLAN_GRAPH_H_

@@ -1,0 +1,304 @@
+#include "adret/core/schedule.h"
+
+#include <algorithm>
+#include <functional>
+#include <queue>
+#include <tuple>
+#include <utility>
+
+#include "adret/core/status.h"
+
+namespace adret {
+namespace {
+
+// Steps that touch fewer elements than this run faster one after the other than side by side.
+constexpr int64_t kWorthOverlapping = 32 * 1024;
+
+class Scheduler {
+ public:
+  Scheduler(const PlanGraph& plan, bool fuse) : plan_(plan), fuse_(fuse) {}
+
+  Schedule Run() {
+    const int n = static_cast<int>(plan_.nodes.size());
+    FindRoots();
+    FindLive();
+    stage_.assign(n, 0);
+    chain_of_.resize(n);
+    for (int i = 0; i < n; ++i) chain_of_[i] = i;
+    for (int i = 0; i < n; ++i) {
+      if (live_[i]) FindStage(i);
+    }
+    MakeSteps();
+    if (fuse_) AttachEpilogues();
+    Order();
+    FindStored();
+    FormWaves();
+    return std::move(schedule_);
+  }
+
+ private:
+  bool Elementwise(int node) const { return plan_.op(node).elementwise(); }
+  bool IsLeaf(int node) const { return plan_.op(node).traits.leaf; }
+  bool IsView(int node) const { return plan_.op(node).traits.view; }
+  int Producer(int value) const { return plan_.values[value].producer; }
+  int64_t Count(int value) const { return plan_.values[value].type.shape.num_elements(); }
+  int Output(int node) const { return plan_.nodes[node].first_output; }
+
+  void FindRoots() {
+    schedule_.root.resize(plan_.values.size());
+    for (int v = 0; v < static_cast<int>(plan_.values.size()); ++v) {
+      const int producer = Producer(v);
+      schedule_.root[v] = producer >= 0 && IsView(producer) ? schedule_.root[plan_.nodes[producer].inputs[0]] : v;
+    }
+  }
+
+  // Calls f(operand) for everything that a node reads, as its step will read it.
+  template <class F>
+  void ForEachOperand(int node, F f) const {
+    const int arity = static_cast<int>(plan_.nodes[node].inputs.size());
+    for (int k = 0; k < arity; ++k) {
+      if (Elementwise(node) && fuse_) {
+        f(ResolveOperand(plan_, schedule_, node, k));
+      } else {
+        f(ChainOperand{schedule_.root[plan_.nodes[node].inputs[k]], -1});
+      }
+    }
+  }
+
+  void FindLive() {
+    const int n = static_cast<int>(plan_.nodes.size());
+    live_.assign(n, false);
+    auto need = [&](int value) {
+      if (Producer(value) >= 0) live_[Producer(value)] = true;
+    };
+    for (int v : plan_.fetches) need(schedule_.root[v]);
+    for (auto [variable, value] : plan_.updates) need(variable), need(schedule_.root[value]);
+    for (int i = n - 1; i >= 0; --i) {
+      if (live_[i]) ForEachOperand(i, [&](ChainOperand o) { need(o.value); });
+    }
+  }
+
+  // Whether node i reads this operand element by element from another element-wise node of its size.
+  bool Joins(int i, const ChainOperand& o) const {
+    const int p = Producer(o.value);
+    return fuse_ && p >= 0 && o.broadcast < 0 && Elementwise(i) && Elementwise(p) && Count(o.value) == Count(Output(i));
+  }
+
+  void FindStage(int i) {
+    int stage = 0;
+    ForEachOperand(i, [&](ChainOperand o) {
+      const int p = Producer(o.value);
+      if (p >= 0) stage = std::max(stage, stage_[p] + (Joins(i, o) || IsLeaf(p) ? 0 : 1));
+    });
+    if (!Elementwise(i) && !IsLeaf(i)) ++stage;
+    stage_[i] = stage;
+    ForEachOperand(i, [&](ChainOperand o) {
+      if (Joins(i, o) && stage_[Producer(o.value)] == stage) Union(i, Producer(o.value));
+    });
+  }
+
+  int Find(int i) {
+    while (chain_of_[i] != i) i = chain_of_[i] = chain_of_[chain_of_[i]];
+    return i;
+  }
+  void Union(int a, int b) {
+    a = Find(a), b = Find(b);
+    if (a != b) chain_of_[std::max(a, b)] = std::min(a, b);
+  }
+
+  void MakeSteps() {
+    const int n = static_cast<int>(plan_.nodes.size());
+    step_of_node_.assign(n, -1);
+    for (int i = 0; i < n; ++i) {
+      if (!live_[i] || IsLeaf(i) || IsView(i)) continue;
+      const int head = Elementwise(i) ? Find(i) : i;
+      if (step_of_node_[head] < 0) {
+        step_of_node_[head] = static_cast<int>(steps_.size());
+        steps_.emplace_back();
+      }
+      step_of_node_[i] = step_of_node_[head];
+      Step& step = steps_[step_of_node_[i]];
+      if (Elementwise(i)) {
+        step.chain.push_back(i);
+      } else {
+        step.kernel = i;
+      }
+    }
+    updates_variable_.assign(steps_.size(), false);
+    for (auto [variable, value] : plan_.updates) {
+      const int p = Producer(schedule_.root[value]);
+      if (p >= 0 && step_of_node_[p] >= 0) updates_variable_[step_of_node_[p]] = true;
+    }
+  }
+
+  // Everything a step reads that another step or a leaf made.
+  std::vector<ChainOperand> Externals(int s) const {
+    std::vector<ChainOperand> result;
+    auto add = [&](ChainOperand o) {
+      const int p = Producer(o.value);
+      if (p < 0 || step_of_node_[p] != s) result.push_back(o);
+    };
+    if (steps_[s].kernel >= 0) ForEachOperand(steps_[s].kernel, add);
+    for (int i : steps_[s].chain) ForEachOperand(i, add);
+    return result;
+  }
+
+  // The kernel that this chain can follow tile by tile, or -1.
+  int EpilogueOf(int s) const {
+    const Step& step = steps_[s];
+    const int64_t count = Count(Output(step.chain[0]));
+    const std::vector<ChainOperand> externals = Externals(s);
+    auto rank = [&](int p) { return std::pair(stage_[p], p); };
+    int best = -1;
+    for (const ChainOperand& o : externals) {
+      const int p = Producer(o.value);
+      if (p < 0 || o.broadcast >= 0 || Elementwise(p) || IsLeaf(p) || Count(o.value) != count) continue;
+      if (!plan_.op(p).traits.epilogue || o.value != Output(p)) continue;
+      const Step& kernel_step = steps_[step_of_node_[p]];
+      if (kernel_step.chain.empty() && (best < 0 || rank(best) < rank(p))) best = p;
+    }
+    if (best < 0) return -1;
+    for (const ChainOperand& o : externals) {
+      const int p = Producer(o.value);
+      if (p < 0 || IsLeaf(p) || (o.value == Output(best) && o.broadcast < 0)) continue;
+      // Nothing else may depend on the kernel: true of lower stages, of element-wise nodes of its stage, and (as a
+      // rule that keeps two kernels from waiting for each other) of kernels before it.
+      if (stage_[p] > stage_[best] || p == best) return -1;
+      if (stage_[p] == stage_[best] && !Elementwise(p) && p > best) return -1;
+    }
+    return best;
+  }
+
+  void AttachEpilogues() {
+    for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+      // A chain that updates variables runs on its own, at the end, in place.
+      if (steps_[s].chain.empty() || updates_variable_[s]) continue;
+      const int kernel = EpilogueOf(s);
+      if (kernel < 0) continue;
+      const int target = step_of_node_[kernel];
+      for (int i : steps_[s].chain) step_of_node_[i] = target;
+      steps_[target].chain = std::move(steps_[s].chain);
+      steps_[s].chain.clear();
+    }
+  }
+
+  int LastNode(int s) const {
+    const Step& step = steps_[s];
+    return std::max(step.kernel, step.chain.empty() ? -1 : step.chain.back());
+  }
+
+  // Topological order of the steps, as near to the order of the nodes as possible; updates of variables last.
+  void Order() {
+    const int n = static_cast<int>(steps_.size());
+    std::vector<std::vector<int>> readers(n);
+    std::vector<int> waiting(n, 0);
+    for (int s = 0; s < n; ++s) {
+      for (const ChainOperand& o : Externals(s)) {
+        const int p = Producer(o.value);
+        if (p < 0 || step_of_node_[p] < 0) continue;
+        readers[step_of_node_[p]].push_back(s);
+        ++waiting[s];
+      }
+    }
+    using Key = std::tuple<bool, int, int>;
+    std::priority_queue<Key, std::vector<Key>, std::greater<>> ready;
+    auto push = [&](int s) {
+      if (LastNode(s) >= 0) ready.emplace(updates_variable_[s], LastNode(s), s);
+    };
+    for (int s = 0; s < n; ++s) {
+      if (waiting[s] == 0) push(s);
+    }
+    std::vector<int> position(n, -1);
+    while (!ready.empty()) {
+      const int s = std::get<2>(ready.top());
+      ready.pop();
+      position[s] = static_cast<int>(schedule_.steps.size());
+      schedule_.steps.push_back(std::move(steps_[s]));
+      for (int r : readers[s]) {
+        if (--waiting[r] == 0) push(r);
+      }
+    }
+    schedule_.step_of.assign(plan_.values.size(), -1);
+    for (int v = 0; v < static_cast<int>(plan_.values.size()); ++v) {
+      const int p = Producer(schedule_.root[v]);
+      if (p >= 0 && step_of_node_[p] >= 0) schedule_.step_of[v] = position[step_of_node_[p]];
+    }
+    steps_ = {};
+  }
+
+  template <class F>
+  void ForEachRead(const Step& step, F f) const {
+    if (step.kernel >= 0) ForEachOperand(step.kernel, f);
+    for (int i : step.chain) ForEachOperand(i, f);
+  }
+
+  void FindStored() {
+    schedule_.stored.assign(plan_.values.size(), false);
+    auto store = [&](int value) { schedule_.stored[schedule_.root[value]] = true; };
+    for (int v : plan_.fetches) store(v);
+    for (auto [variable, value] : plan_.updates) store(value);
+    for (int s = 0; s < static_cast<int>(schedule_.steps.size()); ++s) {
+      const Step& step = schedule_.steps[s];
+      ForEachRead(step, [&](ChainOperand o) {
+        if (schedule_.step_of[o.value] != s) store(o.value);
+      });
+      // A kernel writes all of its outputs.
+      for (int k = 0; step.kernel >= 0 && k < plan_.num_outputs(step.kernel); ++k) store(Output(step.kernel) + k);
+    }
+  }
+
+  int64_t Work(const Step& step) const {
+    int64_t elements = 0;
+    ForEachRead(step, [&](ChainOperand o) { elements += Count(o.value); });
+    for (int i : step.chain) elements += Count(Output(i));
+    if (step.kernel >= 0) elements += Count(Output(step.kernel));
+    return elements;
+  }
+
+  void FormWaves() {
+    int wave = -1, wave_start = 0;
+    bool joinable = false;
+    for (int s = 0; s < static_cast<int>(schedule_.steps.size()); ++s) {
+      Step& step = schedule_.steps[s];
+      const bool heavy = Work(step) >= kWorthOverlapping;
+      bool independent = true;
+      ForEachRead(step, [&](ChainOperand o) { independent &= schedule_.step_of[o.value] < wave_start; });
+      if (!(joinable && heavy && independent)) {
+        ++wave;
+        wave_start = s;
+        joinable = heavy;
+      }
+      step.wave = wave;
+    }
+  }
+
+  const PlanGraph& plan_;
+  const bool fuse_;
+  Schedule schedule_;
+  std::vector<bool> live_;
+  std::vector<int> stage_;         // of nodes
+  std::vector<int> chain_of_;      // union-find over nodes
+  std::vector<int> step_of_node_;  // before ordering
+  std::vector<Step> steps_;        // before ordering
+  std::vector<bool> updates_variable_;
+};
+
+}  // namespace
+
+ChainOperand ResolveOperand(const PlanGraph& plan, const Schedule& schedule, int node, int operand) {
+  const auto is_broadcast = [&](int value) {
+    const int p = plan.values[value].producer;
+    return p >= 0 && plan.op(p).traits.broadcast;
+  };
+  const int root = schedule.root[plan.nodes[node].inputs[operand]];
+  if (!is_broadcast(root)) return {root, -1};
+  const int repeated = plan.values[root].producer;
+  // Broadcasting aligns to the right, so a broadcast of a broadcast is one broadcast.
+  int source = plan.nodes[repeated].inputs[0];
+  while (is_broadcast(source)) source = plan.nodes[plan.values[source].producer].inputs[0];
+  return {schedule.root[source], repeated};
+}
+
+Schedule MakeSchedule(const PlanGraph& plan, bool fuse) { return Scheduler(plan, fuse).Run(); }
+
+}  // namespace adret
