@@ -1,0 +1,99 @@
+#include "adret/ops/binary.h"
+
+#include "adret/ops/broadcast.h"
+#include "adret/ops/compare.h"
+#include "adret/ops/elementwise.h"
+#include "adret/ops/unary.h"
+#include "adret/ops/where.h"
+
+namespace adret {
+namespace {
+
+using Constants = absl::Span<const Tensor* const>;
+
+// An op of a and b; `neutral` is the number that changes nothing on the right, or also on the left.
+Op Binary(std::string name, std::string doc, GradientRule gradient) {
+  return Elementwise({.name = std::move(name),
+                      .doc = std::move(doc),
+                      .inputs = {"a", "b"},
+                      .type = ArithmeticType,
+                      .gradient = std::move(gradient)});
+}
+
+Op WithNeutral(Op op, double neutral, bool commutative) {
+  op.same_as_input = [neutral, commutative](const Attrs&, absl::Span<const Type>, Constants constants) {
+    if (IsAll(constants[1], neutral)) return 0;
+    return commutative && IsAll(constants[0], neutral) ? 1 : -1;
+  };
+  return op;
+}
+
+// dy where the condition holds, 0 elsewhere.
+Value Masked(Value condition, Value dy) { return Where(condition, dy, ZerosLike(dy)); }
+
+Values PowGradient(const GradientContext& c) {
+  const Value a = c.x(0), b = c.x(1);
+  // Both guards keep infinity * 0 out of the product: a^(b-1) at a = 0, b = 0, and log(a) at a = 0.
+  const Value da = c.dy() * Where(Equal(b, 0.0), 0.0, b * Pow(a, b - 1.0));
+  const Value at_zero = Equal(a, 0.0);
+  const Value db = c.dy() * Where(at_zero, 0.0, c.y() * Log(Where(at_zero, 1.0, a)));
+  return {da, db};
+}
+
+const OpRegistration kAdd(WithNeutral(Binary("add", "y = a + b.",
+                                             [](const GradientContext& c) { return Values{c.dy(), c.dy()}; }),
+                                      0, true));
+const OpRegistration kSub(WithNeutral(Binary("sub", "y = a - b.",
+                                             [](const GradientContext& c) { return Values{c.dy(), -c.dy()}; }),
+                                      0, false));
+const OpRegistration kMul(WithNeutral(Binary("mul", "y = a * b.",
+                                             [](const GradientContext& c) {
+                                               return Values{c.dy() * c.x(1), c.dy() * c.x(0)};
+                                             }),
+                                      1, true));
+const OpRegistration kDiv(WithNeutral(Binary("div", "y = a / b; for integers truncated, with x / 0 = 0.",
+                                             [](const GradientContext& c) {
+                                               const Value da = c.dy() / c.x(1);
+                                               return Values{da, -(da * c.y())};
+                                             }),
+                                      1, false));
+const OpRegistration kPow(WithNeutral(Binary("pow", "y = a^b.", PowGradient), 1, false));
+const OpRegistration kMaximum(Binary("maximum", "y = max(a, b); the gradient of a tie goes to a.",
+                                     [](const GradientContext& c) {
+                                       return Values{Masked(GreaterEqual(c.x(0), c.x(1)), c.dy()),
+                                                     Masked(Less(c.x(0), c.x(1)), c.dy())};
+                                     }));
+const OpRegistration kMinimum(Binary("minimum", "y = min(a, b); the gradient of a tie goes to a.",
+                                     [](const GradientContext& c) {
+                                       return Values{Masked(LessEqual(c.x(0), c.x(1)), c.dy()),
+                                                     Masked(Greater(c.x(0), c.x(1)), c.dy())};
+                                     }));
+
+}  // namespace
+
+Value Add(Operand a, Operand b) { return BuildBroadcast("add", {a, b}); }
+Value Sub(Operand a, Operand b) { return BuildBroadcast("sub", {a, b}); }
+Value Mul(Operand a, Operand b) { return BuildBroadcast("mul", {a, b}); }
+Value Div(Operand a, Operand b) { return BuildBroadcast("div", {a, b}); }
+Value Maximum(Operand a, Operand b) { return BuildBroadcast("maximum", {a, b}); }
+Value Minimum(Operand a, Operand b) { return BuildBroadcast("minimum", {a, b}); }
+
+Value Pow(Operand a, Operand b) {
+  if (!a.is_number() && a.value().valid() && b.is_number() && !IsBool(a->dtype())) {
+    if (b.number() == 1.0) return a;
+    if (b.number() == 2.0) return Square(a);
+    if (IsFloating(a->dtype())) {
+      if (b.number() == 0.5) return Sqrt(a);
+      if (b.number() == -1.0) return Reciprocal(a);
+    }
+  }
+  return BuildBroadcast("pow", {a, b});
+}
+
+Value operator+(Operand a, Operand b) { return Add(a, b); }
+Value operator-(Operand a, Operand b) { return Sub(a, b); }
+Value operator*(Operand a, Operand b) { return Mul(a, b); }
+Value operator/(Operand a, Operand b) { return Div(a, b); }
+Value operator-(Operand x) { return Neg(x); }
+
+}  // namespace adret

@@ -1,0 +1,141 @@
+#include "adret/ops/broadcast.h"
+
+#include "absl/strings/str_cat.h"
+#include "adret/ops/kernels/broadcast.h"
+
+namespace adret {
+namespace {
+
+absl::StatusOr<Types> BroadcastToType(const TypeContext& c) {
+  const Shape& shape = c.attrs<BroadcastToAttrs>().shape;
+  if (!shape.Validate().ok()) return c.Error("shape ", shape.ToString(), ": ", shape.Validate().message());
+  absl::StatusOr<Shape> common = BroadcastShapes(c.shape(0), shape);
+  if (!common.ok() || *common != shape) return c.Error("x does not broadcast to ", shape.ToString());
+  return Types{{c.dtype(0), shape}};
+}
+
+absl::StatusOr<Kernel> BroadcastToKernel(const KernelSpec& spec) {
+  auto plan = kernels::PlanBroadcast(spec.x(0), spec.y(), SizeOf(spec.dtype()));
+  return Kernel{.run = [plan = std::move(plan)](const KernelArgs& args) {
+    kernels::Broadcast(plan, args.inputs[0], args.outputs[0]);
+    return absl::OkStatus();
+  }};
+}
+
+const OpRegistration kBroadcastTo({
+    .name = "broadcast_to",
+    .doc = "y = x repeated along axes to a shape, as NumPy broadcasts.",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<BroadcastToAttrs>,
+    .type = BroadcastToType,
+    .kernel = BroadcastToKernel,
+    .gradient = [](const GradientContext& c) { return Values{SumTo(c.dy(), c.x().shape())}; },
+    .same_as_input = [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
+      return types[0].shape == attrs.As<BroadcastToAttrs>().shape ? 0 : -1;
+    },
+    .traits = {.broadcast = true},
+});
+
+absl::StatusOr<Types> AnyType(const TypeContext& c) { return Types{c.type(0)}; }
+
+const OpRegistration kIdentity({
+    .name = "identity",
+    .doc = "y = x.",
+    .inputs = {"x"},
+    .type = AnyType,
+    .gradient = [](const GradientContext& c) { return Values{c.dy()}; },
+    .traits = {.identity = true},
+});
+const OpRegistration kStopGradient({
+    .name = "stop_gradient",
+    .doc = "y = x, with the gradient 0.",
+    .inputs = {"x"},
+    .type = AnyType,
+    .gradient = [](const GradientContext&) { return Values(1); },
+    .traits = {.identity = true},
+});
+
+// The first valid value among the operands, from index `first` on or else anywhere; null when there is none.
+const Operand* FirstValue(absl::Span<const Operand> operands, int first) {
+  for (size_t i = 0; i < operands.size(); ++i) {
+    const Operand& operand = operands[(first + i) % operands.size()];
+    if (!operand.is_number()) return &operand;
+  }
+  return nullptr;
+}
+
+bool AllBuilt(absl::Span<const Operand> operands, const Graph* graph) {
+  for (const Operand& operand : operands) {
+    if (!operand.is_number() && (!operand.value().valid() || operand.graph() != graph)) return false;
+  }
+  return true;
+}
+
+// Whether a number can be said in a dtype: floating dtypes round, the others do not.
+bool Holds(DType dtype, double number) { return IsFloating(dtype) || Tensor::Scalar(dtype, number).At(0) == number; }
+
+}  // namespace
+
+Value BroadcastTo(Operand x, Shape shape) {
+  if (!x.is_number() && x.value().valid() && x->shape() == shape) return x;
+  return Build("broadcast_to", {x}, Attrs(BroadcastToAttrs{std::move(shape)}));
+}
+
+Value SumTo(Operand x, const Shape& shape) {
+  if (x.is_number() || !x.value().valid() || x->shape() == shape) return x;
+  LocationScope scope(x.graph(), x.location());
+  const Shape from = x->shape();
+  const int extra = from.rank() - shape.rank();
+  absl::StatusOr<Shape> common = BroadcastShapes(from, shape);
+  if (!common.ok() || *common != from) {
+    x.graph()->Fail(absl::InvalidArgumentError(
+                        absl::StrCat("sum_to: ", shape.ToString(), " does not broadcast to ", from.ToString())),
+                    x.location());
+    return Value();
+  }
+  x.graph()->Fail(absl::UnimplementedError("sum_to: waits for the reductions"), x.location());
+  return Value(x.graph(), {-1, extra});
+}
+
+Value FullLike(Operand x, double value) {
+  if (x.is_number() || !x.value().valid()) return Build("identity", {x});
+  LocationScope scope(x.graph(), x.location());
+  return BroadcastTo(Operand(value, x.location()).In(x.graph(), x->dtype()), x->shape());
+}
+Value ZerosLike(Operand x) { return FullLike(x, 0); }
+Value OnesLike(Operand x) { return FullLike(x, 1); }
+
+Value Identity(Operand x) { return Build("identity", {x}); }
+Value StopGradient(Operand x) { return Build("stop_gradient", {x}); }
+
+Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs, int first) {
+  const Operand* typed = FirstValue(operands, first);
+  if (typed == nullptr || !AllBuilt(operands, typed->graph())) return Build(op, operands, std::move(attrs));
+  Graph* graph = typed->graph();
+  LocationScope scope(graph, operands[0].location());
+  const bool has_dtype = typed >= &operands[first];
+  Shape common;
+  for (const Operand& operand : operands) {
+    if (operand.is_number()) continue;
+    absl::StatusOr<Shape> next = BroadcastShapes(common, operand->shape());
+    if (!next.ok()) {
+      graph->Fail(absl::InvalidArgumentError(absl::StrCat(op, ": ", next.status().message())), operand.location());
+      return Build(op, operands, std::move(attrs));
+    }
+    common = *std::move(next);
+  }
+  const DType dtype = has_dtype ? typed->value().dtype() : DType::kFloat32;
+  absl::InlinedVector<Operand, 3> shaped;
+  for (const Operand& operand : operands) {
+    if (operand.is_number() && !Holds(dtype, operand.number())) {
+      graph->Fail(absl::InvalidArgumentError(absl::StrCat(op, ": the number ", operand.number(), " is not a value of ",
+                                                          Name(dtype))),
+                  operand.location());
+    }
+    const Value value = operand.In(graph, dtype);
+    shaped.emplace_back(BroadcastTo(Operand(value, operand.location()), common), operand.location());
+  }
+  return Build(op, shaped, std::move(attrs));
+}
+
+}  // namespace adret

@@ -1,0 +1,62 @@
+#include "adret/ops/compare.h"
+
+#include "adret/ops/broadcast.h"
+#include "adret/ops/elementwise.h"
+
+namespace adret {
+namespace {
+
+absl::StatusOr<Types> ComparisonType(const TypeContext& c) {
+  AD_RETURN_IF_ERROR(c.RequireSameDType());
+  return SameShapeBool(c);
+}
+
+absl::StatusOr<Types> LogicalType(const TypeContext& c) {
+  for (int i = 0; i < c.num_inputs(); ++i) {
+    if (!IsBool(c.dtype(i))) return c.Error("takes bool, not ", Name(c.dtype(i)));
+  }
+  return SameShapeBool(c);
+}
+
+Op Predicate(std::string name, std::string doc, std::vector<std::string> inputs, TypeRule type) {
+  // Piecewise constant: the gradient is zero wherever it exists.
+  return Elementwise({.name = std::move(name),
+                      .doc = std::move(doc),
+                      .inputs = std::move(inputs),
+                      .type = type,
+                      .gradient = [](const GradientContext& c) { return Values(c.num_inputs()); }});
+}
+Op Comparison(std::string name, std::string doc) {
+  return Predicate(std::move(name), std::move(doc), {"a", "b"}, ComparisonType);
+}
+Op Logical(std::string name, std::string doc) {
+  return Predicate(std::move(name), std::move(doc), {"a", "b"}, LogicalType);
+}
+
+const OpRegistration kEqual(Comparison("equal", "y = (a == b)."));
+const OpRegistration kNotEqual(Comparison("not_equal", "y = (a != b)."));
+const OpRegistration kLess(Comparison("less", "y = (a < b)."));
+const OpRegistration kLessEqual(Comparison("less_equal", "y = (a <= b)."));
+const OpRegistration kGreater(Comparison("greater", "y = (a > b)."));
+const OpRegistration kGreaterEqual(Comparison("greater_equal", "y = (a >= b)."));
+
+const OpRegistration kAnd(Logical("logical_and", "y = a and b."));
+const OpRegistration kOr(Logical("logical_or", "y = a or b."));
+const OpRegistration kXor(Logical("logical_xor", "y = exactly one of a and b."));
+const OpRegistration kNot(Predicate("logical_not", "y = not x.", {"x"}, LogicalType));
+
+}  // namespace
+
+Value Equal(Operand a, Operand b) { return BuildBroadcast("equal", {a, b}); }
+Value NotEqual(Operand a, Operand b) { return BuildBroadcast("not_equal", {a, b}); }
+Value Less(Operand a, Operand b) { return BuildBroadcast("less", {a, b}); }
+Value LessEqual(Operand a, Operand b) { return BuildBroadcast("less_equal", {a, b}); }
+Value Greater(Operand a, Operand b) { return BuildBroadcast("greater", {a, b}); }
+Value GreaterEqual(Operand a, Operand b) { return BuildBroadcast("greater_equal", {a, b}); }
+
+Value LogicalAnd(Operand a, Operand b) { return BuildBroadcast("logical_and", {a, b}); }
+Value LogicalOr(Operand a, Operand b) { return BuildBroadcast("logical_or", {a, b}); }
+Value LogicalXor(Operand a, Operand b) { return BuildBroadcast("logical_xor", {a, b}); }
+Value LogicalNot(Operand x) { return Build("logical_not", {x}); }
+
+}  // namespace adret

@@ -1,0 +1,243 @@
+#include "adret/ops/unary.h"
+
+#include <cmath>
+#include <numbers>
+
+#include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+#include "adret/ops/compare.h"
+#include "adret/ops/elementwise.h"
+#include "adret/ops/kernels/elementwise.h"
+#include "adret/ops/where.h"
+
+namespace adret {
+namespace {
+
+using G = const GradientContext&;
+
+Op Unary(std::string name, std::string doc, GradientRule gradient, TypeRule type = SameTypeFloating) {
+  return Elementwise({.name = std::move(name),
+                      .doc = std::move(doc),
+                      .inputs = {"x"},
+                      .type = type,
+                      .gradient = std::move(gradient)});
+}
+
+// ---- Functions without attributes ----------------------------------------------------------------------------------
+
+const OpRegistration kNeg(Unary("neg", "y = -x.", [](G c) { return Values{-c.dy()}; }, ArithmeticType));
+const OpRegistration kAbs(Unary("abs", "y = |x|.", [](G c) { return Values{c.dy() * Sign(c.x())}; }, ArithmeticType));
+const OpRegistration kSign(Unary("sign", "y = -1, 0 or 1.", [](G) { return Values(1); }, ArithmeticType));
+const OpRegistration kSquare(Unary("square", "y = x * x.", [](G c) { return Values{c.dy() * (2.0 * c.x())}; },
+                                   ArithmeticType));
+const OpRegistration kReciprocal(Unary("reciprocal", "y = 1 / x.", [](G c) { return Values{-(c.dy() * Square(c.y()))}; }));
+const OpRegistration kSqrt(Unary("sqrt", "y = sqrt(x).", [](G c) { return Values{0.5 * c.dy() / c.y()}; }));
+const OpRegistration kRsqrt(Unary("rsqrt", "y = 1 / sqrt(x).",
+                                  [](G c) { return Values{-0.5 * c.dy() * (c.y() * Square(c.y()))}; }));
+const OpRegistration kExp(Unary("exp", "y = e^x.", [](G c) { return Values{c.dy() * c.y()}; }));
+const OpRegistration kExpm1(Unary("expm1", "y = e^x - 1.", [](G c) { return Values{c.dy() * (c.y() + 1.0)}; }));
+const OpRegistration kLog(Unary("log", "y = ln x.", [](G c) { return Values{c.dy() / c.x()}; }));
+const OpRegistration kLog1p(Unary("log1p", "y = ln(1 + x).", [](G c) { return Values{c.dy() / (c.x() + 1.0)}; }));
+const OpRegistration kSin(Unary("sin", "y = sin x.", [](G c) { return Values{c.dy() * Cos(c.x())}; }));
+const OpRegistration kCos(Unary("cos", "y = cos x.", [](G c) { return Values{-(c.dy() * Sin(c.x()))}; }));
+const OpRegistration kTan(Unary("tan", "y = tan x.", [](G c) { return Values{c.dy() * (Square(c.y()) + 1.0)}; }));
+const OpRegistration kTanh(Unary("tanh", "y = tanh x.", [](G c) { return Values{c.dy() * (1.0 - Square(c.y()))}; }));
+const OpRegistration kErf(Unary("erf", "y = 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x.", [](G c) {
+  return Values{c.dy() * (2.0 * std::numbers::inv_sqrtpi * Exp(-Square(c.x())))};
+}));
+const OpRegistration kSigmoid(Unary("sigmoid", "y = 1 / (1 + e^-x).",
+                                    [](G c) { return Values{c.dy() * (c.y() * (1.0 - c.y()))}; }));
+const OpRegistration kSoftplus(Unary("softplus", "y = ln(1 + e^x).",
+                                     [](G c) { return Values{c.dy() * Sigmoid(c.x())}; }));
+const OpRegistration kSilu(Unary("silu", "y = x * sigmoid(x).", [](G c) {
+  const Value s = Sigmoid(c.x());
+  return Values{c.dy() * (s + c.y() * (1.0 - s))};
+}));
+
+// ---- Piecewise functions -------------------------------------------------------------------------------------------
+//
+// Their gradients choose between multiples of dy. As one op each they read a float where a composition would write and
+// read a mask; they are linear in dy, so their own gradients are themselves.
+
+const OpRegistration kRelu(Unary("relu", "y = max(x, 0).",
+                                 [](G c) { return Values{Build("relu_x_grad", {c.dy(), c.y()})}; }, ArithmeticType));
+const OpRegistration kReluXGrad(Elementwise({
+    .name = "relu_x_grad",
+    .doc = "dx = dy where y > 0, 0 elsewhere.",
+    .inputs = {"dy", "y"},
+    .outputs = {"dx"},
+    .type = SameTypeFloating,
+    .gradient = [](G c) { return Values{Build("relu_x_grad", {c.dy(), c.x(1)}), Value()}; },
+}));
+
+absl::StatusOr<Types> LeakyReluType(const TypeContext& c) {
+  const double slope = c.attrs<LeakyReluAttrs>().slope;
+  if (!std::isfinite(slope)) return c.Error("slope must be finite, not ", slope);
+  return SameTypeFloating(c);
+}
+SpanKernel LeakyReluSpan(const KernelSpec& s) { return ElementwiseSpan(s, {s.As<LeakyReluAttrs>().slope}); }
+
+const OpRegistration kLeakyRelu({
+    .name = "leaky_relu",
+    .doc = "y = x where x > 0, slope * x elsewhere.",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<LeakyReluAttrs>,
+    .type = LeakyReluType,
+    .span_kernel = LeakyReluSpan,
+    .gradient = [](G c) { return Values{Build("leaky_relu_x_grad", {c.dy(), c.x()}, c.node().attrs)}; },
+});
+const OpRegistration kLeakyReluXGrad({
+    .name = "leaky_relu_x_grad",
+    .doc = "dx = dy where x > 0, slope * dy elsewhere.",
+    .inputs = {"dy", "x"},
+    .outputs = {"dx"},
+    .parse_attrs = &ParseAttrs<LeakyReluAttrs>,
+    .type = LeakyReluType,
+    .span_kernel = LeakyReluSpan,
+    .gradient = [](G c) { return Values{Build("leaky_relu_x_grad", {c.dy(), c.x(1)}, c.node().attrs), Value()}; },
+});
+
+absl::StatusOr<Types> EluType(const TypeContext& c) {
+  const double alpha = c.attrs<EluAttrs>().alpha;
+  if (!std::isfinite(alpha) || alpha < 0) return c.Error("alpha must be finite and at least 0, not ", alpha);
+  return SameTypeFloating(c);
+}
+SpanKernel EluSpan(const KernelSpec& s) { return ElementwiseSpan(s, {s.As<EluAttrs>().alpha}); }
+
+const OpRegistration kElu({
+    .name = "elu",
+    .doc = "y = x where x > 0, alpha * (e^x - 1) elsewhere.",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<EluAttrs>,
+    .type = EluType,
+    .span_kernel = EluSpan,
+    .gradient = [](G c) { return Values{Build("elu_x_grad", {c.dy(), c.y()}, c.node().attrs)}; },
+});
+const OpRegistration kEluXGrad({
+    .name = "elu_x_grad",
+    .doc = "dx = dy where y > 0, dy * (y + alpha) elsewhere.",
+    .inputs = {"dy", "y"},
+    .outputs = {"dx"},
+    .parse_attrs = &ParseAttrs<EluAttrs>,
+    .type = EluType,
+    .span_kernel = EluSpan,
+    .gradient = [](G c) {
+      const Value slope = c.dy() * c.x(0);
+      return Values{Build("elu_x_grad", {c.dy(), c.x(1)}, c.node().attrs),
+                    Where(Greater(c.x(1), 0.0), ZerosLike(slope), slope)};
+    },
+});
+
+absl::StatusOr<Types> ClipType(const TypeContext& c) {
+  const auto& a = c.attrs<ClipAttrs>();
+  if (!(a.min <= a.max)) return c.Error("min ", a.min, " must not be above max ", a.max);
+  return ArithmeticType(c);
+}
+SpanKernel ClipSpan(const KernelSpec& s) {
+  return ElementwiseSpan(s, {s.As<ClipAttrs>().min, s.As<ClipAttrs>().max});
+}
+Value ClipGrad(Value dy, Value x, const ClipAttrs& attrs) { return Build("clip_x_grad", {dy, x}, Attrs(attrs)); }
+
+const OpRegistration kClip({
+    .name = "clip",
+    .doc = "y = min(max(x, min), max).",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<ClipAttrs>,
+    .type = ClipType,
+    .span_kernel = ClipSpan,
+    .gradient = [](G c) { return Values{ClipGrad(c.dy(), c.x(), c.attrs<ClipAttrs>())}; },
+});
+const OpRegistration kClipXGrad({
+    .name = "clip_x_grad",
+    .doc = "dx = dy where min <= x <= max, 0 elsewhere.",
+    .inputs = {"dy", "x"},
+    .outputs = {"dx"},
+    .parse_attrs = &ParseAttrs<ClipAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      AD_RETURN_IF_ERROR(c.RequireFloating(0));
+      return ClipType(c);
+    },
+    .span_kernel = ClipSpan,
+    .gradient = [](G c) { return Values{ClipGrad(c.dy(), c.x(1), c.attrs<ClipAttrs>()), Value()}; },
+});
+
+const OpRegistration kHardSigmoid({
+    .name = "hard_sigmoid",
+    .doc = "y = min(max(alpha * x + beta, 0), 1).",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<HardSigmoidAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      const auto& a = c.attrs<HardSigmoidAttrs>();
+      if (!std::isfinite(a.alpha) || !std::isfinite(a.beta)) return c.Error("alpha and beta must be finite");
+      return SameTypeFloating(c);
+    },
+    .span_kernel = [](const KernelSpec& s) {
+      return ElementwiseSpan(s, {s.As<HardSigmoidAttrs>().alpha, s.As<HardSigmoidAttrs>().beta});
+    },
+    .gradient = [](G c) {
+      const auto& a = c.attrs<HardSigmoidAttrs>();
+      return Values{ClipGrad(a.alpha * c.dy(), a.alpha * c.x() + a.beta, {.min = 0, .max = 1})};
+    },
+});
+
+// ---- gelu ----------------------------------------------------------------------------------------------------------
+
+// d/dx x Phi(x) = Phi(x) + x phi(x).
+Value ExactGeluSlope(Value x) {
+  const Value distribution = 0.5 * Erf(x * (1 / std::numbers::sqrt2)) + 0.5;
+  const double normalizer = std::numbers::inv_sqrtpi / std::numbers::sqrt2;  // 1 / sqrt(2 pi)
+  return distribution + x * (normalizer * Exp(-0.5 * Square(x)));
+}
+
+// The approximation is x sigmoid(u) with u = 2 sqrt(2 / pi) (x + 0.044715 x^3), since (1 + tanh(u / 2)) / 2 = sigmoid(u).
+Value ApproximateGeluSlope(Value x) {
+  const double k = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+  const Value x2 = Square(x);
+  const Value s = Sigmoid(x * (k + (k * 0.044715) * x2));
+  const Value x_du = x * (k + (3 * k * 0.044715) * x2);
+  return s * (1.0 + x_du * (1.0 - s));
+}
+
+const OpRegistration kGelu({
+    .name = "gelu",
+    .doc = "y = x * Phi(x), Phi the standard normal distribution.",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<GeluAttrs>,
+    .type = SameTypeFloating,
+    .span_kernel = [](const KernelSpec& s) {
+      return SpanKernel{kernels::FindElementwise(s.As<GeluAttrs>().approximate ? "gelu_approximate" : "gelu", s.dtype())};
+    },
+    .gradient = [](G c) {
+      return Values{c.dy() * (c.attrs<GeluAttrs>().approximate ? ApproximateGeluSlope(c.x()) : ExactGeluSlope(c.x()))};
+    },
+});
+
+}  // namespace
+
+Value Neg(Operand x) { return Build("neg", {x}); }
+Value Abs(Operand x) { return Build("abs", {x}); }
+Value Sign(Operand x) { return Build("sign", {x}); }
+Value Square(Operand x) { return Build("square", {x}); }
+Value Reciprocal(Operand x) { return Build("reciprocal", {x}); }
+Value Sqrt(Operand x) { return Build("sqrt", {x}); }
+Value Rsqrt(Operand x) { return Build("rsqrt", {x}); }
+Value Exp(Operand x) { return Build("exp", {x}); }
+Value Expm1(Operand x) { return Build("expm1", {x}); }
+Value Log(Operand x) { return Build("log", {x}); }
+Value Log1p(Operand x) { return Build("log1p", {x}); }
+Value Sin(Operand x) { return Build("sin", {x}); }
+Value Cos(Operand x) { return Build("cos", {x}); }
+Value Tan(Operand x) { return Build("tan", {x}); }
+Value Tanh(Operand x) { return Build("tanh", {x}); }
+Value Erf(Operand x) { return Build("erf", {x}); }
+Value Sigmoid(Operand x) { return Build("sigmoid", {x}); }
+Value Softplus(Operand x) { return Build("softplus", {x}); }
+Value Relu(Operand x) { return Build("relu", {x}); }
+Value Silu(Operand x) { return Build("silu", {x}); }
+Value LeakyRelu(Operand x, LeakyReluAttrs attrs) { return Build("leaky_relu", {x}, Attrs(attrs)); }
+Value Elu(Operand x, EluAttrs attrs) { return Build("elu", {x}, Attrs(attrs)); }
+Value Gelu(Operand x, GeluAttrs attrs) { return Build("gelu", {x}, Attrs(attrs)); }
+Value HardSigmoid(Operand x, HardSigmoidAttrs attrs) { return Build("hard_sigmoid", {x}, Attrs(attrs)); }
+Value Clip(Operand x, ClipAttrs attrs) { return Build("clip", {x}, Attrs(attrs)); }
+
+}  // namespace adret
