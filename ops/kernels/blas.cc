@@ -1,0 +1,63 @@
+#include "adret/ops/kernels/blas.h"
+
+#include <cblas.h>
+#include <dlfcn.h>
+
+#include <cstdlib>
+#include <initializer_list>
+#include <mutex>
+
+#include "absl/strings/match.h"
+#include "absl/strings/string_view.h"
+
+namespace adret::kernels {
+namespace {
+
+constexpr char kCoreVariable[] = "OPENBLAS_CORETYPE";
+
+bool IsOneOf(absl::string_view name, std::initializer_list<absl::string_view> names) {
+  for (absl::string_view n : names) {
+    if (absl::EqualsIgnoreCase(n, name)) return true;
+  }
+  return false;
+}
+
+// The core type whose kernels this CPU deserves, or nullptr when OpenBLAS has chosen well.
+const char* BetterCore([[maybe_unused]] absl::string_view chosen) {
+#if defined(__x86_64__) || defined(__i386__)
+  __builtin_cpu_init();
+  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
+                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
+  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
+  if (IsOneOf(chosen, {"SkylakeX", "Cooperlake", "SapphireRapids"})) return nullptr;
+  if (avx512) return "SkylakeX";
+  if (avx2 && !IsOneOf(chosen, {"Haswell", "Zen"})) return "Haswell";
+#endif
+  return nullptr;
+}
+
+void SwitchCore() {
+  if (std::getenv(kCoreVariable) != nullptr) return;
+  const char* core = BetterCore(openblas_get_corename());
+  if (core == nullptr) return;
+  // Not in any header, and absent from builds for one fixed CPU.
+  auto* quit = reinterpret_cast<void (*)()>(dlsym(RTLD_DEFAULT, "gotoblas_dynamic_quit"));
+  auto* init = reinterpret_cast<void (*)()>(dlsym(RTLD_DEFAULT, "gotoblas_dynamic_init"));
+  if (quit == nullptr || init == nullptr) return;
+  setenv(kCoreVariable, core, /*overwrite=*/1);
+  quit();
+  init();
+  unsetenv(kCoreVariable);
+}
+
+}  // namespace
+
+void PrepareBlas() {
+  static std::once_flag once;
+  std::call_once(once, [] {
+    SwitchCore();
+    openblas_set_num_threads(1);
+  });
+}
+
+}  // namespace adret::kernels

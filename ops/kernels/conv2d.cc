@@ -1,0 +1,415 @@
+#include "adret/ops/kernels/conv2d.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+
+#include "adret/core/parallel.h"
+
+namespace adret::kernels {
+namespace {
+
+// What a task reads again and again (its source rows) should stay in a core's second-level cache.
+constexpr int64_t kStagedBytes = 256 << 10;
+// Tasks of about this much arithmetic: tens of microseconds.
+constexpr double kFlopsPerTask = 2e6;
+// Below this many tasks the filters are divided as well; each part stages its source again.
+constexpr int64_t kFewTasks = 8;
+// Partial sums of the filter gradient: enough chunks to keep many cores busy, unless the filters are large.
+constexpr int64_t kMaxChunks = 16;
+constexpr int64_t kMaxPartialElements = 4 << 20;
+constexpr int64_t kMaxStagedUnits = 16;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -CeilDiv(-a, b); }
+
+// The index of phase (row, column), added when it is new.
+int64_t PhaseIndex(int64_t row, int64_t column, std::vector<Correlation::Phase>* phases) {
+  for (size_t i = 0; i < phases->size(); ++i) {
+    if ((*phases)[i].row == row && (*phases)[i].column == column) return static_cast<int64_t>(i);
+  }
+  phases->push_back({row, column});
+  return static_cast<int64_t>(phases->size()) - 1;
+}
+
+double FlopsOf(const Correlation& c) {
+  return 2.0 * c.batch * c.groups * c.channels * c.filters * c.taps.size() * c.height * c.width;
+}
+
+// The outputs among the vectors of `rows` rows of `width` results with `pitch` positions each.
+std::vector<FlatStore> Stores(int64_t rows, int64_t width, int64_t pitch, int64_t lanes) {
+  const int64_t positions = rows > 0 ? (rows - 1) * pitch + width : 0;
+  std::vector<FlatStore> stores(CeilDiv(positions, lanes));
+  int64_t out = 0;
+  for (int64_t p = 0; p < positions; ++p) {
+    FlatStore& store = stores[p / lanes];
+    if (p % lanes == 0) store.out = out;
+    if (p % pitch >= width) continue;
+    store.lanes |= uint64_t{1} << (p % lanes);
+    ++store.count, ++out;
+  }
+  return stores;
+}
+
+}  // namespace
+
+double Conv2dShape::flops() const {
+  return 2.0 * batch * filters * out_height * out_width * (channels / groups) * kernel_h * kernel_w;
+}
+
+bool Conv2dShape::is_product() const {
+  return kernel_h == 1 && kernel_w == 1 && stride_h == 1 && stride_w == 1 && pad_top == 0 && pad_left == 0 &&
+         out_height == height && out_width == width;
+}
+
+Correlation ForwardCorrelation(const Conv2dShape& s) {
+  Correlation c{.batch = s.batch, .groups = s.groups, .channels = s.channels / s.groups, .filters = s.filters / s.groups,
+                .in_height = s.height, .in_width = s.width, .step_h = s.stride_h, .step_w = s.stride_w, .phases = {}, .taps = {},
+                .height = s.out_height, .width = s.out_width, .out_height = s.out_height, .out_width = s.out_width};
+  const int64_t window = s.kernel_h * s.kernel_w;
+  c.w_channel = window, c.w_filter = c.channels * window, c.w_group = c.filters * c.w_filter;
+  for (int64_t r = 0; r < s.kernel_h; ++r) {
+    for (int64_t q = 0; q < s.kernel_w; ++q) {
+      // Source row i * stride + y is row i + floor(y / stride) of the phase y mod stride.
+      const int64_t y = r * s.dilation_h - s.pad_top, x = q * s.dilation_w - s.pad_left;
+      const int64_t row = FloorDiv(y, s.stride_h), column = FloorDiv(x, s.stride_w);
+      c.taps.push_back({row, column, PhaseIndex(y - row * s.stride_h, x - column * s.stride_w, &c.phases),
+                        r * s.kernel_w + q});
+    }
+  }
+  return c;
+}
+
+std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& s) {
+  const int64_t window = s.kernel_h * s.kernel_w, channels = s.channels / s.groups, filters = s.filters / s.groups;
+  std::vector<Correlation> result;
+  for (int64_t row = 0; row < std::min(s.stride_h, s.height); ++row) {
+    for (int64_t column = 0; column < std::min(s.stride_w, s.width); ++column) {
+      // Row i * stride + row of dx; the roles of filters and channels are exchanged.
+      Correlation c{.batch = s.batch, .groups = s.groups, .channels = filters, .filters = channels,
+                    .in_height = s.out_height, .in_width = s.out_width, .phases = {{0, 0}}, .taps = {},
+                    .height = CeilDiv(s.height - row, s.stride_h), .width = CeilDiv(s.width - column, s.stride_w),
+                    .out_height = s.height, .out_width = s.width, .out_step_h = s.stride_h, .out_step_w = s.stride_w,
+                    .out_row = row, .out_column = column};
+      c.w_filter = window, c.w_channel = channels * window, c.w_group = filters * c.w_channel;
+      for (int64_t r = 0; r < s.kernel_h; ++r) {
+        for (int64_t q = 0; q < s.kernel_w; ++q) {
+          const int64_t y = row + s.pad_top - r * s.dilation_h, x = column + s.pad_left - q * s.dilation_w;
+          if (y % s.stride_h != 0 || x % s.stride_w != 0) continue;
+          c.taps.push_back({y / s.stride_h, x / s.stride_w, 0, r * s.kernel_w + q});
+        }
+      }
+      result.push_back(std::move(c));
+    }
+  }
+  return result;
+}
+
+// ---- Layout ------------------------------------------------------------------------------------------------------
+
+CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t element_size)
+    : c_(c), lanes_(lanes), tail_(2 * lanes) {
+  int64_t last_row = 0, first_column = 0, last_column = 0;
+  first_row_ = 0;
+  if (!c.taps.empty()) first_row_ = last_row = c.taps[0].row, first_column = last_column = c.taps[0].column;
+  for (const Correlation::Tap& tap : c.taps) {
+    first_row_ = std::min(first_row_, tap.row), last_row = std::max(last_row, tap.row);
+    first_column = std::min(first_column, tap.column), last_column = std::max(last_column, tap.column);
+  }
+  rows_span_ = last_row - first_row_;
+  lead_ = std::max<int64_t>(0, -first_column);
+  // The gap behind a row holds what lies before the next row too.
+  pitch_ = std::max(CeilDiv(c.in_width, c.step_w) + lead_, c.width + std::max<int64_t>(0, last_column));
+  direct_ = c.step_h == 1 && c.step_w == 1 && lead_ == 0 && pitch_ == c.in_width && first_row_ >= 0 &&
+            c.height + last_row <= c.in_height;
+
+  const int64_t row_bytes = c.channels * static_cast<int64_t>(c.phases.size()) * pitch_ * element_size;
+  const int64_t fitting = kStagedBytes / std::max<int64_t>(row_bytes, 1) - rows_span_;
+  // At least a few vectors of results per block, whatever that takes.
+  block_rows_ = std::clamp<int64_t>(fitting, std::min<int64_t>(c.height, CeilDiv(8 * lanes, pitch_)),
+                                    std::max<int64_t>(c.height, 1));
+  block_rows_ = std::max<int64_t>(block_rows_, 1);
+  blocks_ = std::max<int64_t>(CeilDiv(c.height, block_rows_), 1);
+  block_rows_ = std::max<int64_t>(CeilDiv(c.height, blocks_), 1);  // of equal size
+  blocks_ = std::max<int64_t>(CeilDiv(c.height, block_rows_), 1);
+
+  const int64_t phase_plane = lead_ + (block_rows_ + rows_span_) * pitch_;
+  plane_ = direct_ ? c.in_height * c.in_width : phase_plane * static_cast<int64_t>(c.phases.size());
+  for (const Correlation::Tap& tap : c.taps) {
+    offsets_.push_back(direct_ ? tap.row * pitch_ + tap.column
+                               : tap.phase * phase_plane + lead_ + (tap.row - first_row_) * pitch_ + tap.column);
+  }
+}
+
+int64_t CorrelationLayout::vectors(int64_t rows) const {
+  return rows <= 0 ? 0 : CeilDiv((rows - 1) * pitch_ + c_.width, lanes_);
+}
+
+template <class T>
+void CorrelationLayout::Stage(const T* in, int64_t channels, int64_t row, int64_t rows, T* staged) const {
+  T* to = staged;
+  for (int64_t channel = 0; channel < channels; ++channel, in += c_.in_height * c_.in_width) {
+    for (const Correlation::Phase& phase : c_.phases) {
+      const int64_t width = std::max<int64_t>(0, CeilDiv(c_.in_width - phase.column, c_.step_w));
+      to = std::fill_n(to, lead_, T{0});
+      for (int64_t i = row + first_row_; i < row + first_row_ + block_rows_ + rows_span_; ++i, to += pitch_) {
+        const int64_t y = i * c_.step_h + phase.row;
+        const bool needed = i <= row + rows - 1 + first_row_ + rows_span_;
+        if (!needed || i < 0 || y >= c_.in_height) {
+          std::fill_n(to, pitch_, T{0});
+          continue;
+        }
+        const T* from = in + y * c_.in_width + phase.column;
+        if (c_.step_w == 1) {
+          std::copy_n(from, width, to);
+        } else {
+          for (int64_t j = 0; j < width; ++j) to[j] = from[j * c_.step_w];
+        }
+        std::fill_n(to + width, pitch_ - width, T{0});
+      }
+    }
+  }
+  std::fill_n(to, tail_, T{0});
+}
+
+// ---- y and dx ----------------------------------------------------------------------------------------------------
+
+template <class T>
+struct CorrelationPlan<T>::Task {
+  int64_t image, group, row, rows;
+  int64_t begin, end;  // filter blocks
+};
+
+template <class T>
+CorrelationPlan<T>::CorrelationPlan(Correlation c)
+    : c_(std::move(c)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T)) {
+  const int64_t last_rows = c_.height - (layout_.blocks() - 1) * layout_.block_rows();
+  stores_ = Stores(layout_.block_rows(), c_.width, layout_.pitch(), traits_.lanes);
+  last_stores_ = Stores(last_rows, c_.width, layout_.pitch(), traits_.lanes);
+  filter_blocks_ = CeilDiv(c_.filters, traits_.filter_tile);
+  const int64_t tasks = std::max<int64_t>(c_.batch * c_.groups * layout_.blocks(), 1);
+  const double flops = FlopsOf(c_);
+  // As many parts as the arithmetic is worth, when there are few tasks.
+  parts_ = tasks >= kFewTasks
+               ? 1
+               : std::clamp<int64_t>(std::min<int64_t>(kFewTasks / tasks, flops / kFlopsPerTask / tasks), 1, filter_blocks_);
+  grain_ = std::clamp<int64_t>(kFlopsPerTask * tasks * parts_ / std::max(flops, 1.0), 1, tasks * parts_);
+}
+
+template <class T>
+int64_t CorrelationPlan<T>::shared_bytes() const {
+  return c_.groups * c_.filters * c_.channels * static_cast<int64_t>(c_.taps.size() * sizeof(T));
+}
+
+template <class T>
+int64_t CorrelationPlan<T>::scratch_bytes() const {
+  const bool strided = c_.out_step_h > 1 || c_.out_step_w > 1;
+  const int64_t results = strided ? traits_.filter_tile * layout_.block_rows() * c_.width : 0;
+  // Direct plans stage the last image only, whose last vector would be read past its end.
+  const int64_t source = layout_.direct() ? c_.channels * (layout_.block_rows() * layout_.pitch()) : 0;
+  return (layout_.staged_elements(c_.channels) + source + results) * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+void CorrelationPlan<T>::PackFilters(const T* w, T* packed) const {
+  const int64_t taps = c_.taps.size(), block_size = traits_.filter_tile * c_.channels * taps;
+  ParallelFor(c_.groups * filter_blocks_, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(block_size, 1)),
+              [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / filter_blocks_, block = i % filter_blocks_;
+      const int64_t first = FilterBlockBegin(block), count = FilterBlockBegin(block + 1) - first;
+      T* to = packed + (group * c_.filters + first) * c_.channels * taps;
+      for (int64_t channel = 0; channel < c_.channels; ++channel) {
+        const T* from = w + group * c_.w_group + first * c_.w_filter + channel * c_.w_channel;
+        for (const Correlation::Tap& tap : c_.taps) {
+          for (int64_t f = 0; f < count; ++f) *to++ = from[f * c_.w_filter + tap.weight];
+        }
+      }
+    }
+  });
+}
+
+template <class T>
+void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed, T* out, T* scratch,
+                                 FinishedFn finished) const {
+  const int64_t taps = c_.taps.size(), out_plane = c_.out_height * c_.out_width;
+  const int64_t image_group = task.image * c_.groups + task.group;
+  const T* source = in + image_group * c_.channels * c_.in_height * c_.in_width;
+  T* results = scratch;  // of strided stores
+  if (c_.out_step_h > 1 || c_.out_step_w > 1) scratch += traits_.filter_tile * layout_.block_rows() * c_.width;
+
+  TapBlock<T> block{.in = source + task.row * layout_.pitch(), .plane = layout_.plane(), .channels = c_.channels,
+                    .taps = layout_.offsets().data(), .num_taps = taps};
+  const std::vector<FlatStore>& stores = task.row + layout_.block_rows() < c_.height ? stores_ : last_stores_;
+  block.stores = stores.data(), block.vectors = stores.size();
+  if (!layout_.direct()) {
+    layout_.Stage(source, c_.channels, task.row, task.rows, scratch);
+    block.in = scratch;
+  } else if (image_group + 1 == c_.batch * c_.groups) {
+    std::copy_n(source, c_.channels * layout_.plane(), scratch);
+    block.in = scratch + task.row * layout_.pitch();
+  }
+  for (int64_t b = task.begin; b < task.end; ++b) {
+    const int64_t first = FilterBlockBegin(b), count = FilterBlockBegin(b + 1) - first;
+    const int64_t plane = (image_group * c_.filters + first) * out_plane;
+    block.weights = packed + (task.group * c_.filters + first) * c_.channels * taps;
+    block.filters = static_cast<int>(count);
+    if (c_.out_step_h == 1 && c_.out_step_w == 1) {
+      const int64_t begin = plane + task.row * c_.width, n = task.rows * c_.width;
+      block.out = out + begin, block.out_plane = out_plane;
+      CorrelateTaps(block);
+      if (n == out_plane) {
+        finished(begin, count * n);
+      } else {
+        for (int64_t f = 0; f < count; ++f) finished(begin + f * out_plane, n);
+      }
+      continue;
+    }
+    block.out = results, block.out_plane = task.rows * c_.width;
+    CorrelateTaps(block);
+    const T* from = results;
+    for (int64_t f = 0; f < count; ++f) {
+      for (int64_t i = task.row; i < task.row + task.rows; ++i, from += c_.width) {
+        T* to = out + plane + f * out_plane + (i * c_.out_step_h + c_.out_row) * c_.out_width + c_.out_column;
+        for (int64_t j = 0; j < c_.width; ++j) to[j * c_.out_step_w] = from[j];
+      }
+    }
+  }
+}
+
+template <class T>
+void CorrelationPlan<T>::Run(const T* in, const T* w, T* out, const Conv2dMemory& memory, FinishedFn finished) const {
+  T* packed = static_cast<T*>(memory.shared);
+  PackFilters(w, packed);
+  const int64_t blocks = layout_.blocks();
+  ParallelFor(c_.batch * c_.groups * blocks * parts_, grain_, [&](int64_t begin, int64_t end) {
+    T* scratch = static_cast<T*>(memory.scratch());
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t part = i % parts_, block = i / parts_ % blocks, image_group = i / (parts_ * blocks);
+      Task task{.image = image_group / c_.groups, .group = image_group % c_.groups};
+      task.row = block * layout_.block_rows(), task.rows = std::min(layout_.block_rows(), c_.height - task.row);
+      task.begin = part * filter_blocks_ / parts_, task.end = (part + 1) * filter_blocks_ / parts_;
+      RunTask(task, in, packed, out, scratch, finished);
+    }
+  });
+}
+
+template class CorrelationPlan<float>;
+template class CorrelationPlan<double>;
+
+// ---- dw ----------------------------------------------------------------------------------------------------------
+
+template <class T>
+FilterGradientPlan<T>::FilterGradientPlan(const Conv2dShape& shape)
+    : c_(ForwardCorrelation(shape)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T)) {
+  units_ = c_.batch * layout_.blocks();
+  const double wanted = std::clamp(FlopsOf(c_) / kFlopsPerTask, 1.0, 64.0);
+  const int64_t per_group = CeilDiv(static_cast<int64_t>(wanted), c_.groups);
+  const int64_t affordable = std::max<int64_t>(kMaxPartialElements / std::max<int64_t>(group_size() * c_.groups, 1), 1);
+  chunks_ = std::clamp<int64_t>(std::min({per_group, affordable, kMaxChunks}), 1, std::max<int64_t>(units_, 1));
+  parts_ = std::clamp<int64_t>(per_group / chunks_, 1, c_.channels);
+  staged_units_ = std::clamp<int64_t>(2 * kStagedBytes / std::max<int64_t>(unit_elements() * sizeof(T), 1), 1, kMaxStagedUnits);
+}
+
+template <class T>
+int64_t FilterGradientPlan<T>::dy_plane() const {
+  return layout_.vectors(layout_.block_rows()) * traits_.lanes;
+}
+
+// What one unit takes in scratch memory: the channels of a part, and all filters of the group.
+template <class T>
+int64_t FilterGradientPlan<T>::unit_elements() const {
+  return layout_.staged_elements(CeilDiv(c_.channels, parts_)) + c_.filters * dy_plane();
+}
+
+template <class T>
+int64_t FilterGradientPlan<T>::shared_bytes() const {
+  return chunks_ == 1 ? 0 : chunks_ * c_.groups * group_size() * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+int64_t FilterGradientPlan<T>::scratch_bytes() const {
+  const int64_t offsets = CeilDiv(c_.channels, parts_) * static_cast<int64_t>(c_.taps.size() * sizeof(int64_t));
+  return staged_units_ * unit_elements() * static_cast<int64_t>(sizeof(T)) + offsets;
+}
+
+template <class T>
+void FilterGradientPlan<T>::RunTask(int64_t task, const T* x, const T* dy, T* partial, T* scratch) const {
+  const int64_t group = task % c_.groups, part = task / c_.groups % parts_, chunk = task / (c_.groups * parts_);
+  const int64_t first = part * c_.channels / parts_, channels = (part + 1) * c_.channels / parts_ - first;
+  const int64_t taps = c_.taps.size(), in_plane = c_.in_height * c_.in_width, out_plane = c_.height * c_.width;
+  const int64_t x_elements = layout_.staged_elements(CeilDiv(c_.channels, parts_));
+
+  int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
+  for (int64_t channel = 0; channel < channels; ++channel) {
+    for (int64_t t = 0; t < taps; ++t) offsets[channel * taps + t] = channel * layout_.plane() + layout_.offsets()[t];
+  }
+  scratch = reinterpret_cast<T*>(offsets + CeilDiv(c_.channels, parts_) * taps);
+
+  T* dw = partial + (chunk * c_.groups + group) * group_size() + first * taps;
+  for (int64_t f = 0; f < c_.filters; ++f) std::fill_n(dw + f * c_.w_filter, channels * taps, T{0});
+
+  std::array<const T*, kMaxStagedUnits> xs, dys;
+  const int64_t end = (chunk + 1) * units_ / chunks_;
+  for (int64_t unit = chunk * units_ / chunks_; unit < end;) {
+    int64_t count = 0;
+    T* free = scratch;
+    for (; unit < end && count < staged_units_; ++unit, ++count) {
+      const int64_t image = unit / layout_.blocks(), row = unit % layout_.blocks() * layout_.block_rows();
+      const int64_t rows = std::min(layout_.block_rows(), c_.height - row);
+      const int64_t image_group = image * c_.groups + group;
+      const T* source = x + (image_group * c_.channels + first) * in_plane;
+      if (!layout_.direct()) {
+        layout_.Stage(source, channels, row, rows, free);
+        xs[count] = free;
+      } else if (image_group + 1 == c_.batch * c_.groups) {  // reads behind the last image would leave the array
+        T* tail = std::copy_n(source, channels * in_plane, free);
+        std::fill_n(tail, x_elements - channels * in_plane, T{0});
+        xs[count] = free + row * layout_.pitch();
+      } else {
+        xs[count] = source + row * layout_.pitch();
+      }
+      free += x_elements;
+      // dy's rows at the pitch of the source, zeros between them and behind.
+      dys[count] = free;
+      for (int64_t f = 0; f < c_.filters; ++f) {
+        const T* from = dy + (image_group * c_.filters + f) * out_plane + row * c_.width;
+        T* to = free;
+        for (int64_t i = 0; i < rows; ++i, from += c_.width) {
+          to = std::copy_n(from, c_.width, to);
+          to = std::fill_n(to, std::min(layout_.pitch() - c_.width, free + dy_plane() - to), T{0});
+        }
+        free += dy_plane();
+        std::fill(to, free, T{0});
+      }
+    }
+    AccumulateTapGradient(TapGradient<T>{.x = xs.data(), .dy = dys.data(), .units = count, .offsets = offsets,
+                                         .columns = channels * taps, .dy_plane = dy_plane(), .filters = c_.filters,
+                                         .vectors = layout_.vectors(layout_.block_rows()), .dw = dw,
+                                         .dw_stride = c_.w_filter});
+  }
+}
+
+template <class T>
+void FilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const {
+  T* partial = chunks_ == 1 ? dw : static_cast<T*>(memory.shared);
+  const int64_t tasks = c_.groups * parts_ * chunks_;
+  const double flops = std::max(FlopsOf(c_), 1.0);
+  ParallelFor(tasks, std::clamp<int64_t>(kFlopsPerTask * tasks / flops, 1, tasks), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<T*>(memory.scratch()));
+  });
+  if (chunks_ == 1) return;
+  const int64_t size = c_.groups * group_size();
+  ParallelFor(size, 1 << 14, [&](int64_t begin, int64_t end) {
+    std::copy(partial + begin, partial + end, dw + begin);
+    for (int64_t chunk = 1; chunk < chunks_; ++chunk) {
+      const T* from = partial + chunk * size;
+      for (int64_t i = begin; i < end; ++i) dw[i] += from[i];
+    }
+  });
+}
+
+template class FilterGradientPlan<float>;
+template class FilterGradientPlan<double>;
+
+}  // namespace adret::kernels

@@ -1,0 +1,149 @@
+// Convolution of batches of images and its two gradients, for every stride, padding, dilation and number of groups.
+//
+// One plan per op and shape, made once; Run() allocates nothing. With w zero outside, x zero-padded, and per group:
+//   forward:      y[n, k, i, j]   = sum_{c, r, s} x[n, c, i sh + r dh - top, j sw + s dw - left] w[k, c, r, s]
+//   x_gradient:   the same sum read as a map from dy to dx, w_gradient: as a map from (x, dy) to dw.
+#ifndef ADRET_OPS_KERNELS_CONV2D_H_
+#define ADRET_OPS_KERNELS_CONV2D_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "adret/ops/kernels/taps.h"
+
+namespace adret::kernels {
+
+struct Conv2dShape {
+  int64_t batch, channels, height, width;     // x
+  int64_t filters, kernel_h, kernel_w;        // w: [filters, channels / groups, kernel_h, kernel_w]
+  int64_t out_height, out_width;              // y: [batch, filters, out_height, out_width]
+  int64_t groups = 1;
+  int64_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, pad_top = 0, pad_left = 0;
+
+  double flops() const;
+  // A product of matrices as it stands: 1x1 windows that touch every pixel once.
+  bool is_product() const;
+};
+
+// Memory for one run, from the caller: `shared` is written once, `scratch()` belongs to the calling thread.
+struct Conv2dMemory {
+  void* shared;
+  absl::FunctionRef<void*()> scratch;
+};
+// Called once for each range [begin, begin + n) of the result when it is final, from any thread.
+using FinishedFn = absl::FunctionRef<void(int64_t begin, int64_t n)>;
+
+// A stride-1 correlation of planes, the form that the forward pass and the input's gradient take (see taps.h):
+//   out(g, f, i, j) = sum_{c, tap} in(g, c, phase of tap, i + tap.row, j + tap.column) * w(g, f, c, tap.weight)
+// A strided source is sampled into step_h x step_w phases, each a plane of its own. The input's gradient under a stride
+// is instead one correlation for each phase of its result, stored at every out_step-th row and column.
+struct Correlation {
+  struct Tap {
+    int64_t row, column;
+    int64_t phase;   // index into phases
+    int64_t weight;  // r * kernel_w + s
+  };
+  struct Phase {
+    int64_t row, column;
+  };
+  int64_t batch, groups, channels, filters;  // the last two per group
+  int64_t in_height, in_width, step_h = 1, step_w = 1;
+  std::vector<Phase> phases;
+  std::vector<Tap> taps;
+  int64_t height, width;  // of the grid of results
+  int64_t out_height, out_width, out_step_h = 1, out_step_w = 1, out_row = 0, out_column = 0;
+  int64_t w_group, w_filter, w_channel;  // distances in the filter array
+};
+
+// How one Correlation is laid out and cut into tasks.
+class CorrelationLayout {
+ public:
+  CorrelationLayout(const Correlation& c, int lanes, int64_t element_size);
+
+  // Rows of results in a block, and of the source that they need.
+  int64_t block_rows() const { return block_rows_; }
+  int64_t blocks() const { return blocks_; }
+  int64_t pitch() const { return pitch_; }
+  // True when images can be read where they lie: no padding, no stride.
+  bool direct() const { return direct_; }
+  // Between channels, in the staged copy or in the image itself.
+  int64_t plane() const { return plane_; }
+  // One distance per tap from the start of channel 0.
+  const std::vector<int64_t>& offsets() const { return offsets_; }
+  int64_t staged_elements(int64_t channels) const { return channels * plane_ + tail_; }
+  // Vectors of flat positions that `rows` rows of results take.
+  int64_t vectors(int64_t rows) const;
+
+  // Copies what result rows [row, row + rows) need of `channels` channels from `in`, with zeros around.
+  template <class T>
+  void Stage(const T* in, int64_t channels, int64_t row, int64_t rows, T* staged) const;
+
+ private:
+  const Correlation& c_;
+  int64_t lanes_, tail_, block_rows_, blocks_, pitch_, lead_, first_row_, rows_span_, plane_;
+  bool direct_;
+  std::vector<int64_t> offsets_;
+};
+
+// y from (x, w), or dx from (dy, w).
+template <class T>
+class CorrelationPlan {
+ public:
+  explicit CorrelationPlan(Correlation c);
+  CorrelationPlan(const CorrelationPlan&) = delete;
+
+  int64_t shared_bytes() const;
+  int64_t scratch_bytes() const;
+  // Writes the grid's places in out; the caller clears the others.
+  void Run(const T* in, const T* w, T* out, const Conv2dMemory& memory, FinishedFn finished) const;
+
+ private:
+  struct Task;
+  void PackFilters(const T* w, T* packed) const;
+  void RunTask(const Task& task, const T* in, const T* packed, T* out, T* scratch, FinishedFn finished) const;
+  int64_t FilterBlockBegin(int64_t block) const { return block * c_.filters / filter_blocks_; }
+
+  const Correlation c_;
+  const TapTraits traits_;
+  const CorrelationLayout layout_;
+  std::vector<FlatStore> stores_, last_stores_;  // of a full block and of the last one
+  int64_t filter_blocks_, parts_;                // a part is a range of filter blocks
+  int64_t grain_;
+};
+
+// The correlation that computes y; also what dw's gradient reads x through.
+Correlation ForwardCorrelation(const Conv2dShape& shape);
+// The correlations that together compute dx. Places of dx that no tap reaches are in none of them, or in one without taps.
+std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& shape);
+
+// dw from (x, dy).
+template <class T>
+class FilterGradientPlan {
+ public:
+  explicit FilterGradientPlan(const Conv2dShape& shape);
+  FilterGradientPlan(const FilterGradientPlan&) = delete;
+
+  int64_t shared_bytes() const;
+  int64_t scratch_bytes() const;
+  void Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const;
+
+ private:
+  struct Staging;
+  void RunTask(int64_t task, const T* x, const T* dy, T* partial, T* scratch) const;
+  int64_t group_size() const { return c_.filters * c_.channels * static_cast<int64_t>(c_.taps.size()); }
+  int64_t dy_plane() const;
+  int64_t unit_elements() const;
+
+  const Correlation c_;
+  const TapTraits traits_;
+  const CorrelationLayout layout_;
+  int64_t units_;   // (image, block of rows)
+  int64_t chunks_;  // ranges of units with a partial sum each
+  int64_t parts_;   // ranges of channels
+  int64_t staged_units_;
+};
+
+}  // namespace adret::kernels
+
+#endif  // ADRET_OPS_KERNELS_CONV2D_H_

@@ -1,0 +1,109 @@
+#include "adret/ops/kernels/gemm.h"
+
+#include <cblas.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "adret/ops/kernels/blas.h"
+
+namespace adret::kernels {
+namespace {
+
+// Products of at most this many rows (or columns) read the large matrix once per row, as matrix-vector products: packing it for
+// a blocked product costs more.
+constexpr int64_t kFewVectors = 3;
+// A block is worth a task of its own above this much arithmetic; blocks grow once there are enough for many cores, because
+// each one packs its rows and columns anew.
+constexpr double kFlopsPerTask = 8e6;
+constexpr double kFlopsPerLargeTask = 64e6;
+constexpr int64_t kManyTasks = 16;
+constexpr int64_t kMinBlock = 32;
+
+CBLAS_TRANSPOSE Op(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
+
+void BlasGemm(const Gemm<float>& g) {
+  cblas_sgemm(CblasRowMajor, Op(g.transpose_a), Op(g.transpose_b), g.m, g.n, g.k, 1.0f, g.a, g.lda, g.b, g.ldb, g.beta,
+              g.c, g.ldc);
+}
+void BlasGemm(const Gemm<double>& g) {
+  cblas_dgemm(CblasRowMajor, Op(g.transpose_a), Op(g.transpose_b), g.m, g.n, g.k, 1.0, g.a, g.lda, g.b, g.ldb, g.beta,
+              g.c, g.ldc);
+}
+
+// y += op(a) x, where a is stored as [rows, columns].
+void BlasGemv(bool transpose, int64_t rows, int64_t columns, const float* a, int64_t lda, const float* x, int64_t incx,
+              float* y, int64_t incy) {
+  cblas_sgemv(CblasRowMajor, Op(transpose), rows, columns, 1.0f, a, lda, x, incx, 1.0f, y, incy);
+}
+void BlasGemv(bool transpose, int64_t rows, int64_t columns, const double* a, int64_t lda, const double* x, int64_t incx,
+              double* y, int64_t incy) {
+  cblas_dgemv(CblasRowMajor, Op(transpose), rows, columns, 1.0, a, lda, x, incx, 1.0, y, incy);
+}
+
+template <class T>
+void Clear(const Gemm<T>& g) {
+  for (int64_t i = 0; i < g.m; ++i) std::fill_n(g.c + i * g.ldc, g.n, T{0});
+}
+
+// Row i of c is op(b)^T times row i of op(a).
+template <class T>
+void ByRows(const Gemm<T>& g) {
+  for (int64_t i = 0; i < g.m; ++i) {
+    const T* x = g.transpose_a ? g.a + i : g.a + i * g.lda;
+    BlasGemv(!g.transpose_b, g.transpose_b ? g.n : g.k, g.transpose_b ? g.k : g.n, g.b, g.ldb, x,
+             g.transpose_a ? g.lda : 1, g.c + i * g.ldc, 1);
+  }
+}
+
+// Column j of c is op(a) times column j of op(b).
+template <class T>
+void ByColumns(const Gemm<T>& g) {
+  for (int64_t j = 0; j < g.n; ++j) {
+    const T* x = g.transpose_b ? g.b + j * g.ldb : g.b + j;
+    BlasGemv(g.transpose_a, g.transpose_a ? g.k : g.m, g.transpose_a ? g.m : g.k, g.a, g.lda, x,
+             g.transpose_b ? 1 : g.ldb, g.c + j, g.ldc);
+  }
+}
+
+}  // namespace
+
+template <class T>
+void Gemm<T>::Run() const {
+  if (m == 0 || n == 0) return;
+  if (k == 0) {
+    if (beta == T{0}) Clear(*this);
+    return;
+  }
+  PrepareBlas();
+  const bool rows = m <= kFewVectors, columns = n <= kFewVectors;
+  if (!rows && !columns) return BlasGemm(*this);
+  // Cleared here, as 0 * y would keep a NaN of uninitialised memory in some versions of gemv.
+  if (beta == T{0}) Clear(*this);
+  if (rows && (!columns || m <= n)) return ByRows(*this);
+  ByColumns(*this);
+}
+
+template struct Gemm<float>;
+template struct Gemm<double>;
+
+GemmSplit SplitGemm(int64_t batch, int64_t m, int64_t n, int64_t k) {
+  const double flops = 2.0 * batch * m * n * k;
+  const double wanted = flops < kFlopsPerTask * kManyTasks ? flops / kFlopsPerTask
+                                                           : std::max<double>(kManyTasks, flops / kFlopsPerLargeTask);
+  GemmSplit split;
+  split.rows = std::max<int64_t>(m, 1), split.columns = std::max<int64_t>(n, 1);
+  while (static_cast<double>(batch) * split.parts_m * split.parts_n < wanted) {
+    const bool by_rows = split.rows >= split.columns;
+    int64_t& size = by_rows ? split.rows : split.columns;
+    int64_t& parts = by_rows ? split.parts_m : split.parts_n;
+    if (size < 2 * kMinBlock) break;
+    const int64_t total = by_rows ? m : n;
+    // Whole vectors and register tiles per block.
+    size = ((total + 2 * parts - 1) / (2 * parts) + 15) / 16 * 16;
+    parts = (total + size - 1) / size;
+  }
+  return split;
+}
+
+}  // namespace adret::kernels

@@ -1,0 +1,230 @@
+#include "adret/ops/kernels/taps.h"
+
+#include <algorithm>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "adret/ops/kernels/taps.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace adret::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+// Accumulators fill the registers: 8 filters x 3 vectors of the 32 registers of AVX-512 and NEON, 4 x 3 of 16 elsewhere. One or two
+// filters (depthwise) take more vectors, so that enough independent sums hide the latency of a multiply-add.
+#if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
+constexpr int kFilterTile = 8, kGradientFilters = 4, kGradientColumns = 6;
+#else
+constexpr int kFilterTile = 4, kGradientFilters = 3, kGradientColumns = 4;
+#endif
+constexpr int MaxVectors(int filters) { return filters <= 2 ? 6 : 3; }
+
+template <int F, int V, class T>
+void CorrelateTile(const TapBlock<T>& b, int64_t first) {
+  const hn::ScalableTag<T> d;
+  using Vec = hn::Vec<decltype(d)>;
+  const int64_t lanes = hn::Lanes(d);
+  Vec sum[F][V];
+#pragma GCC unroll 8
+  for (int f = 0; f < F; ++f) {
+#pragma GCC unroll 8
+    for (int v = 0; v < V; ++v) sum[f][v] = hn::Zero(d);
+  }
+  const T* w = b.weights;
+  const T* in = b.in + first * lanes;
+  for (int64_t c = 0; c < b.channels; ++c, in += b.plane) {
+    for (int64_t t = 0; t < b.num_taps; ++t, w += F) {
+      const T* x = in + b.taps[t];
+      Vec xs[V];
+#pragma GCC unroll 8
+      for (int v = 0; v < V; ++v) xs[v] = hn::LoadU(d, x + v * lanes);
+#pragma GCC unroll 8
+      for (int f = 0; f < F; ++f) {
+        const Vec wf = hn::Set(d, w[f]);
+#pragma GCC unroll 8
+        for (int v = 0; v < V; ++v) sum[f][v] = hn::MulAdd(wf, xs[v], sum[f][v]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int v = 0; v < V; ++v) {
+    const FlatStore& store = b.stores[first + v];
+    T* out = b.out + store.out;
+    if (store.count == lanes) {
+#pragma GCC unroll 8
+      for (int f = 0; f < F; ++f) hn::StoreU(sum[f][v], d, out + f * b.out_plane);
+    } else if (store.count > 0) {
+      const auto keep = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(&store.lanes));
+      const auto head = hn::FirstN(d, store.count);
+#pragma GCC unroll 8
+      for (int f = 0; f < F; ++f) hn::BlendedStore(hn::Compress(sum[f][v], keep), head, d, out + f * b.out_plane);
+    }
+  }
+}
+
+// All vectors of a block in tiles of nearly equal size.
+template <int F, class T>
+void CorrelateFilters(const TapBlock<T>& b) {
+  constexpr int kMax = MaxVectors(F);
+  const int64_t tiles = (b.vectors + kMax - 1) / kMax;
+  for (int64_t i = 0, first = 0; i < tiles; ++i) {
+    const int64_t count = (b.vectors - first) / (tiles - i);
+    switch (count) {
+      case 1: CorrelateTile<F, 1>(b, first); break;
+      case 2: CorrelateTile<F, 2>(b, first); break;
+      case 3: CorrelateTile<F, 3>(b, first); break;
+      default:
+        if constexpr (kMax > 3) {
+          if (count == 4) CorrelateTile<F, 4>(b, first);
+          if (count == 5) CorrelateTile<F, 5>(b, first);
+          if (count == 6) CorrelateTile<F, 6>(b, first);
+        }
+    }
+    first += count;
+  }
+}
+
+template <class T>
+void Correlate(const TapBlock<T>& b) {
+  switch (b.filters) {
+    case 1: return CorrelateFilters<1>(b);
+    case 2: return CorrelateFilters<2>(b);
+    case 3: return CorrelateFilters<3>(b);
+    case 4: return CorrelateFilters<4>(b);
+    default: break;
+  }
+  if constexpr (kFilterTile == 8) {
+    switch (b.filters) {
+      case 5: return CorrelateFilters<5>(b);
+      case 6: return CorrelateFilters<6>(b);
+      case 7: return CorrelateFilters<7>(b);
+      default: return CorrelateFilters<8>(b);
+    }
+  }
+}
+
+template <int F, int J, class T>
+void GradientTile(const TapGradient<T>& g, int64_t f0, int64_t j0) {
+  const hn::ScalableTag<T> d;
+  using Vec = hn::Vec<decltype(d)>;
+  const int64_t lanes = hn::Lanes(d);
+  Vec sum[F][J];
+#pragma GCC unroll 8
+  for (int f = 0; f < F; ++f) {
+#pragma GCC unroll 8
+    for (int j = 0; j < J; ++j) sum[f][j] = hn::Zero(d);
+  }
+  const int64_t* offsets = g.offsets + j0;
+  for (int64_t u = 0; u < g.units; ++u) {
+    const T* dy = g.dy[u] + f0 * g.dy_plane;
+    const T* x = g.x[u];
+    for (int64_t v = 0; v < g.vectors; ++v, dy += lanes, x += lanes) {
+      Vec dys[F];
+#pragma GCC unroll 8
+      for (int f = 0; f < F; ++f) dys[f] = hn::LoadU(d, dy + f * g.dy_plane);
+#pragma GCC unroll 8
+      for (int j = 0; j < J; ++j) {
+        const Vec xj = hn::LoadU(d, x + offsets[j]);
+#pragma GCC unroll 8
+        for (int f = 0; f < F; ++f) sum[f][j] = hn::MulAdd(dys[f], xj, sum[f][j]);
+      }
+    }
+  }
+#pragma GCC unroll 8
+  for (int f = 0; f < F; ++f) {
+#pragma GCC unroll 8
+    for (int j = 0; j < J; ++j) g.dw[(f0 + f) * g.dw_stride + j0 + j] += hn::GetLane(hn::SumOfLanes(d, sum[f][j]));
+  }
+}
+
+template <int J, class T>
+void GradientColumns(const TapGradient<T>& g, int64_t j0) {
+  const int64_t tiles = (g.filters + kGradientFilters - 1) / kGradientFilters;
+  for (int64_t i = 0, f = 0; i < tiles; ++i) {
+    const int64_t count = (g.filters - f) / (tiles - i);
+    switch (count) {
+      case 1: GradientTile<1, J>(g, f, j0); break;
+      case 2: GradientTile<2, J>(g, f, j0); break;
+      case 3: GradientTile<3, J>(g, f, j0); break;
+      default:
+        if constexpr (kGradientFilters == 4) GradientTile<4, J>(g, f, j0);
+    }
+    f += count;
+  }
+}
+
+template <class T>
+void Gradient(const TapGradient<T>& g) {
+  const int64_t tiles = (g.columns + kGradientColumns - 1) / kGradientColumns;
+  for (int64_t i = 0, j = 0; i < tiles; ++i) {
+    const int64_t count = (g.columns - j) / (tiles - i);
+    switch (count) {
+      case 1: GradientColumns<1>(g, j); break;
+      case 2: GradientColumns<2>(g, j); break;
+      case 3: GradientColumns<3>(g, j); break;
+      case 4: GradientColumns<4>(g, j); break;
+      default:
+        if constexpr (kGradientColumns == 6) {
+          if (count == 5) GradientColumns<5>(g, j);
+          if (count == 6) GradientColumns<6>(g, j);
+        }
+    }
+    j += count;
+  }
+}
+
+template <class T>
+TapTraits Traits() {
+  return {static_cast<int>(hn::Lanes(hn::ScalableTag<T>())), kFilterTile};
+}
+
+TapTraits TraitsF32() { return Traits<float>(); }
+TapTraits TraitsF64() { return Traits<double>(); }
+void CorrelateF32(const TapBlock<float>& b) { Correlate(b); }
+void CorrelateF64(const TapBlock<double>& b) { Correlate(b); }
+void GradientF32(const TapGradient<float>& g) { Gradient(g); }
+void GradientF64(const TapGradient<double>& g) { Gradient(g); }
+
+}  // namespace HWY_NAMESPACE
+}  // namespace adret::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace adret::kernels {
+
+HWY_EXPORT(TraitsF32);
+HWY_EXPORT(TraitsF64);
+HWY_EXPORT(CorrelateF32);
+HWY_EXPORT(CorrelateF64);
+HWY_EXPORT(GradientF32);
+HWY_EXPORT(GradientF64);
+
+template <>
+TapTraits GetTapTraits<float>() {
+  return HWY_DYNAMIC_DISPATCH(TraitsF32)();
+}
+template <>
+TapTraits GetTapTraits<double>() {
+  return HWY_DYNAMIC_DISPATCH(TraitsF64)();
+}
+template <>
+void CorrelateTaps<float>(const TapBlock<float>& block) {
+  HWY_DYNAMIC_DISPATCH(CorrelateF32)(block);
+}
+template <>
+void CorrelateTaps<double>(const TapBlock<double>& block) {
+  HWY_DYNAMIC_DISPATCH(CorrelateF64)(block);
+}
+template <>
+void AccumulateTapGradient<float>(const TapGradient<float>& gradient) {
+  HWY_DYNAMIC_DISPATCH(GradientF32)(gradient);
+}
+template <>
+void AccumulateTapGradient<double>(const TapGradient<double>& gradient) {
+  HWY_DYNAMIC_DISPATCH(GradientF64)(gradient);
+}
+
+}  // namespace adret::kernels
+#endif  // HWY_ONCE
