@@ -107,7 +107,7 @@ std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& s) {
 
 // ---- Layout ------------------------------------------------------------------------------------------------------
 
-CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t element_size)
+CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct)
     : c_(c), lanes_(lanes), tail_(2 * lanes) {
   int64_t last_row = 0, first_column = 0, last_column = 0;
   first_row_ = 0;
@@ -120,7 +120,7 @@ CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t el
   lead_ = std::max<int64_t>(0, -first_column);
   // The gap behind a row holds what lies before the next row too.
   pitch_ = std::max(CeilDiv(c.in_width, c.step_w) + lead_, c.width + std::max<int64_t>(0, last_column));
-  direct_ = c.step_h == 1 && c.step_w == 1 && lead_ == 0 && pitch_ == c.in_width && first_row_ >= 0 &&
+  direct_ = allow_direct && c.step_h == 1 && c.step_w == 1 && lead_ == 0 && pitch_ == c.in_width && first_row_ >= 0 &&
             c.height + last_row <= c.in_height;
 
   const int64_t row_bytes = c.channels * static_cast<int64_t>(c.phases.size()) * pitch_ * element_size;
@@ -139,6 +139,12 @@ CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t el
     offsets_.push_back(direct_ ? tap.row * pitch_ + tap.column
                                : tap.phase * phase_plane + lead_ + (tap.row - first_row_) * pitch_ + tap.column);
   }
+}
+
+bool CorrelationLayout::InPlace(int64_t image_group, int64_t row, int64_t rows) const {
+  if (!direct_) return false;
+  const int64_t images_behind = c_.batch * c_.groups - image_group - 1;
+  return row + rows < c_.height || images_behind * c_.channels * plane_ >= lanes_;
 }
 
 int64_t CorrelationLayout::vectors(int64_t rows) const {
@@ -176,13 +182,14 @@ void CorrelationLayout::Stage(const T* in, int64_t channels, int64_t row, int64_
 
 template <class T>
 struct CorrelationPlan<T>::Task {
-  int64_t image, group, row, rows;
-  int64_t begin, end;  // filter blocks
+  int64_t image = 0, group = 0, row = 0, rows = 0;
+  int64_t begin = 0, end = 0;  // filter blocks
 };
 
 template <class T>
 CorrelationPlan<T>::CorrelationPlan(Correlation c)
-    : c_(std::move(c)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T)) {
+    : c_(std::move(c)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true),
+      staged_layout_(c_, traits_.lanes, sizeof(T), false) {
   const int64_t last_rows = c_.height - (layout_.blocks() - 1) * layout_.block_rows();
   stores_ = Stores(layout_.block_rows(), c_.width, layout_.pitch(), traits_.lanes);
   last_stores_ = Stores(last_rows, c_.width, layout_.pitch(), traits_.lanes);
@@ -205,9 +212,7 @@ template <class T>
 int64_t CorrelationPlan<T>::scratch_bytes() const {
   const bool strided = c_.out_step_h > 1 || c_.out_step_w > 1;
   const int64_t results = strided ? traits_.filter_tile * layout_.block_rows() * c_.width : 0;
-  // Direct plans stage the last image only, whose last vector would be read past its end.
-  const int64_t source = layout_.direct() ? c_.channels * (layout_.block_rows() * layout_.pitch()) : 0;
-  return (layout_.staged_elements(c_.channels) + source + results) * static_cast<int64_t>(sizeof(T));
+  return (staged_layout_.staged_elements(c_.channels) + results) * static_cast<int64_t>(sizeof(T));
 }
 
 template <class T>
@@ -238,17 +243,15 @@ void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed,
   T* results = scratch;  // of strided stores
   if (c_.out_step_h > 1 || c_.out_step_w > 1) scratch += traits_.filter_tile * layout_.block_rows() * c_.width;
 
-  TapBlock<T> block{.in = source + task.row * layout_.pitch(), .plane = layout_.plane(), .channels = c_.channels,
-                    .taps = layout_.offsets().data(), .num_taps = taps};
-  const std::vector<FlatStore>& stores = task.row + layout_.block_rows() < c_.height ? stores_ : last_stores_;
+  const bool in_place = layout_.InPlace(image_group, task.row, task.rows);
+  const CorrelationLayout& layout = in_place ? layout_ : staged_layout_;
+  if (!in_place) layout.Stage(source, c_.channels, task.row, task.rows, scratch);
+  const std::vector<FlatStore>& stores = task.rows == layout.block_rows() ? stores_ : last_stores_;
+  TapBlock<T> block;
+  block.in = in_place ? source + task.row * layout.pitch() : scratch;
+  block.plane = layout.plane(), block.channels = c_.channels;
+  block.taps = layout.offsets().data(), block.num_taps = taps;
   block.stores = stores.data(), block.vectors = stores.size();
-  if (!layout_.direct()) {
-    layout_.Stage(source, c_.channels, task.row, task.rows, scratch);
-    block.in = scratch;
-  } else if (image_group + 1 == c_.batch * c_.groups) {
-    std::copy_n(source, c_.channels * layout_.plane(), scratch);
-    block.in = scratch + task.row * layout_.pitch();
-  }
   for (int64_t b = task.begin; b < task.end; ++b) {
     const int64_t first = FilterBlockBegin(b), count = FilterBlockBegin(b + 1) - first;
     const int64_t plane = (image_group * c_.filters + first) * out_plane;
@@ -286,7 +289,8 @@ void CorrelationPlan<T>::Run(const T* in, const T* w, T* out, const Conv2dMemory
     T* scratch = static_cast<T*>(memory.scratch());
     for (int64_t i = begin; i < end; ++i) {
       const int64_t part = i % parts_, block = i / parts_ % blocks, image_group = i / (parts_ * blocks);
-      Task task{.image = image_group / c_.groups, .group = image_group % c_.groups};
+      Task task;
+      task.image = image_group / c_.groups, task.group = image_group % c_.groups;
       task.row = block * layout_.block_rows(), task.rows = std::min(layout_.block_rows(), c_.height - task.row);
       task.begin = part * filter_blocks_ / parts_, task.end = (part + 1) * filter_blocks_ / parts_;
       RunTask(task, in, packed, out, scratch, finished);
@@ -301,7 +305,8 @@ template class CorrelationPlan<double>;
 
 template <class T>
 FilterGradientPlan<T>::FilterGradientPlan(const Conv2dShape& shape)
-    : c_(ForwardCorrelation(shape)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T)) {
+    : c_(ForwardCorrelation(shape)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true),
+      staged_layout_(c_, traits_.lanes, sizeof(T), false) {
   units_ = c_.batch * layout_.blocks();
   const double wanted = std::clamp(FlopsOf(c_) / kFlopsPerTask, 1.0, 64.0);
   const int64_t per_group = CeilDiv(static_cast<int64_t>(wanted), c_.groups);
@@ -319,7 +324,14 @@ int64_t FilterGradientPlan<T>::dy_plane() const {
 // What one unit takes in scratch memory: the channels of a part, and all filters of the group.
 template <class T>
 int64_t FilterGradientPlan<T>::unit_elements() const {
-  return layout_.staged_elements(CeilDiv(c_.channels, parts_)) + c_.filters * dy_plane();
+  return staged_layout_.staged_elements(CeilDiv(c_.channels, parts_)) + c_.filters * dy_plane();
+}
+
+// The table of offsets, in whole cache lines.
+template <class T>
+int64_t FilterGradientPlan<T>::offset_bytes() const {
+  const int64_t bytes = CeilDiv(c_.channels, parts_) * static_cast<int64_t>(c_.taps.size() * sizeof(int64_t));
+  return CeilDiv(bytes, 64) * 64;
 }
 
 template <class T>
@@ -329,64 +341,70 @@ int64_t FilterGradientPlan<T>::shared_bytes() const {
 
 template <class T>
 int64_t FilterGradientPlan<T>::scratch_bytes() const {
-  const int64_t offsets = CeilDiv(c_.channels, parts_) * static_cast<int64_t>(c_.taps.size() * sizeof(int64_t));
-  return staged_units_ * unit_elements() * static_cast<int64_t>(sizeof(T)) + offsets;
+  return staged_units_ * unit_elements() * static_cast<int64_t>(sizeof(T)) + offset_bytes();
+}
+
+// dy's rows at the pitch of the source, zeros between them and behind.
+template <class T>
+void FilterGradientPlan<T>::StageGradient(const T* dy, int64_t rows, T* to) const {
+  for (int64_t f = 0; f < c_.filters; ++f, dy += c_.height * c_.width) {
+    T* const end = to + dy_plane();
+    for (int64_t i = 0; i < rows; ++i) {
+      to = std::copy_n(dy + i * c_.width, c_.width, to);
+      to = std::fill_n(to, std::min<int64_t>(layout_.pitch() - c_.width, end - to), T{0});
+    }
+    std::fill(to, end, T{0});
+    to = end;
+  }
 }
 
 template <class T>
-void FilterGradientPlan<T>::RunTask(int64_t task, const T* x, const T* dy, T* partial, T* scratch) const {
+void FilterGradientPlan<T>::RunTask(int64_t task, const T* x, const T* dy, T* partial, char* memory) const {
   const int64_t group = task % c_.groups, part = task / c_.groups % parts_, chunk = task / (c_.groups * parts_);
   const int64_t first = part * c_.channels / parts_, channels = (part + 1) * c_.channels / parts_ - first;
-  const int64_t taps = c_.taps.size(), in_plane = c_.in_height * c_.in_width, out_plane = c_.height * c_.width;
-  const int64_t x_elements = layout_.staged_elements(CeilDiv(c_.channels, parts_));
+  const int64_t taps = c_.taps.size();
+  const int64_t x_elements = staged_layout_.staged_elements(CeilDiv(c_.channels, parts_));
+  int64_t* offsets = reinterpret_cast<int64_t*>(memory);
+  T* const scratch = reinterpret_cast<T*>(memory + offset_bytes());
 
-  int64_t* offsets = reinterpret_cast<int64_t*>(scratch);
-  for (int64_t channel = 0; channel < channels; ++channel) {
-    for (int64_t t = 0; t < taps; ++t) offsets[channel * taps + t] = channel * layout_.plane() + layout_.offsets()[t];
-  }
-  scratch = reinterpret_cast<T*>(offsets + CeilDiv(c_.channels, parts_) * taps);
-
-  T* dw = partial + (chunk * c_.groups + group) * group_size() + first * taps;
-  for (int64_t f = 0; f < c_.filters; ++f) std::fill_n(dw + f * c_.w_filter, channels * taps, T{0});
-
+  TapGradient<T> g;
+  g.dw = partial + (chunk * c_.groups + group) * group_size() + first * taps, g.dw_stride = c_.w_filter;
+  for (int64_t f = 0; f < c_.filters; ++f) std::fill_n(g.dw + f * c_.w_filter, channels * taps, T{0});
   std::array<const T*, kMaxStagedUnits> xs, dys;
+  g.x = xs.data(), g.dy = dys.data();
+  g.offsets = offsets, g.columns = channels * taps, g.dy_plane = dy_plane(), g.filters = c_.filters;
+
+  const auto rows_of = [&](int64_t unit) {
+    return std::min(layout_.block_rows(), c_.height - unit % layout_.blocks() * layout_.block_rows());
+  };
+  const auto in_place = [&](int64_t unit) {
+    return layout_.InPlace(unit / layout_.blocks() * c_.groups + group,
+                           unit % layout_.blocks() * layout_.block_rows(), rows_of(unit));
+  };
   const int64_t end = (chunk + 1) * units_ / chunks_;
   for (int64_t unit = chunk * units_ / chunks_; unit < end;) {
-    int64_t count = 0;
-    T* free = scratch;
-    for (; unit < end && count < staged_units_; ++unit, ++count) {
-      const int64_t image = unit / layout_.blocks(), row = unit % layout_.blocks() * layout_.block_rows();
-      const int64_t rows = std::min(layout_.block_rows(), c_.height - row);
-      const int64_t image_group = image * c_.groups + group;
-      const T* source = x + (image_group * c_.channels + first) * in_plane;
-      if (!layout_.direct()) {
-        layout_.Stage(source, channels, row, rows, free);
-        xs[count] = free;
-      } else if (image_group + 1 == c_.batch * c_.groups) {  // reads behind the last image would leave the array
-        T* tail = std::copy_n(source, channels * in_plane, free);
-        std::fill_n(tail, x_elements - channels * in_plane, T{0});
-        xs[count] = free + row * layout_.pitch();
-      } else {
-        xs[count] = source + row * layout_.pitch();
-      }
-      free += x_elements;
-      // dy's rows at the pitch of the source, zeros between them and behind.
-      dys[count] = free;
-      for (int64_t f = 0; f < c_.filters; ++f) {
-        const T* from = dy + (image_group * c_.filters + f) * out_plane + row * c_.width;
-        T* to = free;
-        for (int64_t i = 0; i < rows; ++i, from += c_.width) {
-          to = std::copy_n(from, c_.width, to);
-          to = std::fill_n(to, std::min(layout_.pitch() - c_.width, free + dy_plane() - to), T{0});
-        }
-        free += dy_plane();
-        std::fill(to, free, T{0});
-      }
+    // Units of as many rows and the same layout go together.
+    const int64_t rows = rows_of(unit);
+    const bool lies = in_place(unit);
+    const CorrelationLayout& layout = lies ? layout_ : staged_layout_;
+    for (int64_t channel = 0; channel < channels; ++channel) {
+      for (int64_t t = 0; t < taps; ++t) offsets[channel * taps + t] = channel * layout.plane() + layout.offsets()[t];
     }
-    AccumulateTapGradient(TapGradient<T>{.x = xs.data(), .dy = dys.data(), .units = count, .offsets = offsets,
-                                         .columns = channels * taps, .dy_plane = dy_plane(), .filters = c_.filters,
-                                         .vectors = layout_.vectors(layout_.block_rows()), .dw = dw,
-                                         .dw_stride = c_.w_filter});
+    T* free = scratch;
+    for (g.units = 0; unit < end && g.units < staged_units_ && rows_of(unit) == rows && in_place(unit) == lies;
+         ++unit, ++g.units) {
+      const int64_t image_group = unit / layout.blocks() * c_.groups + group;
+      const int64_t row = unit % layout.blocks() * layout.block_rows();
+      const T* source = x + (image_group * c_.channels + first) * c_.in_height * c_.in_width;
+      if (!lies) layout.Stage(source, channels, row, rows, free);
+      xs[g.units] = lies ? source + row * layout.pitch() : free;
+      free += x_elements;
+      StageGradient(dy + image_group * c_.filters * c_.height * c_.width + row * c_.width, rows, free);
+      dys[g.units] = free;
+      free += c_.filters * dy_plane();
+    }
+    g.vectors = layout.vectors(rows);
+    AccumulateTapGradient(g);
   }
 }
 
@@ -395,8 +413,8 @@ void FilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemo
   T* partial = chunks_ == 1 ? dw : static_cast<T*>(memory.shared);
   const int64_t tasks = c_.groups * parts_ * chunks_;
   const double flops = std::max(FlopsOf(c_), 1.0);
-  ParallelFor(tasks, std::clamp<int64_t>(kFlopsPerTask * tasks / flops, 1, tasks), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<T*>(memory.scratch()));
+  ParallelFor(tasks, std::clamp<int64_t>(kFlopsPerTask * tasks / flops, 1, std::max<int64_t>(tasks, 1)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<char*>(memory.scratch()));
   });
   if (chunks_ == 1) return;
   const int64_t size = c_.groups * group_size();

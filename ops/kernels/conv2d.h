@@ -53,13 +53,14 @@ struct Correlation {
   std::vector<Tap> taps;
   int64_t height, width;  // of the grid of results
   int64_t out_height, out_width, out_step_h = 1, out_step_w = 1, out_row = 0, out_column = 0;
-  int64_t w_group, w_filter, w_channel;  // distances in the filter array
+  int64_t w_group = 0, w_filter = 0, w_channel = 0;  // distances in the filter array
 };
 
 // How one Correlation is laid out and cut into tasks.
 class CorrelationLayout {
  public:
-  CorrelationLayout(const Correlation& c, int lanes, int64_t element_size);
+  // allow_direct = false: the layout of the staged copy, also where images can be read where they lie.
+  CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct);
 
   // Rows of results in a block, and of the source that they need.
   int64_t block_rows() const { return block_rows_; }
@@ -71,7 +72,12 @@ class CorrelationLayout {
   int64_t plane() const { return plane_; }
   // One distance per tap from the start of channel 0.
   const std::vector<int64_t>& offsets() const { return offsets_; }
-  int64_t staged_elements(int64_t channels) const { return channels * plane_ + tail_; }
+  // Of a staged copy, in whole vectors.
+  int64_t staged_elements(int64_t channels) const {
+    return ((channels * plane_ + tail_) + lanes_ - 1) / lanes_ * lanes_;
+  }
+  // True when rows [row, row + rows) of this image and group may be read in place: whole vectors end inside the array.
+  bool InPlace(int64_t image_group, int64_t row, int64_t rows) const;
   // Vectors of flat positions that `rows` rows of results take.
   int64_t vectors(int64_t rows) const;
 
@@ -106,7 +112,7 @@ class CorrelationPlan {
 
   const Correlation c_;
   const TapTraits traits_;
-  const CorrelationLayout layout_;
+  const CorrelationLayout layout_, staged_layout_;  // equal unless the first is direct
   std::vector<FlatStore> stores_, last_stores_;  // of a full block and of the last one
   int64_t filter_blocks_, parts_;                // a part is a range of filter blocks
   int64_t grain_;
@@ -129,15 +135,16 @@ class FilterGradientPlan {
   void Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const;
 
  private:
-  struct Staging;
-  void RunTask(int64_t task, const T* x, const T* dy, T* partial, T* scratch) const;
+  void StageGradient(const T* dy, int64_t rows, T* to) const;
+  void RunTask(int64_t task, const T* x, const T* dy, T* partial, char* memory) const;
   int64_t group_size() const { return c_.filters * c_.channels * static_cast<int64_t>(c_.taps.size()); }
   int64_t dy_plane() const;
+  int64_t offset_bytes() const;
   int64_t unit_elements() const;
 
   const Correlation c_;
   const TapTraits traits_;
-  const CorrelationLayout layout_;
+  const CorrelationLayout layout_, staged_layout_;  // equal unless the first is direct
   int64_t units_;   // (image, block of rows)
   int64_t chunks_;  // ranges of units with a partial sum each
   int64_t parts_;   // ranges of channels
