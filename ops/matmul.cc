@@ -8,6 +8,7 @@
 #include "adret/core/parallel.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/gemm.h"
+#include "adret/ops/reshape.h"
 
 namespace adret {
 namespace {
@@ -129,19 +130,28 @@ const OpRegistration kMatMul({
 
 Value MatMul(Operand a, Operand b, MatMulAttrs attrs) {
   if (!a->valid() || !b->valid()) return Build("matmul", {a, b}, Attrs(attrs));
+  const Shape &sa = a->shape(), &sb = b->shape();
+  if (sa.rank() < 2 || sb.rank() < 2 || BatchOf(sa) == BatchOf(sb)) return Build("matmul", {a, b}, Attrs(attrs));
   LocationScope scope(a.graph(), a.location());
-  Value x[2] = {a.value(), b.value()};
-  if (x[0].rank() >= 2 && x[1].rank() >= 2 && BatchOf(x[0].shape()) != BatchOf(x[1].shape())) {
-    const absl::StatusOr<Shape> batch = BroadcastShapes(BatchOf(x[0].shape()), BatchOf(x[1].shape()));
-    // Where they do not broadcast, the type rule says so.
-    for (Value& v : x) {
-      if (!batch.ok()) break;
-      Shape shape = *batch;
-      shape.push_back(v.shape()[v.rank() - 2]), shape.push_back(v.shape()[v.rank() - 1]);
-      v = BroadcastTo(v, shape);
+  if (sb.rank() == 2 && !attrs.transpose_a) {
+    // One matrix for all of a's rows: a single product, and nothing is repeated.
+    const int64_t columns = sa[sa.rank() - 1];
+    Shape rows(sa.dims().subspan(0, sa.rank() - 1));
+    if (rows.Validate().ok()) {
+      const Value y = Build("matmul", {Reshape(a, {rows.num_elements(), columns}), b}, Attrs(attrs));
+      if (!y.valid()) return y;
+      rows.push_back(y.shape()[1]);
+      return Reshape(y, rows);
     }
   }
-  return Build("matmul", {x[0], x[1]}, Attrs(attrs));
+  const absl::StatusOr<Shape> batch = BroadcastShapes(BatchOf(sa), BatchOf(sb));
+  if (!batch.ok()) return Build("matmul", {a, b}, Attrs(attrs));  // the type rule says what is wrong
+  const auto repeated = [&](const Value& v) {
+    Shape shape = *batch;
+    shape.push_back(v.shape()[v.rank() - 2]), shape.push_back(v.shape()[v.rank() - 1]);
+    return BroadcastTo(v, shape);
+  };
+  return Build("matmul", {repeated(a), repeated(b)}, Attrs(attrs));
 }
 
 }  // namespace adret
