@@ -23,7 +23,7 @@ struct CheckGradientsOptions {
   int order = 2;
   int directions = 3;       // random directions for each order
   double step = 1e-5;       // of the central difference, at order 1
-  double tolerance = 1e-6;  // relative to max(1, |derivative|)
+  double tolerance = 1e-6;  // relative to the derivative, or to 0.01 where it is smaller
   uint64_t seed = 1;
   GradientOptions gradients = {};
 };
