@@ -1,0 +1,45 @@
+// Inner loops of softmax, log_softmax and softmax_cross_entropy. Single-threaded.
+//
+// A maximum is taken out before exponentials, so nothing overflows; sums of long rows are carried on in f64. NaN in, NaN out.
+#ifndef ADRET_OPS_KERNELS_SOFTMAX_H_
+#define ADRET_OPS_KERNELS_SOFTMAX_H_
+
+#include <cstdint>
+
+namespace adret::kernels {
+
+// `columns` softmaxes of n numbers each, side by side: number i of column j is x[i * stride + j]. Columns at stride 1
+// are rows: columns = stride = 1.
+struct SoftmaxLayout {
+  int64_t n = 1;
+  int64_t stride = 1;
+  int64_t columns = 1;  // at most kMaxSoftmaxColumns
+};
+inline constexpr int64_t kMaxSoftmaxColumns = 256;
+
+void Softmax(const SoftmaxLayout& layout, const float* x, float* y);
+void Softmax(const SoftmaxLayout& layout, const double* x, double* y);
+void LogSoftmax(const SoftmaxLayout& layout, const float* x, float* y);
+void LogSoftmax(const SoftmaxLayout& layout, const double* x, double* y);
+// dx = y * (dy - sum(dy * y))
+void SoftmaxGrad(const SoftmaxLayout& layout, const float* y, const float* dy, float* dx);
+void SoftmaxGrad(const SoftmaxLayout& layout, const double* y, const double* dy, double* dx);
+
+// What a row of logits should predict: probabilities, or (null) one class. Mixed with the uniform distribution:
+// target = (1 - smoothing) * probabilities + smoothing / n.
+template <class T>
+struct Target {
+  const T* probabilities = nullptr;
+  int64_t label = 0;  // in [0, n)
+  double smoothing = 0;
+};
+// -sum(target * log_softmax(x)) of a row of n.
+float CrossEntropy(const float* x, int64_t n, const Target<float>& target);
+double CrossEntropy(const double* x, int64_t n, const Target<double>& target);
+// dx = dy * (softmax(x) * sum(target) - target)
+void CrossEntropyGrad(const float* x, int64_t n, const Target<float>& target, float dy, float* dx);
+void CrossEntropyGrad(const double* x, int64_t n, const Target<double>& target, double dy, double* dx);
+
+}  // namespace adret::kernels
+
+#endif  // ADRET_OPS_KERNELS_SOFTMAX_H_

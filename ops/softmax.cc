@@ -1,0 +1,295 @@
+#include "adret/ops/softmax.h"
+
+#include <algorithm>
+
+#include "absl/strings/str_cat.h"
+#include "adret/core/parallel.h"
+#include "adret/ops/axes.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+#include "adret/ops/kernels/softmax.h"
+#include "adret/ops/reduce.h"
+#include "adret/ops/unary.h"
+
+namespace adret {
+namespace {
+
+using kernels::SoftmaxLayout;
+using kernels::Target;
+
+constexpr int64_t kTaskElements = 8192;  // an exponential each: about 10 us
+
+// ---- Softmax and log_softmax ------------------------------------------------------------------------------------
+
+absl::StatusOr<Types> AlongAxisType(const TypeContext& c) {
+  AD_RETURN_IF_ERROR(RequireAxis(c, 0, c.attrs<AxisAttrs>().axis));
+  return SameTypeFloating(c);
+}
+
+// Calls f(layout, offset) for every group of adjacent softmaxes of a tensor.
+template <class F>
+void ForEachGroup(const AxisSplit& s, F&& f) {
+  if (s.outer * s.n * s.inner == 0) return;
+  const int64_t width = std::min(s.inner, kernels::kMaxSoftmaxColumns);
+  const int64_t groups = (s.inner + width - 1) / width;
+  ParallelFor(s.outer * groups, std::max<int64_t>(1, kTaskElements / (s.n * width)), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t column = i % groups * width;
+      f(SoftmaxLayout{.n = s.n, .stride = s.inner, .columns = std::min(width, s.inner - column)},
+        i / groups * s.n * s.inner + column);
+    }
+  });
+}
+
+template <bool kLog>
+absl::StatusOr<Kernel> MakeSoftmax(const KernelSpec& spec) {
+  const AxisSplit split = SplitAt(spec.x(0), spec.As<AxisAttrs>().axis);
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return Kernel{.run = [split](const KernelArgs& args) {
+      const T* x = args.in<T>(0);
+      T* y = args.out<T>();
+      ForEachGroup(split, [&](const SoftmaxLayout& layout, int64_t offset) {
+        kLog ? kernels::LogSoftmax(layout, x + offset, y + offset) : kernels::Softmax(layout, x + offset, y + offset);
+      });
+      return absl::OkStatus();
+    }};
+  });
+}
+
+absl::StatusOr<Kernel> MakeSoftmaxGrad(const KernelSpec& spec) {
+  const AxisSplit split = SplitAt(spec.x(0), spec.As<AxisAttrs>().axis);
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return Kernel{.run = [split](const KernelArgs& args) {
+      ForEachGroup(split, [&](const SoftmaxLayout& layout, int64_t offset) {
+        kernels::SoftmaxGrad(layout, args.in<T>(0) + offset, args.in<T>(1) + offset, args.out<T>() + offset);
+      });
+      return absl::OkStatus();
+    }};
+  });
+}
+
+// v summed along the axis and repeated.
+Value SumAlong(const Value& v, int64_t axis) {
+  return BroadcastReduced(Sum(v, {.axes = {axis}, .keepdims = true}), v, {axis});
+}
+
+Value SoftmaxXGrad(const Value& y, const Value& dy, int64_t axis) {
+  return Build("softmax_x_grad", {y, dy}, Attrs(AxisAttrs{axis}));
+}
+
+Values SoftmaxGradient(const GradientContext& c) { return {SoftmaxXGrad(c.y(), c.dy(), c.attrs<AxisAttrs>().axis)}; }
+
+// dx = y (d - sum(d y)) is symmetric in d and its cotangent u.
+Values SoftmaxXGradGradient(const GradientContext& c) {
+  const int64_t axis = c.attrs<AxisAttrs>().axis;
+  const Value y = c.x(0), d = c.x(1), u = c.dy();
+  const Value grad_y = u * (d - SumAlong(d * y, axis)) - d * SumAlong(u * y, axis);
+  return {grad_y, SoftmaxXGrad(y, u, axis)};
+}
+
+Values LogSoftmaxGradient(const GradientContext& c) {
+  return {c.dy() - Exp(c.y()) * SumAlong(c.dy(), c.attrs<AxisAttrs>().axis)};
+}
+
+const OpRegistration kSoftmax({
+    .name = "softmax",
+    .doc = "y = exp(x) / sum of exp(x) along the axis.",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = AlongAxisType,
+    .kernel = MakeSoftmax<false>,
+    .gradient = SoftmaxGradient,
+});
+
+// A primitive because it reads y and dy twice from cache instead of making four passes over memory.
+const OpRegistration kSoftmaxXGrad({
+    .name = "softmax_x_grad",
+    .doc = "dx = y (dy - sum of dy y) along the axis, where y is a softmax.",
+    .inputs = {"y", "dy"},
+    .outputs = {"dx"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = AlongAxisType,
+    .kernel = MakeSoftmaxGrad,
+    .gradient = SoftmaxXGradGradient,
+});
+
+const OpRegistration kLogSoftmax({
+    .name = "log_softmax",
+    .doc = "y = x - log(sum of exp(x)) along the axis.",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = AlongAxisType,
+    .kernel = MakeSoftmax<true>,
+    .gradient = LogSoftmaxGradient,
+});
+
+// ---- Cross-entropy ----------------------------------------------------------------------------------------------
+
+absl::StatusOr<Shape> CheckCrossEntropyInputs(const TypeContext& c) {
+  AD_RETURN_IF_ERROR(c.RequireFloating(0));
+  const Shape& x = c.shape(0);
+  const double smoothing = c.attrs<SoftmaxCrossEntropyAttrs>().label_smoothing;
+  if (!(smoothing >= 0 && smoothing <= 1)) return c.Error("label_smoothing must be in [0, 1], but is ", smoothing);
+  if (x.rank() == 0) return c.Error("x must have an axis of classes, but is a scalar");
+  if (x[x.rank() - 1] == 0) return c.Error("x has no classes");
+  Shape rows = x;
+  rows.erase(x.rank() - 1);
+  const DType labels = c.dtype(1);
+  if (labels == DType::kInt32 || labels == DType::kInt64) {
+    if (c.shape(1) != rows) return c.Error("labels that are indices must have shape ", rows.ToString());
+  } else if (c.type(1) != c.type(0)) {
+    return c.Error("labels must be indices, i32 or i64 of shape ", rows.ToString(), ", or probabilities of x's type");
+  }
+  return rows;
+}
+
+absl::StatusOr<Types> CrossEntropyType(const TypeContext& c) {
+  AD_ASSIGN_OR_RETURN(Shape rows, CheckCrossEntropyInputs(c));
+  return Types{{c.dtype(0), rows}};
+}
+
+absl::StatusOr<Types> CrossEntropyXGradType(const TypeContext& c) {
+  AD_ASSIGN_OR_RETURN(Shape rows, CheckCrossEntropyInputs(c));
+  if (c.type(2) != Type{c.dtype(0), rows}) return c.Error("dy must be ", Type{c.dtype(0), rows}.ToString());
+  return Types{c.type(0)};
+}
+
+// Where each row's target is found: probabilities, or indices of 4 or 8 bytes.
+template <class T>
+struct Targets {
+  DType dtype;
+  int64_t rows, n;
+  double smoothing;
+
+  explicit Targets(const KernelSpec& spec)
+      : dtype(spec.inputs[1].dtype), smoothing(spec.As<SoftmaxCrossEntropyAttrs>().label_smoothing) {
+    const AxisSplit split = SplitAt(spec.x(0), spec.x(0).rank() - 1);
+    rows = split.outer, n = split.n;
+  }
+  Target<T> Of(const KernelArgs& args, int64_t row) const {
+    if (IsFloating(dtype)) return {.probabilities = args.in<T>(1) + row * n, .smoothing = smoothing};
+    return {.label = Label(args, row), .smoothing = smoothing};
+  }
+  absl::Status CheckLabels(const KernelArgs& args) const {
+    if (IsFloating(dtype)) return absl::OkStatus();
+    for (int64_t row = 0; row < rows; ++row) {
+      const int64_t label = Label(args, row);
+      if (label < 0 || label >= n) {
+        return absl::InvalidArgumentError(
+            absl::StrCat("label ", label, " of row ", row, " is out of range for ", n, " classes"));
+      }
+    }
+    return absl::OkStatus();
+  }
+  int64_t Label(const KernelArgs& args, int64_t row) const {
+    return dtype == DType::kInt32 ? args.in<int32_t>(1)[row] : args.in<int64_t>(1)[row];
+  }
+  int64_t Grain() const { return std::max<int64_t>(1, kTaskElements / std::max<int64_t>(1, n)); }
+};
+
+absl::StatusOr<Kernel> MakeCrossEntropy(const KernelSpec& spec) {
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Targets<T> targets(spec);
+    return Kernel{.run = [targets](const KernelArgs& args) {
+      AD_RETURN_IF_ERROR(targets.CheckLabels(args));
+      ParallelFor(targets.rows, targets.Grain(), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          args.out<T>()[row] =
+              kernels::CrossEntropy(args.in<T>(0) + row * targets.n, targets.n, targets.Of(args, row));
+        }
+      });
+      return absl::OkStatus();
+    }};
+  });
+}
+
+absl::StatusOr<Kernel> MakeCrossEntropyGrad(const KernelSpec& spec) {
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const Targets<T> targets(spec);
+    return Kernel{.run = [targets](const KernelArgs& args) {
+      AD_RETURN_IF_ERROR(targets.CheckLabels(args));
+      ParallelFor(targets.rows, targets.Grain(), [&](int64_t begin, int64_t end) {
+        for (int64_t row = begin; row < end; ++row) {
+          const int64_t offset = row * targets.n;
+          kernels::CrossEntropyGrad(args.in<T>(0) + offset, targets.n, targets.Of(args, row), args.in<T>(2)[row],
+                                    args.out<T>() + offset);
+        }
+      });
+      return absl::OkStatus();
+    }};
+  });
+}
+
+Value CrossEntropyXGrad(const Value& x, const Value& labels, const Value& dy, const SoftmaxCrossEntropyAttrs& attrs) {
+  return Build("softmax_cross_entropy_x_grad", {x, labels, dy}, Attrs(attrs));
+}
+
+Values CrossEntropyGradient(const GradientContext& c) {
+  const auto& attrs = c.attrs<SoftmaxCrossEntropyAttrs>();
+  const Value x = c.x(0), labels = c.x(1);
+  Value grad_labels;
+  if (IsFloating(labels.dtype())) {
+    const Value given = c.dy() * (attrs.label_smoothing - 1);
+    grad_labels = LogSoftmax(x) * BroadcastReduced(given, x, {x.rank() - 1});
+  }
+  return {CrossEntropyXGrad(x, labels, c.dy(), attrs), grad_labels};
+}
+
+// dx = g (p T - t) with p = softmax(x), t the target and T its sum along the classes; u is dx's cotangent.
+Values CrossEntropyXGradGradient(const GradientContext& c) {
+  const auto& attrs = c.attrs<SoftmaxCrossEntropyAttrs>();
+  const Value x = c.x(0), labels = c.x(1), g = c.x(2), u = c.dy();
+  const int64_t axis = x.rank() - 1;
+  const Value p = Softmax(x);
+  const Value grad_g = Sum(u * CrossEntropyXGrad(x, labels, OnesLike(g), attrs), {.axes = {axis}});
+  if (!IsFloating(labels.dtype())) {
+    return {SoftmaxXGrad(p, u, axis) * BroadcastReduced(g, x, {axis}), Value(), grad_g};
+  }
+  const double given = 1 - attrs.label_smoothing;
+  const Value mass = Sum(labels, {.axes = {axis}}) * given + attrs.label_smoothing;
+  const Value grad_labels = BroadcastReduced(g * given, x, {axis}) * (SumAlong(u * p, axis) - u);
+  return {SoftmaxXGrad(p, u, axis) * BroadcastReduced(g * mass, x, {axis}), grad_labels, grad_g};
+}
+
+// A primitive because it is faster (no probabilities are stored) and more accurate (no difference of two logarithms) than
+// log_softmax and a sum.
+const OpRegistration kCrossEntropy({
+    .name = "softmax_cross_entropy",
+    .doc = "y = -sum of target log_softmax(x) along the last axis; labels are class indices or probabilities.",
+    .inputs = {"x", "labels"},
+    .parse_attrs = &ParseAttrs<SoftmaxCrossEntropyAttrs>,
+    .type = CrossEntropyType,
+    .kernel = MakeCrossEntropy,
+    .gradient = CrossEntropyGradient,
+});
+
+const OpRegistration kCrossEntropyXGrad({
+    .name = "softmax_cross_entropy_x_grad",
+    .doc = "dx = dy (softmax(x) sum(target) - target) along the last axis.",
+    .inputs = {"x", "labels", "dy"},
+    .outputs = {"dx"},
+    .parse_attrs = &ParseAttrs<SoftmaxCrossEntropyAttrs>,
+    .type = CrossEntropyXGradType,
+    .kernel = MakeCrossEntropyGrad,
+    .gradient = CrossEntropyXGradGradient,
+});
+
+}  // namespace
+
+Value Softmax(Operand x, int64_t axis) {
+  return Build("softmax", {x}, Attrs(AxisAttrs{NormalizedAxis(x.value(), axis)}));
+}
+
+Value LogSoftmax(Operand x, int64_t axis) {
+  return Build("log_softmax", {x}, Attrs(AxisAttrs{NormalizedAxis(x.value(), axis)}));
+}
+
+Value SoftmaxCrossEntropy(Operand logits, Operand labels, const SoftmaxCrossEntropyAttrs& attrs) {
+  return Build("softmax_cross_entropy", {logits, labels}, Attrs(attrs));
+}
+
+}  // namespace adret
