@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "adret/ops/axes.h"
 #include "adret/ops/kernels/copy.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/slice.h"
@@ -13,25 +14,25 @@ namespace {
 
 absl::StatusOr<Types> ConcatType(const TypeContext& c) {
   AD_RETURN_IF_ERROR(c.RequireSameDType());
-  const absl::StatusOr<int> axis = NormalizeAxis(c.attrs<ConcatAttrs>().axis, c.shape(0).rank());
-  if (!axis.ok()) return c.Error(axis.status().message());
+  const int64_t axis = c.attrs<AxisAttrs>().axis;
+  AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
   Shape y = c.shape(0);
   int64_t total = 0;
   for (int i = 0; i < c.num_inputs(); ++i) {
     Shape x = c.shape(i);
     if (x.rank() != y.rank()) return c.Error("expects inputs of one rank");
-    const int64_t size = x[*axis];
-    if (size < 0 && c.num_inputs() > 1) return c.Error("axis ", *axis, " is symbolic in input ", i);
-    if (__builtin_add_overflow(total, size, &total)) return c.Error("axis ", *axis, " grows too long");
-    x.set(*axis, y[*axis]);
-    if (x != y) return c.Error("inputs may differ along axis ", *axis, " only, but input ", i, " does elsewhere");
+    const int64_t size = x[axis];
+    if (size < 0 && c.num_inputs() > 1) return c.Error("axis ", axis, " is symbolic in input ", i);
+    if (__builtin_add_overflow(total, size, &total)) return c.Error("axis ", axis, " grows too long");
+    x.set(axis, y[axis]);
+    if (x != y) return c.Error("inputs may differ along axis ", axis, " only, but input ", i, " does elsewhere");
   }
-  y.set(*axis, total);
+  y.set(axis, total);
   return Types{{c.dtype(0), y}};
 }
 
 absl::StatusOr<Kernel> ConcatKernel(const KernelSpec& spec) {
-  AD_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(spec.As<ConcatAttrs>().axis, spec.y().rank()));
+  const int64_t axis = spec.As<AxisAttrs>().axis;
   struct Part {
     kernels::StridedCopy copy;
     int64_t offset;  // bytes into y
@@ -56,13 +57,13 @@ const OpRegistration kConcat({
     .doc = "y holds x0, x1, ... one after the other along an axis.",
     .inputs = {"x"},
     .variadic = true,
-    .parse_attrs = &ParseAttrs<ConcatAttrs>,
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
     .type = ConcatType,
     .kernel = ConcatKernel,
     .gradient =
         [](const GradientContext& c) {
           if (c.num_inputs() == 1) return Values{c.dy()};
-          const int axis = *NormalizeAxis(c.attrs<ConcatAttrs>().axis, c.y().rank());
+          const int64_t axis = c.attrs<AxisAttrs>().axis;
           Values dx;
           int64_t begin = 0;
           for (int i = 0; i < c.num_inputs(); ++i) {
@@ -90,24 +91,25 @@ bool AllValid(const Values& xs) {
 
 Value Concat(const Values& xs, int64_t axis, std::source_location location) {
   if (xs.empty()) return Value();
-  const absl::StatusOr<int> a = NormalizeAxis(axis, xs[0].rank());
+  axis = NormalizedAxis(xs[0], axis);
+  const bool in_range = axis >= 0 && axis < xs[0].rank();
   const bool equal = std::all_of(xs.begin(), xs.end(), [&](const Value& x) { return x.type() == xs[0].type(); });
-  if (AllValid(xs) && a.ok() && xs[0].shape()[*a] < 0 && xs.size() > 1 && equal) {
+  if (AllValid(xs) && in_range && xs[0].shape()[axis] < 0 && xs.size() > 1 && equal) {
     // n tensors [.., k*?, ..] are one of [.., n, k*?, ..], and that is [.., (n*k)*?, ..].
     LocationScope scope(xs[0].graph(), location);
     Shape shape = xs[0].shape();
     int64_t total;
-    if (!__builtin_mul_overflow(shape[*a], static_cast<int64_t>(xs.size()), &total)) {
-      shape.set(*a, total);
-      return Reshape(Stack(xs, *a, location), shape);
+    if (!__builtin_mul_overflow(shape[axis], static_cast<int64_t>(xs.size()), &total)) {
+      shape.set(axis, total);
+      return Reshape(Stack(xs, axis, location), shape);
     }
   }
-  return Build("concat", Operands(xs, location), Attrs(ConcatAttrs{axis}));
+  return Build("concat", Operands(xs, location), Attrs(AxisAttrs{axis}));
 }
 
 Value Stack(const Values& xs, int64_t axis, std::source_location location) {
   if (xs.empty()) return Value();
-  if (!AllValid(xs)) return Build("concat", Operands(xs, location), Attrs(ConcatAttrs{axis}));
+  if (!AllValid(xs)) return Build("concat", Operands(xs, location), Attrs(AxisAttrs{axis}));
   LocationScope scope(xs[0].graph(), location);
   Values parts;
   for (const Value& x : xs) {
@@ -120,7 +122,7 @@ Value Stack(const Values& xs, int64_t axis, std::source_location location) {
     }
     parts.push_back(Unsqueeze(x, {axis}));
   }
-  return Build("concat", Operands(parts, location), Attrs(ConcatAttrs{axis}));
+  return Concat(parts, axis, location);
 }
 
 }  // namespace adret

@@ -12,14 +12,6 @@
 
 namespace adret {
 
-struct ConcatAttrs {
-  int64_t axis = 0;
-  template <class V>
-  void Fields(V&& v) {
-    v("axis", axis);
-  }
-};
-
 // The values one after the other along an axis (negative: counted from the end). Equal dtypes (any), ranks, and sizes of the
 // other axes. Along a symbolic axis all shapes must be equal: [?,3] twice gives [2*?,3].
 Value Concat(const Values& xs, int64_t axis = 0, std::source_location location = std::source_location::current());

@@ -18,11 +18,6 @@ const OpRegistration kReshape({
       return Types{{c.dtype(0), *shape}};
     },
     .gradient = [](const GradientContext& c) { return Values{Reshape(c.dy(), c.x().shape())}; },
-    .same_as_input =
-        [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
-          const absl::StatusOr<Shape> shape = InferReshape(types[0].shape, attrs.As<ReshapeAttrs>().shape);
-          return shape.ok() && *shape == types[0].shape ? 0 : -1;
-        },
     .traits = {.view = true},
 });
 

@@ -1,6 +1,7 @@
 #include "adret/ops/slice.h"
 
 #include "absl/strings/str_cat.h"
+#include "adret/ops/axes.h"
 #include "adret/ops/kernels/copy.h"
 
 namespace adret {
@@ -179,8 +180,7 @@ const OpRegistration kSliceGrad({
 });
 
 absl::StatusOr<Types> RollType(const TypeContext& c) {
-  const absl::StatusOr<int> axis = NormalizeAxis(c.attrs<RollAttrs>().axis, c.shape(0).rank());
-  if (!axis.ok()) return c.Error(axis.status().message());
+  AD_RETURN_IF_ERROR(RequireAxis(c, 0, c.attrs<RollAttrs>().axis));
   // Its negative must exist: the gradient rolls back.
   if (c.attrs<RollAttrs>().shift == std::numeric_limits<int64_t>::min()) return c.Error("the shift is out of range");
   return Types{c.type(0)};
@@ -189,18 +189,17 @@ absl::StatusOr<Types> RollType(const TypeContext& c) {
 absl::StatusOr<Kernel> RollKernel(const KernelSpec& spec) {
   const auto& a = spec.As<RollAttrs>();
   const Shape& shape = spec.x(0);
-  AD_ASSIGN_OR_RETURN(const int axis, NormalizeAxis(a.axis, shape.rank()));
-  const int64_t n = shape[axis];
+  const int64_t n = shape[a.axis];
   const int64_t shift = n == 0 ? 0 : (a.shift % n + n) % n;
   // The last `shift` elements come first; everything else moves up behind them.
   const auto strides = Strides(shape);
   Shape front = shape, back = shape;
-  front.set(axis, shift);
-  back.set(axis, n - shift);
+  front.set(a.axis, shift);
+  back.set(a.axis, n - shift);
   const size_t size = SizeOf(spec.dtype());
   const kernels::StridedCopy copy_front(front.dims(), strides, strides, size);
   const kernels::StridedCopy copy_back(back.dims(), strides, strides, size);
-  const int64_t stride = strides[axis] * static_cast<int64_t>(size);
+  const int64_t stride = strides[a.axis] * static_cast<int64_t>(size);
   return Kernel{.run = [=](const KernelArgs& args) {
     copy_front.Run(args.in<char>(0) + (n - shift) * stride, args.outputs[0]);
     copy_back.Run(args.inputs[0], args.out<char>() + shift * stride);
@@ -223,8 +222,7 @@ const OpRegistration kRoll({
     .same_as_input =
         [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
           const auto& a = attrs.As<RollAttrs>();
-          const absl::StatusOr<int> axis = NormalizeAxis(a.axis, types[0].shape.rank());
-          const int64_t n = axis.ok() ? types[0].shape[*axis] : 0;
+          const int64_t n = types[0].shape[a.axis];
           return a.shift == 0 || (n > 0 && a.shift % n == 0) ? 0 : -1;
         },
 });
@@ -233,6 +231,7 @@ const OpRegistration kRoll({
 
 Value Slice(Operand x, const SliceAttrs& attrs) {
   SliceAttrs a = attrs;
+  for (int64_t& axis : a.axes) axis = NormalizedAxis(x, axis);
   if (a.steps.empty()) a.steps.assign(a.axes.size(), 1);
   return Build("slice", {x}, Attrs(a));
 }
@@ -276,6 +275,8 @@ Value Flip(Operand x, const std::vector<int64_t>& axes) {
                              .steps = std::vector<int64_t>(axes.size(), -1)});
 }
 
-Value Roll(Operand x, int64_t shift, int64_t axis) { return Build("roll", {x}, Attrs(RollAttrs{shift, axis})); }
+Value Roll(Operand x, int64_t shift, int64_t axis) {
+  return Build("roll", {x}, Attrs(RollAttrs{shift, NormalizedAxis(x, axis)}));
+}
 
 }  // namespace adret

@@ -1,0 +1,261 @@
+#include "adret/ops/gather.h"
+
+#include "absl/strings/str_cat.h"
+#include "adret/ops/axes.h"
+#include "adret/ops/broadcast.h"
+#include "adret/ops/kernels/copy.h"
+#include "adret/ops/kernels/gather.h"
+
+namespace adret {
+namespace {
+
+// ---- What the ops have in common --------------------------------------------------------------------------------
+
+absl::Status RequireIndices(const TypeContext& c, int i) {
+  if (c.dtype(i) == DType::kInt32 || c.dtype(i) == DType::kInt64) return absl::OkStatus();
+  return c.Error("indices must be i32 or i64");
+}
+
+// The shape of x with the shape of the indices in place of the axis.
+absl::StatusOr<Shape> GatheredShape(const TypeContext& c, int64_t axis) {
+  Shape y;
+  for (int a = 0; a < axis; ++a) y.push_back(c.shape(0)[a]);
+  for (int64_t dim : c.shape(1)) y.push_back(dim);
+  for (int64_t a = axis + 1; a < c.shape(0).rank(); ++a) y.push_back(c.shape(0)[a]);
+  if (absl::Status status = y.Validate(); !status.ok()) return c.Error(status.message());
+  return y;
+}
+
+// Fails unless indices have x's shape but for the axis.
+absl::Status RequireElementIndices(const TypeContext& c, int64_t axis) {
+  Shape indices = c.shape(1);
+  if (indices.rank() == c.shape(0).rank()) indices.set(axis, c.shape(0)[axis]);
+  if (indices == c.shape(0)) return absl::OkStatus();
+  return c.Error("indices must have the shape of x but for axis ", axis);
+}
+
+absl::Status RequireUpdates(const TypeContext& c, const Shape& expected) {
+  if (c.dtype(2) != c.dtype(0) || c.shape(2) != expected) {
+    return c.Error("updates must be ", Type{c.dtype(0), expected}.ToString());
+  }
+  if (IsBool(c.dtype(0))) return c.Error("x must be numbers");
+  return absl::OkStatus();
+}
+
+template <class Index>
+absl::Status CheckIndices(const Index* indices, int64_t count, int64_t extent) {
+  const int64_t bad = kernels::FirstOutOfRange(indices, count, extent);
+  if (bad < 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat("index ", indices[bad], " at place ", bad,
+                                                 " is outside an axis of size ", extent));
+}
+
+template <class F>
+decltype(auto) VisitIndex(DType dtype, F&& f) {
+  if (dtype == DType::kInt32) return f(Tag<int32_t>{});
+  return f(Tag<int64_t>{});
+}
+
+// Every dtype but bool, which the type rule has excluded.
+template <class F>
+decltype(auto) VisitNumber(DType dtype, F&& f) {
+  switch (dtype) {
+    case DType::kFloat32: return f(Tag<float>{});
+    case DType::kFloat64: return f(Tag<double>{});
+    case DType::kInt32: return f(Tag<int32_t>{});
+    case DType::kInt64: return f(Tag<int64_t>{});
+    default: return f(Tag<uint8_t>{});
+  }
+}
+
+// Kernels of gather and gather_elements: `pick` is one of the two loops.
+template <class Pick>
+Kernel PickKernel(const KernelSpec& spec, const kernels::GatherPlan& plan, const Pick& pick) {
+  return VisitIndex(spec.inputs[1].dtype, [&](auto index) {
+    using Index = typename decltype(index)::type;
+    return Kernel{.run = [=, count = spec.x(1).num_elements(), size = SizeOf(spec.dtype())](const KernelArgs& args) {
+      AD_RETURN_IF_ERROR(CheckIndices(args.in<Index>(1), count, plan.extent));
+      pick(plan, args.inputs[0], args.in<Index>(1), args.outputs[0], size);
+      return absl::OkStatus();
+    }};
+  });
+}
+
+// Kernels of the two scatters: a copy of x, then `add`.
+template <class Scatter>
+Kernel ScatterKernel(const KernelSpec& spec, const kernels::GatherPlan& plan, const Scatter& add) {
+  return VisitIndex(spec.inputs[1].dtype, [&](auto index) {
+    using Index = typename decltype(index)::type;
+    return VisitNumber(spec.dtype(), [&](auto number) {
+      using T = typename decltype(number)::type;
+      return Kernel{.run = [=, count = spec.x(1).num_elements(), bytes = spec.outputs[0].bytes()](
+                               const KernelArgs& args) {
+        AD_RETURN_IF_ERROR(CheckIndices(args.in<Index>(1), count, plan.extent));
+        kernels::CopyBytes(args.inputs[0], args.outputs[0], bytes);
+        add(plan, args.in<Index>(1), args.in<T>(2), args.out<T>());
+        return absl::OkStatus();
+      }};
+    });
+  });
+}
+
+// x around the axis, and how many indices there are for it.
+kernels::GatherPlan GatherPlanOf(const KernelSpec& spec) {
+  const AxisSplit x = SplitAt(spec.x(0), spec.As<AxisAttrs>().axis);
+  return {x.outer, x.n, x.inner, spec.x(1).num_elements()};
+}
+
+kernels::GatherPlan ElementsPlanOf(const KernelSpec& spec) {
+  const int64_t axis = spec.As<AxisAttrs>().axis;
+  const AxisSplit x = SplitAt(spec.x(0), axis);
+  return {x.outer, x.n, x.inner, spec.x(1)[axis]};
+}
+
+// ---- The ops ----------------------------------------------------------------------------------------------------
+
+const OpRegistration kGather({
+    .name = "gather",
+    .doc = "y[.., k, ..] = x[.., indices[k], ..] along an axis.",
+    .inputs = {"x", "indices"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      AD_RETURN_IF_ERROR(RequireIndices(c, 1));
+      const int64_t axis = c.attrs<AxisAttrs>().axis;
+      AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
+      AD_ASSIGN_OR_RETURN(const Shape y, GatheredShape(c, axis));
+      return Types{{c.dtype(0), y}};
+    },
+    .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
+      return PickKernel(spec, GatherPlanOf(spec), [](const auto&... args) { kernels::Gather(args...); });
+    },
+    .gradient =
+        [](const GradientContext& c) {
+          return Values{ScatterAdd(ZerosLike(c.x()), c.x(1), c.dy(), c.attrs<AxisAttrs>().axis), Value()};
+        },
+});
+
+const OpRegistration kScatterAdd({
+    .name = "scatter_add",
+    .doc = "y = x; y[.., indices[k], ..] += updates[.., k, ..] along an axis.",
+    .inputs = {"x", "indices", "updates"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      AD_RETURN_IF_ERROR(RequireIndices(c, 1));
+      const int64_t axis = c.attrs<AxisAttrs>().axis;
+      AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
+      AD_ASSIGN_OR_RETURN(const Shape updates, GatheredShape(c, axis));
+      AD_RETURN_IF_ERROR(RequireUpdates(c, updates));
+      return Types{c.type(0)};
+    },
+    .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
+      return ScatterKernel(spec, GatherPlanOf(spec), [](const auto&... args) { kernels::ScatterAdd(args...); });
+    },
+    .gradient =
+        [](const GradientContext& c) {
+          return Values{c.dy(), Value(), Gather(c.dy(), c.x(1), c.attrs<AxisAttrs>().axis)};
+        },
+});
+
+const OpRegistration kGatherElements({
+    .name = "gather_elements",
+    .doc = "y[.., k, ..] = x[.., indices[.., k, ..], ..] along an axis.",
+    .inputs = {"x", "indices"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      AD_RETURN_IF_ERROR(RequireIndices(c, 1));
+      const int64_t axis = c.attrs<AxisAttrs>().axis;
+      AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
+      AD_RETURN_IF_ERROR(RequireElementIndices(c, axis));
+      return Types{{c.dtype(0), c.shape(1)}};
+    },
+    .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
+      return PickKernel(spec, ElementsPlanOf(spec), [](const auto&... args) { kernels::GatherElements(args...); });
+    },
+    .gradient =
+        [](const GradientContext& c) {
+          return Values{ScatterElementsAdd(ZerosLike(c.x()), c.x(1), c.dy(), c.attrs<AxisAttrs>().axis), Value()};
+        },
+});
+
+const OpRegistration kScatterElementsAdd({
+    .name = "scatter_elements_add",
+    .doc = "y = x; y[.., indices[.., k, ..], ..] += updates[.., k, ..] along an axis.",
+    .inputs = {"x", "indices", "updates"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      AD_RETURN_IF_ERROR(RequireIndices(c, 1));
+      const int64_t axis = c.attrs<AxisAttrs>().axis;
+      AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
+      AD_RETURN_IF_ERROR(RequireElementIndices(c, axis));
+      AD_RETURN_IF_ERROR(RequireUpdates(c, c.shape(1)));
+      return Types{c.type(0)};
+    },
+    .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
+      return ScatterKernel(spec, ElementsPlanOf(spec),
+                           [](const auto&... args) { kernels::ScatterElementsAdd(args...); });
+    },
+    .gradient =
+        [](const GradientContext& c) {
+          return Values{c.dy(), Value(), GatherElements(c.dy(), c.x(1), c.attrs<AxisAttrs>().axis)};
+        },
+});
+
+absl::StatusOr<Kernel> OneHotKernel(const KernelSpec& spec) {
+  const int64_t depth = spec.As<OneHotAttrs>().depth, count = spec.x(0).num_elements();
+  const DType dtype = spec.outputs[0].dtype;
+  return VisitIndex(spec.dtype(), [&](auto index) {
+    return VisitDType(dtype, [&](auto element) {
+      using Index = typename decltype(index)::type;
+      using T = typename decltype(element)::type;
+      return Kernel{.run = [=, bytes = spec.outputs[0].bytes()](const KernelArgs& args) {
+        const Index* indices = args.in<Index>(0);
+        AD_RETURN_IF_ERROR(CheckIndices(indices, count, depth));
+        kernels::ZeroBytes(args.outputs[0], bytes);
+        for (int64_t i = 0; i < count; ++i) args.out<T>()[i * depth + indices[i]] = T{1};
+        return absl::OkStatus();
+      }};
+    });
+  });
+}
+
+const OpRegistration kOneHot({
+    .name = "one_hot",
+    .doc = "y[.., c] = 1 where c = indices[..], else 0, for c < depth.",
+    .inputs = {"indices"},
+    .parse_attrs = &ParseAttrs<OneHotAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      const auto& a = c.attrs<OneHotAttrs>();
+      AD_RETURN_IF_ERROR(RequireIndices(c, 0));
+      if (a.depth < 1) return c.Error("depth must be positive but is ", a.depth);
+      Shape y = c.shape(0);
+      y.push_back(a.depth);
+      if (absl::Status status = y.Validate(); !status.ok()) return c.Error(status.message());
+      return Types{{a.dtype, y}};
+    },
+    .kernel = OneHotKernel,
+    .gradient = [](const GradientContext&) { return Values{Value()}; },
+});
+
+}  // namespace
+
+Value Gather(Operand x, Operand indices, int64_t axis) {
+  return Build("gather", {x, indices}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+}
+
+Value ScatterAdd(Operand x, Operand indices, Operand updates, int64_t axis) {
+  return Build("scatter_add", {x, indices, updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+}
+
+Value GatherElements(Operand x, Operand indices, int64_t axis) {
+  return Build("gather_elements", {x, indices}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+}
+
+Value ScatterElementsAdd(Operand x, Operand indices, Operand updates, int64_t axis) {
+  return Build("scatter_elements_add", {x, indices, updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+}
+
+Value OneHot(Operand indices, int64_t depth, DType dtype) {
+  return Build("one_hot", {indices}, Attrs(OneHotAttrs{depth, dtype}));
+}
+
+}  // namespace adret

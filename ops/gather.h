@@ -1,0 +1,45 @@
+// Picking by index: gather (ONNX Gather, torch.index_select) and gather_elements (ONNX GatherElements, torch.gather); their
+// inverses scatter_add (torch.index_add) and scatter_elements_add (torch.scatter_add); one_hot.
+//
+//   Value vectors = Gather(table, tokens);              // table [1000,64], tokens i64[?,12] -> [?,12,64]
+//   Value picked = GatherElements(logits, label, 1);    // logits [?,10], label i64[?,1] -> [?,1]
+//
+// An axis may be negative: counted from the end. Indices are i32 or i64 and lie in [0, size of the axis): anything else fails at run time, naming the index and its
+// place. Where an index occurs several times, updates are added in the order of their place.
+#ifndef ADRET_OPS_GATHER_H_
+#define ADRET_OPS_GATHER_H_
+
+#include <cstdint>
+
+#include "adret/core/graph.h"
+
+namespace adret {
+
+// y[.., k, ..] = x[.., indices[k], ..]: the shape of x (any dtype) with the shape of indices in place of the axis.
+Value Gather(Operand x, Operand indices, int64_t axis = 0);
+
+// y = x, then y[.., indices[k], ..] += updates[.., k, ..]. x and updates have one dtype (not bool); updates has the shape
+// that Gather(x, indices, axis) has.
+Value ScatterAdd(Operand x, Operand indices, Operand updates, int64_t axis = 0);
+
+// y[.., k, ..] = x[.., indices[.., k, ..], ..]: the shape of indices, which equals x's (any dtype) but for the axis.
+Value GatherElements(Operand x, Operand indices, int64_t axis = 0);
+
+// y = x, then y[.., indices[.., k, ..], ..] += updates[.., k, ..]; indices and updates have equal shapes.
+Value ScatterElementsAdd(Operand x, Operand indices, Operand updates, int64_t axis = 0);
+
+struct OneHotAttrs {
+  int64_t depth = 1;
+  DType dtype = DType::kFloat32;
+  template <class V>
+  void Fields(V&& v) {
+    v("depth", depth), v("dtype", dtype);
+  }
+};
+
+// y[.., c] = 1 where c = indices[..], else 0, for c < depth: indices' shape with one more axis of size depth.
+Value OneHot(Operand indices, int64_t depth, DType dtype = DType::kFloat32);
+
+}  // namespace adret
+
+#endif  // ADRET_OPS_GATHER_H_
