@@ -2,6 +2,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/ops/kernels/broadcast.h"
+#include "adret/ops/reduce.h"
 
 namespace adret {
 namespace {
@@ -93,8 +94,14 @@ Value SumTo(Operand x, const Shape& shape) {
                     x.location());
     return Value();
   }
-  x.graph()->Fail(absl::UnimplementedError("sum_to: waits for the reductions"), x.location());
-  return Value(x.graph(), {-1, extra});
+  ReduceAttrs leading, kept;
+  kept.keepdims = true;
+  for (int axis = 0; axis < extra; ++axis) leading.axes.push_back(axis);
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] != from[axis + extra]) kept.axes.push_back(axis);
+  }
+  Value y = leading.axes.empty() ? x.value() : Sum(x, leading);
+  return kept.axes.empty() ? y : Sum(y, kept);
 }
 
 Value FullLike(Operand x, double value) {
