@@ -1,0 +1,261 @@
+#include "adret/ops/kernels/pool2d.h"
+
+#include <algorithm>
+#include <cmath>
+
+#undef HWY_TARGET_INCLUDE
+#define HWY_TARGET_INCLUDE "adret/ops/kernels/pool2d.cc"
+#include "hwy/foreach_target.h"  // IWYU pragma: keep
+#include "hwy/highway.h"
+
+HWY_BEFORE_NAMESPACE();
+namespace adret::kernels {
+namespace HWY_NAMESPACE {
+namespace hn = hwy::HWY_NAMESPACE;
+
+using F32 = hn::ScalableTag<float>;
+using I32 = hn::ScalableTag<int32_t>;
+
+// Rows are shorter than a vector more often than not, so the rest of a row goes through masked loads and stores where the
+// hardware suppresses faults behind the mask, and through a scalar loop elsewhere.
+#if HWY_TARGET <= HWY_AVX2
+constexpr bool kMasks = true;
+#else
+constexpr bool kMasks = false;
+#endif
+
+struct Pair {
+  hn::Vec<F32> even, odd;
+};
+
+// Elements 0, 2, 4, ... and 1, 3, 5, ... of two vectors at p, of which the first 2 * n are read.
+HWY_INLINE Pair LoadPair(F32 d, const float* p, int64_t n) {
+  const int64_t lanes = hn::Lanes(d);
+  hn::Vec<F32> low, high;
+  if (n >= lanes) {
+    low = hn::LoadU(d, p), high = hn::LoadU(d, p + lanes);
+  } else {
+    low = hn::MaskedLoad(hn::FirstN(d, std::min(2 * n, lanes)), d, p);
+    high = hn::MaskedLoad(hn::FirstN(d, std::max<int64_t>(2 * n - lanes, 0)), d, p + lanes);
+  }
+  return {hn::ConcatEven(d, high, low), hn::ConcatOdd(d, high, low)};
+}
+
+template <class D, class V>
+HWY_INLINE void StoreFirst(V v, D d, int64_t n, hn::TFromD<D>* p) {
+  if (n >= static_cast<int64_t>(hn::Lanes(d))) {
+    hn::StoreU(v, d, p);
+  } else {
+    hn::BlendedStore(v, hn::FirstN(d, n), d, p);
+  }
+}
+
+void Halve(const Pool2dShape& s, const float* x, float* y, int32_t* argmax) {
+  const F32 d;
+  const I32 di;
+  const int64_t lanes = hn::Lanes(d);
+  const auto take = [&](hn::Vec<F32>& best, hn::Vec<I32>& index, hn::Vec<F32> v, hn::Vec<I32> at) HWY_ATTR {
+    // Greater, or the first NaN.
+    const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
+    best = hn::IfThenElse(better, v, best);
+    index = hn::IfThenElse(hn::RebindMask(di, better), at, index);
+  };
+  for (int64_t i = 0; i < s.out_height; ++i, y += s.out_width, argmax += s.out_width) {
+    const float* top = x + 2 * i * s.width;
+    const float* bottom = top + s.width;
+    const int32_t row = static_cast<int32_t>(2 * i * s.width);
+    int64_t j = 0;
+    for (; j < s.out_width && (kMasks || j + lanes <= s.out_width); j += lanes) {
+      const int64_t n = std::min(lanes, s.out_width - j);
+      const Pair a = LoadPair(d, top + 2 * j, n), b = LoadPair(d, bottom + 2 * j, n);
+      const auto first = hn::Iota(di, 0);
+      auto at = hn::Add(hn::Add(first, first), hn::Set(di, row + static_cast<int32_t>(2 * j)));
+      auto best = a.even;
+      auto index = at;
+      take(best, index, a.odd, hn::Add(at, hn::Set(di, 1)));
+      at = hn::Add(at, hn::Set(di, static_cast<int32_t>(s.width)));
+      take(best, index, b.even, at);
+      take(best, index, b.odd, hn::Add(at, hn::Set(di, 1)));
+      StoreFirst(best, d, n, y + j);
+      StoreFirst(index, di, n, argmax + j);
+    }
+    for (; j < s.out_width; ++j) {
+      int32_t index = row + static_cast<int32_t>(2 * j);
+      for (const int32_t at : {index + 1, index + static_cast<int32_t>(s.width), index + static_cast<int32_t>(s.width) + 1}) {
+        if (!(x[at] <= x[index]) && !std::isnan(x[index])) index = at;
+      }
+      y[j] = x[index], argmax[j] = index;
+    }
+  }
+}
+
+// The transpose of Halve(): writes each element of dx once, in order.
+bool Double(const Pool2dShape& s, const float* dy, const int32_t* argmax, float* dx) {
+  const F32 d;
+  const I32 di;
+  const int64_t lanes = hn::Lanes(d);
+  auto all_found = hn::FirstN(di, lanes);
+  bool good = true;
+  for (int64_t i = 0; i < s.out_height; ++i, dy += s.out_width, argmax += s.out_width) {
+    float* top = dx + 2 * i * s.width;
+    float* bottom = top + s.width;
+    const int32_t row = static_cast<int32_t>(2 * i * s.width);
+    int64_t j = 0;
+    for (; j < s.out_width && (kMasks || j + lanes <= s.out_width); j += lanes) {
+      const int64_t n = std::min(lanes, s.out_width - j);
+      const auto valid = hn::FirstN(d, n);
+      const auto g = n == lanes ? hn::LoadU(d, dy + j) : hn::MaskedLoad(valid, d, dy + j);
+      const auto index = n == lanes ? hn::LoadU(di, argmax + j) : hn::MaskedLoad(hn::FirstN(di, n), di, argmax + j);
+      const auto first = hn::Iota(di, 0);
+      const auto at = hn::Sub(index, hn::Add(hn::Add(first, first), hn::Set(di, row + static_cast<int32_t>(2 * j))));
+      const auto w = hn::Set(di, static_cast<int32_t>(s.width));
+      const auto a = hn::Eq(at, hn::Zero(di)), b = hn::Eq(at, hn::Set(di, 1));
+      const auto c = hn::Eq(at, w), e = hn::Eq(at, hn::Add(w, hn::Set(di, 1)));
+      all_found = hn::And(all_found, hn::Or(hn::Or(hn::Or(a, b), hn::Or(c, e)), hn::Not(hn::FirstN(di, n))));
+      const auto part = [&](auto mask) HWY_ATTR { return hn::IfThenElseZero(hn::RebindMask(d, mask), g); };
+      const auto store = [&](hn::Vec<F32> even, hn::Vec<F32> odd, float* p) HWY_ATTR {
+        if (n == lanes) return hn::StoreInterleaved2(even, odd, d, p);
+        const auto low = hn::InterleaveWholeLower(d, even, odd), high = hn::InterleaveWholeUpper(d, even, odd);
+        StoreFirst(low, d, std::min(2 * n, lanes), p);
+        if (2 * n > lanes) StoreFirst(high, d, 2 * n - lanes, p + lanes);
+      };
+      store(part(a), part(b), top + 2 * j);
+      store(part(c), part(e), bottom + 2 * j);
+    }
+    for (; j < s.out_width; ++j) {
+      const int64_t at = argmax[j] - row - 2 * j;
+      top[2 * j] = at == 0 ? dy[j] : 0, top[2 * j + 1] = at == 1 ? dy[j] : 0;
+      bottom[2 * j] = at == s.width ? dy[j] : 0, bottom[2 * j + 1] = at == s.width + 1 ? dy[j] : 0;
+      good &= at == 0 || at == 1 || at == s.width || at == s.width + 1;
+    }
+    for (float* p : {top, bottom}) std::fill(p + 2 * s.out_width, p + s.width, 0.0f);
+  }
+  std::fill(dx + 2 * s.out_height * s.width, dx + s.height * s.width, 0.0f);
+  return good && hn::AllTrue(di, all_found);
+}
+
+}  // namespace HWY_NAMESPACE
+}  // namespace adret::kernels
+HWY_AFTER_NAMESPACE();
+
+#if HWY_ONCE
+namespace adret::kernels {
+
+HWY_EXPORT(Halve);
+HWY_EXPORT(Double);
+
+namespace {
+
+// The taps [begin, end) of a window starting at `start` that lie inside [0, size).
+struct Range {
+  int64_t begin, end;
+};
+Range Inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size) {
+  const int64_t begin = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
+  const int64_t end = start >= size ? 0 : std::min(kernel, (size - start + dilation - 1) / dilation);
+  return {begin, std::max(begin, end)};
+}
+
+// Calls f(o, row, column, start_h, start_w) for every output o, with the taps of its window that lie inside.
+template <class F>
+void ForEachWindow(const Pool2dShape& s, F&& f) {
+  int64_t o = 0;
+  for (int64_t i = 0; i < s.out_height; ++i) {
+    const int64_t h = i * s.stride_h - s.pad_top;
+    const Range rows = Inside(h, s.kernel_h, s.dilation_h, s.height);
+    for (int64_t j = 0; j < s.out_width; ++j, ++o) {
+      const int64_t w = j * s.stride_w - s.pad_left;
+      f(o, rows, Inside(w, s.kernel_w, s.dilation_w, s.width), h, w);
+    }
+  }
+}
+
+// What an average divides by.
+double Count(const Pool2dShape& s, Range rows, Range columns, int64_t h, int64_t w) {
+  if (!s.count_padding) return static_cast<double>((rows.end - rows.begin) * (columns.end - columns.begin));
+  const int64_t height = std::min(h + s.kernel_h, s.height + s.pad_bottom) - h;
+  const int64_t width = std::min(w + s.kernel_w, s.width + s.pad_right) - w;
+  return static_cast<double>(height * width);
+}
+
+}  // namespace
+
+template <class T>
+void MaxPoolPlane(const Pool2dShape& s, const T* x, T* y, int32_t* argmax) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (s.is_halving()) return HWY_DYNAMIC_DISPATCH(Halve)(s, x, y, argmax);
+  }
+  ForEachWindow(s, [&](int64_t o, Range rows, Range columns, int64_t h, int64_t w) {
+    int64_t index = (h + rows.begin * s.dilation_h) * s.width + w + columns.begin * s.dilation_w;
+    T best = x[index];
+    for (int64_t r = rows.begin; r < rows.end; ++r) {
+      const int64_t row = (h + r * s.dilation_h) * s.width + w;
+      for (int64_t c = columns.begin; c < columns.end; ++c) {
+        const int64_t at = row + c * s.dilation_w;
+        if (!(x[at] <= best) && !std::isnan(best)) best = x[at], index = at;
+      }
+    }
+    y[o] = best, argmax[o] = static_cast<int32_t>(index);
+  });
+}
+
+template <class T>
+bool MaxPoolScatterPlane(const Pool2dShape& s, const T* dy, const int32_t* argmax, T* dx) {
+  if constexpr (std::is_same_v<T, float>) {
+    if (s.is_halving()) return HWY_DYNAMIC_DISPATCH(Double)(s, dy, argmax, dx);
+  }
+  const uint64_t size = s.height * s.width;
+  std::fill_n(dx, size, T{0});
+  for (int64_t o = 0; o < s.out_height * s.out_width; ++o) {
+    if (static_cast<uint64_t>(static_cast<int64_t>(argmax[o])) >= size) return false;
+    dx[argmax[o]] += dy[o];
+  }
+  return true;
+}
+
+template <class T>
+bool MaxPoolGatherPlane(const Pool2dShape& s, const T* x, const int32_t* argmax, T* y) {
+  const uint64_t size = s.height * s.width;
+  for (int64_t o = 0; o < s.out_height * s.out_width; ++o) {
+    if (static_cast<uint64_t>(static_cast<int64_t>(argmax[o])) >= size) return false;
+    y[o] = x[argmax[o]];
+  }
+  return true;
+}
+
+template <class T>
+void AvgPoolPlane(const Pool2dShape& s, const T* x, T* y) {
+  ForEachWindow(s, [&](int64_t o, Range rows, Range columns, int64_t h, int64_t w) {
+    T sum = 0;
+    for (int64_t r = rows.begin; r < rows.end; ++r) {
+      const T* row = x + (h + r) * s.width + w;
+      for (int64_t c = columns.begin; c < columns.end; ++c) sum += row[c];
+    }
+    y[o] = static_cast<T>(sum / Count(s, rows, columns, h, w));
+  });
+}
+
+template <class T>
+void AvgPoolScatterPlane(const Pool2dShape& s, const T* dy, T* dx) {
+  std::fill_n(dx, s.height * s.width, T{0});
+  ForEachWindow(s, [&](int64_t o, Range rows, Range columns, int64_t h, int64_t w) {
+    const T share = static_cast<T>(dy[o] / Count(s, rows, columns, h, w));
+    for (int64_t r = rows.begin; r < rows.end; ++r) {
+      T* row = dx + (h + r) * s.width + w;
+      for (int64_t c = columns.begin; c < columns.end; ++c) row[c] += share;
+    }
+  });
+}
+
+#define ADRET_INSTANTIATE(T)                                                                \
+  template void MaxPoolPlane<T>(const Pool2dShape&, const T*, T*, int32_t*);                \
+  template bool MaxPoolScatterPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*);   \
+  template bool MaxPoolGatherPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*);    \
+  template void AvgPoolPlane<T>(const Pool2dShape&, const T*, T*);                          \
+  template void AvgPoolScatterPlane<T>(const Pool2dShape&, const T*, T*)
+ADRET_INSTANTIATE(float);
+ADRET_INSTANTIATE(double);
+#undef ADRET_INSTANTIATE
+
+}  // namespace adret::kernels
+#endif  // HWY_ONCE
