@@ -29,16 +29,18 @@ struct Pair {
 };
 
 // Elements 0, 2, 4, ... and 1, 3, 5, ... of two vectors at p, of which the first 2 * n are read.
-HWY_INLINE Pair LoadPair(F32 d, const float* p, int64_t n) {
+HWY_INLINE Pair LoadPair(F32 d, const float* p, [[maybe_unused]] int64_t n) {
+#if HWY_TARGET <= HWY_AVX2
   const int64_t lanes = hn::Lanes(d);
-  hn::Vec<F32> low, high;
-  if (n >= lanes) {
-    low = hn::LoadU(d, p), high = hn::LoadU(d, p + lanes);
-  } else {
-    low = hn::MaskedLoad(hn::FirstN(d, std::min(2 * n, lanes)), d, p);
-    high = hn::MaskedLoad(hn::FirstN(d, std::max<int64_t>(2 * n - lanes, 0)), d, p + lanes);
+  if (n < lanes) {
+    const auto low = hn::MaskedLoad(hn::FirstN(d, std::min(2 * n, lanes)), d, p);
+    const auto high = hn::MaskedLoad(hn::FirstN(d, std::max<int64_t>(2 * n - lanes, 0)), d, p + lanes);
+    return {hn::ConcatEven(d, high, low), hn::ConcatOdd(d, high, low)};
   }
-  return {hn::ConcatEven(d, high, low), hn::ConcatOdd(d, high, low)};
+#endif
+  Pair pair;
+  hn::LoadInterleaved2(d, p, pair.even, pair.odd);
+  return pair;
 }
 
 template <class D, class V>
@@ -115,9 +117,9 @@ bool Double(const Pool2dShape& s, const float* dy, const int32_t* argmax, float*
       const auto part = [&](auto mask) HWY_ATTR { return hn::IfThenElseZero(hn::RebindMask(d, mask), g); };
       const auto store = [&](hn::Vec<F32> even, hn::Vec<F32> odd, float* p) HWY_ATTR {
         if (n == lanes) return hn::StoreInterleaved2(even, odd, d, p);
-        const auto low = hn::InterleaveWholeLower(d, even, odd), high = hn::InterleaveWholeUpper(d, even, odd);
-        StoreFirst(low, d, std::min(2 * n, lanes), p);
-        if (2 * n > lanes) StoreFirst(high, d, 2 * n - lanes, p + lanes);
+        HWY_ALIGN float both[2 * hn::MaxLanes(F32())];
+        hn::StoreInterleaved2(even, odd, d, both);
+        std::copy_n(both, 2 * n, p);
       };
       store(part(a), part(b), top + 2 * j);
       store(part(c), part(e), bottom + 2 * j);
