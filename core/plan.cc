@@ -32,6 +32,11 @@ absl::Status Plan::MakeSteps() {
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
     if (schedule_.steps[s].kernel >= 0) AD_RETURN_IF_ERROR(MakeKernel(schedule_.steps[s], &steps_[s]));
     if (!schedule_.steps[s].chain.empty()) MakeProgram(s, &steps_[s]);
+    StepData& data = steps_[s];
+    data.input_pointers.resize(data.inputs.size());
+    data.output_pointers.resize(data.outputs.size());
+    data.program_input_pointers.resize(data.program_inputs.size());
+    data.program_output_pointers.resize(data.program_outputs.size());
   }
   return absl::OkStatus();
 }

@@ -229,7 +229,7 @@ std::string CaseName(const std::string& name) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OpSuite, testing::ValuesIn(AllCases()),
-                         [](const auto& info) { return CaseName(info.param.name); });
+                         [](const auto& test) { return CaseName(test.param.name); });
 
 class Golden : public testing::TestWithParam<NamedGolden> {
  protected:
@@ -289,8 +289,8 @@ TEST_P(Golden, MatchesPyTorch) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(AllGoldens()), [](const auto& info) {
-  return CaseName(absl::StrCat(info.param.file, "_", info.param.golden.name));
+INSTANTIATE_TEST_SUITE_P(All, Golden, testing::ValuesIn(AllGoldens()), [](const auto& test) {
+  return CaseName(absl::StrCat(test.param.file, "_", test.param.golden.name));
 });
 
 // Ops that no test program can put a row for: leaves are in every graph.
