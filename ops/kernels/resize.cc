@@ -1,0 +1,70 @@
+#include "adret/ops/kernels/resize.h"
+
+#include <algorithm>
+
+namespace adret::kernels {
+
+ResizeAxis LinearAxis(int64_t in, int64_t out, bool align_corners) {
+  ResizeAxis axis(out);
+  const double scale = !align_corners ? static_cast<double>(in) / static_cast<double>(out)
+                       : out > 1      ? static_cast<double>(in - 1) / static_cast<double>(out - 1)
+                                      : 0.0;
+  for (int64_t i = 0; i < out; ++i) {
+    const double at = align_corners ? scale * i : std::max(0.0, scale * (i + 0.5) - 0.5);
+    const int64_t low = std::min(static_cast<int64_t>(at), in - 1);
+    axis[i] = {low, std::min(low + 1, in - 1), at - low};
+  }
+  return axis;
+}
+
+ResizeAxis NearestAxis(int64_t in, int64_t out) {
+  ResizeAxis axis(out);
+  for (int64_t i = 0; i < out; ++i) axis[i] = {i * in / out, i * in / out, 0.0};
+  return axis;
+}
+
+template <class T>
+void ResizePlane(const Resize2d& r, const T* x, T* y) {
+  for (const ResizeTap& row : r.rows) {
+    const T* top = x + row.low * r.in_width;
+    const T* bottom = x + row.high * r.in_width;
+    if (!r.linear) {
+      for (const ResizeTap& column : r.columns) *y++ = top[column.low];
+      continue;
+    }
+    const T h = static_cast<T>(row.weight);
+    for (const ResizeTap& column : r.columns) {
+      const T w = static_cast<T>(column.weight);
+      *y++ = (1 - h) * ((1 - w) * top[column.low] + w * top[column.high]) +
+             h * ((1 - w) * bottom[column.low] + w * bottom[column.high]);
+    }
+  }
+}
+
+template <class T>
+void ResizeScatterPlane(const Resize2d& r, const T* dy, T* dx) {
+  std::fill_n(dx, r.in_height * r.in_width, T{0});
+  for (const ResizeTap& row : r.rows) {
+    T* top = dx + row.low * r.in_width;
+    T* bottom = dx + row.high * r.in_width;
+    if (!r.linear) {
+      for (const ResizeTap& column : r.columns) top[column.low] += *dy++;
+      continue;
+    }
+    const T h = static_cast<T>(row.weight);
+    for (const ResizeTap& column : r.columns) {
+      const T w = static_cast<T>(column.weight), g = *dy++;
+      top[column.low] += (1 - h) * (1 - w) * g;
+      top[column.high] += (1 - h) * w * g;
+      bottom[column.low] += h * (1 - w) * g;
+      bottom[column.high] += h * w * g;
+    }
+  }
+}
+
+template void ResizePlane<float>(const Resize2d&, const float*, float*);
+template void ResizePlane<double>(const Resize2d&, const double*, double*);
+template void ResizeScatterPlane<float>(const Resize2d&, const float*, float*);
+template void ResizeScatterPlane<double>(const Resize2d&, const double*, double*);
+
+}  // namespace adret::kernels
