@@ -1,0 +1,210 @@
+#include "adret/core/executor.h"
+
+#include <cmath>
+
+#include "absl/strings/match.h"
+#include "adret/autograd/gradients.h"
+#include "adret/core/parallel.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+#include "adret/ops/gather.h"
+#include "adret/ops/matmul.h"
+#include "adret/ops/reshape.h"
+#include "adret/ops/unary.h"
+#include "gtest/gtest.h"
+
+namespace adret {
+namespace {
+
+using absl::StrContains;
+
+Tensor F(std::initializer_list<float> values) {
+  return Tensor::From<float>({static_cast<int64_t>(values.size())}, values);
+}
+
+TEST(Executor, UpdatesInPlaceAndFetchesOldValues) {
+  Graph graph;
+  Value w = graph.Variable("w", F({1, 2, 3}));
+  State state = *InitialState(graph, 1);
+  const Tensor held = *state.Get("w");
+  auto executor = Executor::Create({w, w * 2.0}, {{w, w + 1.0}});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  for (int i = 0; i < 3; ++i) {
+    auto results = executor->Run({}, &state);
+    ASSERT_TRUE(results.ok()) << results.status();
+    EXPECT_TRUE((*results)[0].BitEqual(F({1.f + i, 2.f + i, 3.f + i}))) << "fetched before the update";
+  }
+  EXPECT_TRUE(state.Get("w")->BitEqual(F({4, 5, 6})));
+  EXPECT_TRUE(held.BitEqual(F({1, 2, 3}))) << "a tensor that was handed out does not change";
+  EXPECT_EQ(state.step, 3u);
+}
+
+TEST(Executor, VariablesCanBeSwapped) {
+  Graph graph;
+  Value a = graph.Variable("a", F({1, 2})), b = graph.Variable("b", F({3, 4}));
+  State state = *InitialState(graph, 1);
+  auto executor = Executor::Create({}, {{a, b}, {b, a}});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  ASSERT_TRUE(executor->Run({}, &state).ok());
+  EXPECT_TRUE(state.Get("a")->BitEqual(F({3, 4})));
+  EXPECT_TRUE(state.Get("b")->BitEqual(F({1, 2})));
+}
+
+TEST(Executor, UpdatesThatReadEachOthersVariablesSeeOldValues) {
+  Graph graph;
+  Value a = graph.Variable("a", F({1, 2})), b = graph.Variable("b", F({10, 20}));
+  State state = *InitialState(graph, 1);
+  auto executor = Executor::Create({}, {{a, a + b}, {b, b * a}});
+  ASSERT_TRUE(executor->Run({}, &state).ok());
+  EXPECT_TRUE(state.Get("a")->BitEqual(F({11, 22})));
+  EXPECT_TRUE(state.Get("b")->BitEqual(F({10, 40})));
+}
+
+TEST(Executor, AFailedRunChangesNothing) {
+  Graph graph;
+  Value table = graph.Variable("table", F({1, 2, 3}));
+  Value index = graph.Input("index", DType::kInt64, {1});
+  Value picked = Gather(table, index, 0);
+  State state = *InitialState(graph, 1);
+  auto executor = Executor::Create({picked}, {{table, table * 2.0}});
+  auto bad = executor->Run({{index, Tensor::From<int64_t>({1}, {7})}}, &state);
+  EXPECT_FALSE(bad.ok());
+  EXPECT_TRUE(StrContains(bad.status().message(), "gather")) << bad.status();
+  EXPECT_TRUE(state.Get("table")->BitEqual(F({1, 2, 3})));
+  EXPECT_EQ(state.step, 0u);
+  EXPECT_TRUE(executor->Run({{index, Tensor::From<int64_t>({1}, {2})}}, &state).ok());
+  EXPECT_TRUE(state.Get("table")->BitEqual(F({2, 4, 6})));
+}
+
+TEST(Executor, OnePlanForEachBatch) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2});
+  auto executor = Executor::Create({x * 2.0 + 1.0});
+  for (int64_t batch : {1, 5, 1, 300}) {
+    auto y = executor->Run({{x, Tensor::Full(DType::kFloat32, {batch, 2}, 3)}});
+    ASSERT_TRUE(y.ok()) << y.status();
+    EXPECT_TRUE((*y)[0].BitEqual(Tensor::Full(DType::kFloat32, {batch, 2}, 7)));
+  }
+}
+
+TEST(Executor, BadFeedsAreNamed) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2}), y = graph.Input("y", DType::kFloat32, {kAnyBatch});
+  Value sum = x + Reshape(y, {-1, 1});
+  auto executor = Executor::Create({sum});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  const auto message = [&](const Feeds& feeds) { return std::string(executor->Run(feeds).status().message()); };
+  const Tensor good_x = Tensor::Zeros(DType::kFloat32, {3, 2}), good_y = Tensor::Zeros(DType::kFloat32, {3});
+  EXPECT_EQ(message({{x, good_x}}), "input 'y' is not fed");
+  EXPECT_EQ(message({{x, Tensor::Zeros(DType::kFloat64, {3, 2})}, {y, good_y}}),
+            "input 'x' expects f32[?,2] but was fed f64[3,2]");
+  EXPECT_EQ(message({{x, Tensor::Zeros(DType::kFloat32, {3, 4})}, {y, good_y}}),
+            "input 'x' expects f32[?,2] but was fed f32[3,4]");
+  EXPECT_TRUE(StrContains(message({{x, good_x}, {y, Tensor::Zeros(DType::kFloat32, {4})}}), "a batch of 4"));
+  EXPECT_TRUE(StrContains(message({{sum, good_x}}), "not an input"));
+  EXPECT_TRUE(StrContains(message({{x, Tensor::Zeros(DType::kFloat32, {0, 2})}, {y, good_y}}), "fed f32[0,2]"));
+}
+
+TEST(Executor, BadRequestsAreNamed) {
+  Graph graph;
+  Value w = graph.Variable("w", F({1, 2})), x = graph.Input("x", DType::kFloat32, {2});
+  EXPECT_TRUE(StrContains(Executor::Create({}, {{x, x}}).status().message(), "not a variable"));
+  EXPECT_TRUE(StrContains(Executor::Create({}, {{w, w}, {w, x}}).status().message(), "updated twice"));
+  EXPECT_FALSE(Executor::Create({}).ok());
+  EXPECT_FALSE(Executor::Create({w}, {}, {.threads = -1}).ok());
+  EXPECT_FALSE(Executor::Create({w}, {}, {.threads = 1 << 20}).ok());
+  auto needs_state = Executor::Create({w});
+  EXPECT_TRUE(StrContains(needs_state->Run({}).status().message(), "'w'"));
+  State empty;
+  EXPECT_TRUE(StrContains(needs_state->Run({}, &empty).status().message(), "'w'"));
+  empty.Set("w", F({1, 2, 3}));
+  EXPECT_TRUE(StrContains(needs_state->Run({}, &empty).status().message(), "f32[3]"));
+  Value big = BroadcastTo(graph.Constant(Tensor::Scalar(DType::kFloat32, 1)), {1 << 20, 1 << 10});
+  EXPECT_EQ(Executor::Create({MatMul(big, big, {.transpose_b = true})}, {}, {.memory_limit = 1 << 20}).status().code(),
+            absl::StatusCode::kResourceExhausted);
+}
+
+TEST(Executor, AStateMayBeReplacedBetweenRuns) {
+  Graph graph;
+  Value w = graph.Variable("w", F({1}));
+  auto executor = Executor::Create({w + 0.5}, {{w, w + 1.0}});
+  State state = *InitialState(graph, 1);
+  ASSERT_TRUE(executor->Run({}, &state).ok());
+  const State saved = state;
+  ASSERT_TRUE(executor->Run({}, &state).ok());
+  EXPECT_EQ(state.Get("w")->At(0), 3);
+  EXPECT_EQ(saved.Get("w")->At(0), 2);
+  state = saved;
+  ASSERT_TRUE(executor->Run({}, &state).ok());
+  EXPECT_EQ(state.Get("w")->At(0), 3);
+}
+
+TEST(Executor, FetchedResultsOutliveLaterRuns) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {2});
+  auto executor = Executor::Create({x + 1.0, Reshape(x + 1.0, {2, 1}), x});
+  auto first = *executor->Run({{x, F({1, 2})}});
+  auto second = *executor->Run({{x, F({5, 6})}});
+  EXPECT_TRUE(first[0].BitEqual(F({2, 3})));
+  EXPECT_TRUE(first[2].BitEqual(F({1, 2})));
+  EXPECT_TRUE(second[1].BitEqual(F({6, 7}).Reshaped({2, 1})));
+}
+
+TEST(Executor, MergesFoldsAndFuses) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {64});
+  Value c = graph.Constant(Tensor::Scalar(DType::kFloat32, 2)) * 3.0;
+  Value y = Tanh(x * c) + Tanh(x * c) * 1.0 + 0.0;
+  auto executor = Executor::Create({y});
+  const std::string plan = *executor->Explain();
+  EXPECT_TRUE(StrContains(plan, "mul + tanh + add")) << plan;
+  EXPECT_EQ(std::count(plan.begin(), plan.end(), '\n'), 3) << plan;  // heading, one step, arena
+}
+
+// Design: chains of 100,000 nodes build, differentiate, compile and run.
+TEST(Executor, DeepChainsAreNormal) {
+  Graph graph;
+  Value x = graph.Variable("x", Tensor::Scalar(DType::kFloat64, 0.5));
+  Value y = x;
+  for (int i = 0; i < 100'000; ++i) y = y * 0.99999;
+  Value dx = Gradients(y, {x})[0];
+  State state = *InitialState(graph, 1);
+  for (bool fuse : {true, false}) {
+    ExecutorOptions options;
+    options.fuse = fuse;
+    auto executor = Executor::Create({dx}, {}, options);
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    auto result = executor->Run({}, &state);
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_NEAR((*result)[0].At(0), std::pow(0.99999, 100'000), 1e-9);
+  }
+}
+
+TEST(Executor, DeepChainsOfKernelsToo) {
+  Graph graph;
+  Value x = graph.Variable("x", Tensor::Full(DType::kFloat32, {2, 2}, 0.5));
+  Value y = x;
+  for (int i = 0; i < 20'000; ++i) y = MatMul(y, x);
+  State state = *InitialState(graph, 1);
+  auto executor = Executor::Create({y});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  EXPECT_LT(*executor->PeakBytes(), 1 << 20) << "buffers are reused";
+  auto result = executor->Run({}, &state);
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ((*result)[0].At(0), 0.5);
+}
+
+TEST(Parallel, ChunksCoverTheRangeOnce) {
+  auto pool = ThreadPool::Create(3);
+  std::vector<int> hits(1000, 0);
+  pool->Run([&] {
+    ParallelFor(1000, 7, [&](int64_t begin, int64_t end) {
+      EXPECT_EQ(begin % 7, 0);
+      for (int64_t i = begin; i < end; ++i) ++hits[i];
+    });
+  });
+  EXPECT_EQ(std::count(hits.begin(), hits.end(), 1), 1000);
+}
+
+}  // namespace
+}  // namespace adret
