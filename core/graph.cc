@@ -82,13 +82,13 @@ Value Operand::In(Graph* graph, DType dtype) const {
 
 Value Graph::Input(absl::string_view name, DType dtype, const Shape& shape, std::source_location location) {
   const NodeId id = AddNode(*kInput.op, {}, Attrs(InputAttrs{dtype, shape}), location, Scoped(name));
-  return id < 0 ? Value() : Value(this, {id, 0});
+  return id < 0 ? Value(this, {-1, 0}) : Value(this, {id, 0});
 }
 
 Value Graph::Variable(absl::string_view name, DType dtype, const Shape& shape, Initializer initializer, bool trainable,
                       std::source_location location) {
   const NodeId id = AddNode(*kVariable.op, {}, Attrs(VariableAttrs{dtype, shape, trainable}), location, Scoped(name));
-  if (id < 0) return Value();
+  if (id < 0) return Value(this, {-1, 0});
   initializers_[id] = std::move(initializer);
   return Value(this, {id, 0});
 }
@@ -101,7 +101,7 @@ Value Graph::Variable(absl::string_view name, Tensor initial, bool trainable, st
 
 Value Graph::Constant(Tensor value, std::source_location location) {
   const NodeId id = AddNode(*kConstant.op, {}, Attrs(ConstantAttrs{std::move(value)}), location);
-  return id < 0 ? Value() : Value(this, {id, 0});
+  return id < 0 ? Value(this, {-1, 0}) : Value(this, {id, 0});
 }
 
 Values Graph::all_variables() {
@@ -161,7 +161,7 @@ Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operand
     Fail(absl::InvalidArgumentError(absl::StrCat("there is no op '", absl::CEscape(name), "'")), location);
     return {};
   }
-  Values results(op->outputs.size());
+  Values results(op->outputs.size(), Value(this, {-1, 0}));
   const Value* first = nullptr;
   for (const Operand& operand : operands) {
     if (operand.is_number()) continue;
@@ -184,9 +184,7 @@ Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operand
     inputs.push_back(value.id());
   }
   const NodeId id = AddNode(*op, inputs, std::move(attrs), location);
-  for (int i = 0; i < static_cast<int>(results.size()); ++i) {
-    results[i] = id < 0 ? Value(this, {-1, 0}) : Value(this, {id, i});
-  }
+  for (int i = 0; id >= 0 && i < static_cast<int>(results.size()); ++i) results[i] = Value(this, {id, i});
   return results;
 }
 

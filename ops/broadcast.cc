@@ -92,7 +92,7 @@ Value SumTo(Operand x, const Shape& shape) {
     x.graph()->Fail(absl::InvalidArgumentError(
                         absl::StrCat("sum_to: ", shape.ToString(), " does not broadcast to ", from.ToString())),
                     x.location());
-    return Value();
+    return Value(x.graph(), {-1, 0});
   }
   ReduceAttrs leading, kept;
   kept.keepdims = true;

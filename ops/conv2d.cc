@@ -290,7 +290,7 @@ Value ConvTranspose2d(Operand x, Operand w, ConvTranspose2dAttrs attrs) {
       if (status.ok() && window.input == 0) status = absl::InvalidArgumentError("x has no pixels");
       if (!status.ok()) {
         x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("conv_transpose2d: ", status.message())), x.location());
-        return Value();
+        return Value(x.graph(), {-1, 0});
       }
       size[i] = (window.input - 1) * window.stride - cut + window.extent() + attrs.output_padding[i];
     }

@@ -407,7 +407,7 @@ Value Mean(Operand x, const ReduceAttrs& attrs) {
   if (x->valid() && !IsFloating(x->dtype())) {
     x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("mean: x must be f32 or f64 (x ", x->type().ToString(), ")")),
                     x.location());
-    return Value();
+    return Value(x.graph(), {-1, 0});
   }
   return Sum(x, attrs) / Size(x, attrs.axes);
 }
