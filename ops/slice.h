@@ -21,10 +21,10 @@ inline constexpr int64_t kSliceToBegin = std::numeric_limits<int64_t>::min();
 
 // x[begin:end:step] in Python's notation along each of the axes named; the others stay whole.
 struct SliceAttrs {
-  std::vector<int64_t> axes;    // negative: counted from the end; none twice
-  std::vector<int64_t> begins;  // negative: counted from the axis' end
-  std::vector<int64_t> ends;    // exclusive; negative: counted from the axis' end
-  std::vector<int64_t> steps;   // not 0; left out: all 1
+  std::vector<int64_t> axes = {};    // negative: counted from the end; none twice
+  std::vector<int64_t> begins = {};  // negative: counted from the axis' end
+  std::vector<int64_t> ends = {};    // exclusive; negative: counted from the axis' end
+  std::vector<int64_t> steps = {};   // not 0; left out: all 1
   template <class V>
   void Fields(V&& v) {
     v("axes", axes), v("begins", begins), v("ends", ends), v("steps", steps);
