@@ -194,17 +194,17 @@ TEST(ElementwiseKernels, TakeAnyLength) {
 }
 
 TEST(ElementwiseKernels, IntegersWrapAndDivisionIsDefined) {
-  const int32_t kMin = std::numeric_limits<int32_t>::min(), kMax = std::numeric_limits<int32_t>::max();
-  const std::vector<int32_t> a = {kMax, 7, kMin, -7, 5, kMin}, b = {1, 0, -1, 2, -2, 1};
+  const int32_t lowest = std::numeric_limits<int32_t>::min(), highest = std::numeric_limits<int32_t>::max();
+  const std::vector<int32_t> a = {highest, 7, lowest, -7, 5, lowest}, b = {1, 0, -1, 2, -2, 1};
   std::vector<int32_t> y(6);
   const void* in[] = {a.data(), b.data()};
   const double params[3] = {};
   kernels::FindElementwise("add", DType::kInt32)(in, y.data(), 6, params);
-  EXPECT_EQ(y, (std::vector<int32_t>{kMin, 7, kMax, -5, 3, kMin + 1}));
+  EXPECT_EQ(y, (std::vector<int32_t>{lowest, 7, highest, -5, 3, lowest + 1}));
   kernels::FindElementwise("div", DType::kInt32)(in, y.data(), 6, params);
-  EXPECT_EQ(y, (std::vector<int32_t>{kMax, 0, kMin, -3, -2, kMin}));
+  EXPECT_EQ(y, (std::vector<int32_t>{highest, 0, lowest, -3, -2, lowest}));
   kernels::FindElementwise("pow", DType::kInt32)(in, y.data(), 6, params);
-  EXPECT_EQ(y, (std::vector<int32_t>{kMax, 1, 0, 49, 0, kMin}));
+  EXPECT_EQ(y, (std::vector<int32_t>{highest, 1, 0, 49, 0, lowest}));
 }
 
 TEST(ElementwiseKernels, CastsSaturate) {

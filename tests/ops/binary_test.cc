@@ -1,0 +1,180 @@
+#include "adret/ops/binary.h"
+
+#include <cmath>
+
+#include "adret/autograd/gradients.h"
+#include "adret/core/executor.h"
+#include "adret/tests/ops/op_suite.h"
+#include "adret/ops/unary.h"
+#include "gtest/gtest.h"
+
+namespace adret {
+namespace {
+
+using Function = Value (*)(Operand, Operand);
+
+// b is at least 0.5, so that one can divide by it; a likewise for powers.
+OpCase Binary(std::string name, Function f, double (*reference)(double, double), double a_lo = -2) {
+  return {.name = std::move(name),
+          .build = [f](Args x) { return Values{f(x[0], x[1])}; },
+          .inputs = {{.shape = {5, 7}, .lo = a_lo, .hi = 2, .batch = true},
+                     {.shape = {5, 7}, .lo = 0.5, .hi = 2, .batch = true}},
+          .reference = Elementwise2(reference),
+          .tolerance = 1e-14};
+}
+
+// Against a row, so that broadcasting and its gradient take part.
+OpCase Row(OpCase c, std::string name) {
+  c.name = std::move(name);
+  c.inputs[1].shape = {7};
+  c.inputs[1].batch = false;
+  const auto reference = c.reference;
+  c.reference = [reference](absl::Span<const Tensor> x) {
+    Tensor b(DType::kFloat64, x[0].shape());
+    for (int64_t i = 0; i < b.num_elements(); ++i) b.mutable_data<double>()[i] = x[1].At(i % 7);
+    return reference({x[0], b});
+  };
+  return c;
+}
+
+OpCase Integer(std::string name, DType dtype, Function f, double (*reference)(double, double)) {
+  const double lo = dtype == DType::kUint8 ? 0 : -6;
+  return {.name = std::move(name),
+          .build = [f](Args x) { return Values{f(x[0], x[1])}; },
+          .inputs = {{.shape = {101}, .dtype = dtype, .lo = lo, .hi = 7}, {.shape = {101}, .dtype = dtype, .lo = lo, .hi = 7}},
+          .reference = Elementwise2(reference),
+          .differentiable = false};
+}
+
+OpCase Bad(OpCase c, std::function<void(Graph*)> bad, std::string message) {
+  c.bad = std::move(bad);
+  c.bad_message = std::move(message);
+  return c;
+}
+
+double Add64(double a, double b) { return a + b; }
+double Sub64(double a, double b) { return a - b; }
+double Mul64(double a, double b) { return a * b; }
+double Div64(double a, double b) { return a / b; }
+double Pow64(double a, double b) { return std::pow(a, b); }
+double Max64(double a, double b) { return std::max(a, b); }
+double Min64(double a, double b) { return std::min(a, b); }
+
+const OpCases kFloating({
+    Bad(Binary("add", Add, Add64),
+        [](Graph* g) { g->Input("a", DType::kFloat32, {2, 3}) + g->Input("b", DType::kFloat32, {4}); },
+        "add: shapes [2,3] and [4] do not broadcast"),
+    Bad(Binary("sub", Sub, Sub64),
+        [](Graph* g) { g->Input("a", DType::kFloat32, {2}) - g->Input("b", DType::kFloat64, {2}); },
+        "(a f32[2], b f64[2])"),
+    Bad(Binary("mul", Mul, Mul64), [](Graph* g) { g->Input("a", DType::kBool, {2}) * g->Input("b", DType::kBool, {2}); },
+        "mul: takes numbers, not bool"),
+    Bad(Binary("div", Div, Div64), [](Graph* g) { g->Input("a", DType::kInt32, {2}) / 0.5; },
+        "div: the number 0.5 is not a value of i32"),
+    Binary("pow", Pow, Pow64, /*a_lo=*/0.5),
+    Binary("maximum", Maximum, Max64),
+    Binary("minimum", Minimum, Min64),
+    Row(Binary("", Add, Add64), "add/row"),
+    Row(Binary("", Sub, Sub64), "sub/row"),
+    Row(Binary("", Mul, Mul64), "mul/row"),
+    Row(Binary("", Div, Div64), "div/row"),
+    Row(Binary("", Pow, Pow64, 0.5), "pow/row"),
+    Row(Binary("", Maximum, Max64), "maximum/row"),
+    Row(Binary("", Minimum, Min64), "minimum/row"),
+});
+
+OpCase Numbers(std::string name, std::function<Value(Value)> f, double (*reference)(double)) {
+  return {.name = std::move(name),
+          .build = [f = std::move(f)](Args x) { return Values{f(x[0])}; },
+          .inputs = {{.shape = {5, 7}, .lo = 0.5, .hi = 2, .batch = true}},
+          .reference = Elementwise(reference),
+          .tolerance = 1e-14};
+}
+
+const OpCases kNumbers({
+    Numbers("operators", [](Value x) { return -(2.0 * x + 1 - x / 3.0) * (1.0 - x) / x; },
+            [](double x) { return -(2 * x + 1 - x / 3) * (1 - x) / x; }),
+    Numbers("neutral", [](Value x) { return Pow((0 + (x + 0.0) - 0.0) * 1 / 1, 1) * (1 * x); }, [](double x) { return x * x; }),
+    Numbers("pow/2", [](Value x) { return Pow(x, 2); }, [](double x) { return x * x; }),
+    Numbers("pow/half", [](Value x) { return Pow(x, 0.5); }, [](double x) { return std::sqrt(x); }),
+    Numbers("pow/inverse", [](Value x) { return Pow(x, -1); }, [](double x) { return 1 / x; }),
+    Numbers("pow/3", [](Value x) { return Pow(x, 3); }, [](double x) { return x * x * x; }),
+    Numbers("pow/of_number", [](Value x) { return Pow(1.5, x); }, [](double x) { return std::pow(1.5, x); }),
+});
+
+// Outer sum: both operands are repeated.
+const OpCases kOuter({{.name = "add/outer",
+                       .build = [](Args x) { return Values{x[0] * x[1]}; },
+                       .inputs = {{.shape = {4, 1, 3}, .batch = true}, {.shape = {5, 1}}},
+                       .reference = [](absl::Span<const Tensor> x) {
+                         Tensor y(DType::kFloat64, {4, 5, 3});
+                         for (int i = 0; i < 60; ++i) {
+                           y.mutable_data<double>()[i] = x[0].At(i / 15 * 3 + i % 3) * x[1].At(i / 3 % 5);
+                         }
+                         return std::vector<Tensor>{y};
+                       }}});
+
+double DivInt(double a, double b) { return b == 0 ? 0 : std::trunc(a / b); }
+
+const OpCases kIntegers({
+    Integer("add/i32", DType::kInt32, Add, Add64),
+    Integer("sub/i64", DType::kInt64, Sub, Sub64),
+    Integer("mul/i32", DType::kInt32, Mul, Mul64),
+    Integer("div/i64", DType::kInt64, Div, DivInt),
+    Integer("div/u8", DType::kUint8, Div, DivInt),
+    Integer("pow/i64", DType::kInt64, Pow, [](double a, double b) { return a == 0 && b < 0 ? 0 : std::trunc(std::pow(a, b)); }),
+    Integer("maximum/u8", DType::kUint8, Maximum, Max64),
+    Integer("minimum/i32", DType::kInt32, Minimum, Min64),
+});
+
+const GoldenCases kGolden("elementwise", {
+    {"add", [](Args x) { return Values{x[0] + x[1]}; }},
+    {"sub", [](Args x) { return Values{x[0] - x[1]}; }},
+    {"mul", [](Args x) { return Values{x[0] * x[1]}; }},
+    {"div", [](Args x) { return Values{x[0] / x[1]}; }},
+    {"pow", [](Args x) { return Values{Pow(x[0], x[1])}; }},
+    {"pow_at_zero", [](Args x) { return Values{Pow(x[0], x[1])}; }},
+    {"maximum", [](Args x) { return Values{Maximum(x[0], x[1])}; }},
+    {"minimum", [](Args x) { return Values{Minimum(x[0], x[1])}; }},
+});
+
+static_assert(std::is_same_v<decltype(1.0 + 2.0), double>, "numbers keep their own arithmetic");
+
+double Evaluated(Value value, const Feeds& feeds, int64_t i) { return Evaluate(value, feeds)->At(i); }
+
+TEST(Binary, GradientOfATieGoesToTheFirst) {
+  Graph graph;
+  const Value a = graph.Input("a", DType::kFloat64, {2}), b = graph.Input("b", DType::kFloat64, {2});
+  const Tensor ones = Tensor::From<double>({2}, {1, 1}), mixed = Tensor::From<double>({2}, {1, 3});
+  const Feeds feeds = {{a, ones}, {b, mixed}};
+  for (const Value y : {Maximum(a, b), Minimum(a, b)}) {
+    const Values dx = Gradients(y, {a, b});
+    EXPECT_EQ(Evaluated(dx[0], feeds, 0), 1);
+    EXPECT_EQ(Evaluated(dx[1], feeds, 0), 0);
+  }
+}
+
+TEST(Binary, NothingIsNaNAtTheEdgesOfPow) {
+  Graph graph;
+  const Value a = graph.Input("a", DType::kFloat64, {3}), b = graph.Input("b", DType::kFloat64, {3});
+  const Feeds feeds = {{a, Tensor::From<double>({3}, {0, 0, 2})}, {b, Tensor::From<double>({3}, {0, 2, 0})}};
+  const Values dx = Gradients(Pow(a, b), {a, b});
+  const double da[] = {0, 0, 0}, db[] = {0, 0, std::log(2.0)};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Evaluated(dx[0], feeds, i), da[i]);
+    EXPECT_EQ(Evaluated(dx[1], feeds, i), db[i]);
+  }
+}
+
+TEST(Binary, AnInvalidValuePassesThrough) {
+  Graph graph;
+  const Value wrong = graph.Input("a", DType::kFloat32, {2}) + graph.Input("b", DType::kFloat32, {3});
+  const std::string first(graph.status().message());
+  EXPECT_FALSE(wrong.valid());
+  EXPECT_FALSE((Square(1.0 - wrong) * wrong).valid());
+  EXPECT_FALSE(Pow(wrong, 2).valid());
+  EXPECT_EQ(graph.status().message(), first);
+}
+
+}  // namespace
+}  // namespace adret

@@ -1,0 +1,91 @@
+#include "adret/ops/compare.h"
+
+#include "adret/ops/binary.h"
+#include "adret/ops/where.h"
+#include "adret/tests/ops/op_suite.h"
+
+namespace adret {
+namespace {
+
+using Function = Value (*)(Operand, Operand);
+
+// Small whole numbers, so that many pairs are equal.
+OpCase Comparison(std::string name, Function f, bool (*reference)(double, double), DType dtype) {
+  const auto numbers = [](int factor) {
+    std::vector<double> values(77);
+    for (int i = 0; i < 77; ++i) values[i] = i * factor % 5;
+    return values;
+  };
+  return {.name = std::move(name),
+          .build = [f](Args x) { return Values{f(x[0], x[1])}; },
+          .inputs = {{.shape = {11, 7}, .dtype = dtype, .batch = true, .values = numbers(3)},
+                     {.shape = {11, 7}, .dtype = dtype, .batch = true, .values = numbers(7)}},
+          .reference = Elementwise2([reference](double a, double b) { return reference(a, b); }),
+          .differentiable = false};
+}
+
+std::vector<OpCase> Comparisons() {
+  std::vector<OpCase> cases;
+  for (DType t : {DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUint8}) {
+    const auto add = [&](std::string name, Function f, bool (*reference)(double, double)) {
+      cases.push_back(Comparison(name + "/" + std::string(Name(t)), f, reference, t));
+    };
+    add("equal", Equal, [](double a, double b) { return a == b; });
+    add("not_equal", NotEqual, [](double a, double b) { return a != b; });
+    add("less", Less, [](double a, double b) { return a < b; });
+    add("less_equal", LessEqual, [](double a, double b) { return a <= b; });
+    add("greater", Greater, [](double a, double b) { return a > b; });
+    add("greater_equal", GreaterEqual, [](double a, double b) { return a >= b; });
+  }
+  cases[0].bad = [](Graph* g) { Equal(g->Input("a", DType::kFloat32, {2}), g->Input("b", DType::kInt32, {2})); };
+  cases[0].bad_message = "equal: expects inputs of one dtype (a f32[2], b i32[2])";
+  return cases;
+}
+const OpCases kComparisons(Comparisons());
+
+OpCase Logical(std::string name, Function f, bool (*reference)(bool, bool)) {
+  return {.name = std::move(name),
+          .build = [f](Args x) { return Values{f(x[0], x[1])}; },
+          .inputs = {{.shape = {9, 5}, .dtype = DType::kBool, .batch = true},
+                     {.shape = {9, 5}, .dtype = DType::kBool, .batch = true}},
+          .reference = Elementwise2([reference](double a, double b) { return reference(a != 0, b != 0); }),
+          .differentiable = false,
+          .bad = [f](Graph* g) { f(g->Input("a", DType::kFloat32, {2}), g->Input("b", DType::kFloat32, {2})); },
+          .bad_message = "takes bool, not f32"};
+}
+const OpCases kLogical({
+    Logical("logical_and", LogicalAnd, [](bool a, bool b) { return a && b; }),
+    Logical("logical_or", LogicalOr, [](bool a, bool b) { return a || b; }),
+    Logical("logical_xor", LogicalXor, [](bool a, bool b) { return a != b; }),
+    {.name = "logical_not",
+     .build = [](Args x) { return Values{LogicalNot(x[0])}; },
+     .inputs = {{.shape = {45}, .dtype = DType::kBool}},
+     .reference = Elementwise([](double x) { return x == 0; }),
+     .differentiable = false},
+    {.name = "equal/bool",
+     .build = [](Args x) { return Values{Equal(x[0], x[1])}; },
+     .inputs = {{.shape = {45}, .dtype = DType::kBool}, {.shape = {45}, .dtype = DType::kBool}},
+     .reference = Elementwise2([](double a, double b) { return a == b; }),
+     .differentiable = false},
+});
+
+// A comparison as a factor: its own gradient is zero.
+const OpCases kOnTheWay({{.name = "greater/as_factor",
+                          .build = [](Args x) { return Values{Cast(Greater(x[0], x[1]), x[0].dtype()) * x[0]}; },
+                          .inputs = {{.shape = {4, 6}, .batch = true}, {.shape = {6}}}}});
+
+const GoldenCases kGolden("elementwise", {
+    {"equal", [](Args x) { return Values{Equal(x[0], x[1])}; }},
+    {"not_equal", [](Args x) { return Values{NotEqual(x[0], x[1])}; }},
+    {"less", [](Args x) { return Values{Less(x[0], x[1])}; }},
+    {"less_equal", [](Args x) { return Values{LessEqual(x[0], x[1])}; }},
+    {"greater", [](Args x) { return Values{Greater(x[0], x[1])}; }},
+    {"greater_equal", [](Args x) { return Values{GreaterEqual(x[0], x[1])}; }},
+    {"logical_and", [](Args x) { return Values{LogicalAnd(x[0], x[1])}; }},
+    {"logical_or", [](Args x) { return Values{LogicalOr(x[0], x[1])}; }},
+    {"logical_xor", [](Args x) { return Values{LogicalXor(x[0], x[1])}; }},
+    {"logical_not", [](Args x) { return Values{LogicalNot(x[0])}; }},
+});
+
+}  // namespace
+}  // namespace adret

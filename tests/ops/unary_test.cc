@@ -1,0 +1,140 @@
+#include "adret/ops/unary.h"
+
+#include <cmath>
+
+#include "adret/tests/ops/op_suite.h"
+
+namespace adret {
+namespace {
+
+struct Domain {
+  double lo, hi;
+};
+
+OpCase Unary(std::string name, Value (*f)(Operand), double (*reference)(double), Domain domain = {-2, 2}) {
+  return {.name = std::move(name),
+          .build = [f](Args x) { return Values{f(x[0])}; },
+          .inputs = {{.shape = {5, 7}, .lo = domain.lo, .hi = domain.hi, .batch = true}},
+          .reference = Elementwise(reference),
+          .tolerance = 1e-14};
+}
+
+// A function with attributes.
+OpCase With(std::string name, std::function<Value(Value)> f, std::function<double(double)> reference) {
+  return {.name = std::move(name),
+          .build = [f = std::move(f)](Args x) { return Values{f(x[0])}; },
+          .inputs = {{.shape = {5, 7}, .lo = -4, .hi = 4, .batch = true}},
+          .reference = Elementwise(std::move(reference)),
+          .tolerance = 1e-14};
+}
+
+OpCase Integer(std::string name, DType dtype, std::function<Value(Value)> f, double (*reference)(double)) {
+  return {.name = std::move(name),
+          .build = [f = std::move(f)](Args x) { return Values{f(x[0])}; },
+          .inputs = {{.shape = {37}, .dtype = dtype, .lo = dtype == DType::kUint8 ? 0.0 : -9.0, .hi = 10}},
+          .reference = Elementwise(reference),
+          .differentiable = false};
+}
+
+OpCase Bad(OpCase c, std::function<void(Graph*)> bad, std::string message) {
+  c.bad = std::move(bad);
+  c.bad_message = std::move(message);
+  return c;
+}
+
+double Sigmoid64(double x) { return 1 / (1 + std::exp(-x)); }
+double Sign64(double x) { return (x > 0) - (x < 0); }
+double Gelu64(double x) { return x / 2 * std::erfc(-x / std::sqrt(2.0)); }
+
+const OpCases kFunctions({
+    Unary("neg", Neg, [](double x) { return -x; }),
+    Unary("abs", Abs, [](double x) { return std::abs(x); }),
+    Unary("sign", Sign, Sign64),
+    Unary("square", Square, [](double x) { return x * x; }),
+    Unary("reciprocal", Reciprocal, [](double x) { return 1 / x; }, {0.5, 3}),
+    Unary("reciprocal/negative", Reciprocal, [](double x) { return 1 / x; }, {-3, -0.5}),
+    Unary("sqrt", Sqrt, [](double x) { return std::sqrt(x); }, {0.5, 4}),
+    Unary("rsqrt", Rsqrt, [](double x) { return 1 / std::sqrt(x); }, {0.5, 4}),
+    Unary("exp", Exp, [](double x) { return std::exp(x); }),
+    Unary("expm1", Expm1, [](double x) { return std::expm1(x); }),
+    Bad(Unary("log", Log, [](double x) { return std::log(x); }, {0.5, 4}),
+        [](Graph* g) { Log(g->Input("x", DType::kInt32, {2, 3})); }, "log: x must be f32 or f64 (x i32[2,3])"),
+    Unary("log1p", Log1p, [](double x) { return std::log1p(x); }, {-0.5, 3}),
+    Unary("sin", Sin, [](double x) { return std::sin(x); }, {-6, 6}),
+    Unary("cos", Cos, [](double x) { return std::cos(x); }, {-6, 6}),
+    Unary("tan", Tan, [](double x) { return std::tan(x); }, {-1, 1}),
+    Unary("tanh", Tanh, [](double x) { return std::tanh(x); }),
+    Unary("erf", Erf, [](double x) { return std::erf(x); }),
+    Unary("sigmoid", Sigmoid, Sigmoid64),
+    Unary("softplus", Softplus, [](double x) { return std::log1p(std::exp(x)); }),
+    Unary("relu", Relu, [](double x) { return x > 0 ? x : 0; }),
+    Unary("silu", Silu, [](double x) { return x * Sigmoid64(x); }),
+});
+
+const OpCases kWithAttributes({
+    Bad(With("leaky_relu", [](Value x) { return LeakyRelu(x, {.slope = 0.2}); }, [](double x) { return x > 0 ? x : 0.2 * x; }),
+        [](Graph* g) { LeakyRelu(g->Input("x", DType::kFloat32, {2}), {.slope = NAN}); }, "slope must be finite, not nan"),
+    Bad(With("elu", [](Value x) { return Elu(x, {.alpha = 1.5}); }, [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); }),
+        [](Graph* g) { Elu(g->Input("x", DType::kFloat32, {2}), {.alpha = -1}); },
+        "elu: alpha must be finite and at least 0, not -1"),
+    With("gelu", [](Value x) { return Gelu(x); }, Gelu64),
+    With("gelu/approximate", [](Value x) { return Gelu(x, {.approximate = true}); },
+         [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }),
+    Bad(With("hard_sigmoid", [](Value x) { return HardSigmoid(x); },
+             [](double x) { return std::min(std::max(x / 6 + 0.5, 0.0), 1.0); }),
+        [](Graph* g) { HardSigmoid(g->Input("x", DType::kFloat32, {2}), {.alpha = INFINITY}); },
+        "alpha and beta must be finite"),
+    With("hard_sigmoid/onnx", [](Value x) { return HardSigmoid(x, {.alpha = 0.2}); },
+         [](double x) { return std::min(std::max(0.2 * x + 0.5, 0.0), 1.0); }),
+    Bad(With("clip", [](Value x) { return Clip(x, {.min = -1, .max = 0.5}); },
+             [](double x) { return std::min(std::max(x, -1.0), 0.5); }),
+        [](Graph* g) { Clip(g->Input("x", DType::kFloat32, {2}), {.min = 1, .max = 0}); },
+        "clip: min 1 must not be above max 0 (x f32[2])"),
+    With("clip/one_sided", [](Value x) { return Clip(x, {.min = 0}); }, [](double x) { return std::max(x, 0.0); }),
+});
+
+const OpCases kIntegers({
+    Integer("neg/i32", DType::kInt32, Neg, [](double x) { return -x; }),
+    Integer("abs/i64", DType::kInt64, Abs, [](double x) { return std::abs(x); }),
+    Integer("sign/i32", DType::kInt32, Sign, Sign64),
+    Integer("square/u8", DType::kUint8, Square, [](double x) { return x * x; }),
+    Integer("relu/i32", DType::kInt32, Relu, [](double x) { return std::max(x, 0.0); }),
+    Integer("clip/i64", DType::kInt64, [](Value x) { return Clip(x, {.min = -3.5, .max = 4.5}); },
+            [](double x) { return std::min(std::max(x, -3.0), 4.0); }),
+    Integer("clip/u8", DType::kUint8, [](Value x) { return Clip(x, {.max = 4}); },
+            [](double x) { return std::min(x, 4.0); }),
+});
+
+const GoldenCases kGolden("elementwise", {
+    {"neg", [](Args x) { return Values{Neg(x[0])}; }},
+    {"abs", [](Args x) { return Values{Abs(x[0])}; }},
+    {"sign", [](Args x) { return Values{Sign(x[0])}; }},
+    {"square", [](Args x) { return Values{Square(x[0])}; }},
+    {"reciprocal", [](Args x) { return Values{Reciprocal(x[0])}; }},
+    {"sqrt", [](Args x) { return Values{Sqrt(x[0])}; }},
+    {"rsqrt", [](Args x) { return Values{Rsqrt(x[0])}; }},
+    {"exp", [](Args x) { return Values{Exp(x[0])}; }},
+    {"expm1", [](Args x) { return Values{Expm1(x[0])}; }},
+    {"log", [](Args x) { return Values{Log(x[0])}; }},
+    {"log1p", [](Args x) { return Values{Log1p(x[0])}; }},
+    {"sin", [](Args x) { return Values{Sin(x[0])}; }},
+    {"cos", [](Args x) { return Values{Cos(x[0])}; }},
+    {"tan", [](Args x) { return Values{Tan(x[0])}; }},
+    {"tanh", [](Args x) { return Values{Tanh(x[0])}; }},
+    {"erf", [](Args x) { return Values{Erf(x[0])}; }},
+    {"sigmoid", [](Args x) { return Values{Sigmoid(x[0])}; }},
+    {"softplus", [](Args x) { return Values{Softplus(x[0])}; }},
+    {"relu", [](Args x) { return Values{Relu(x[0])}; }},
+    {"silu", [](Args x) { return Values{Silu(x[0])}; }},
+    {"leaky_relu", [](Args x) { return Values{LeakyRelu(x[0], {.slope = 0.2})}; }},
+    {"elu", [](Args x) { return Values{Elu(x[0], {.alpha = 1.5})}; }},
+    {"gelu", [](Args x) { return Values{Gelu(x[0])}; }},
+    {"gelu_approximate", [](Args x) { return Values{Gelu(x[0], {.approximate = true})}; }},
+    {"hard_sigmoid", [](Args x) { return Values{HardSigmoid(x[0])}; }},
+    {"clip", [](Args x) { return Values{Clip(x[0], {.min = -1, .max = 0.5})}; }},
+    {"sigmoid_f32", [](Args x) { return Values{Sigmoid(x[0])}; }},
+    {"gelu_f32", [](Args x) { return Values{Gelu(x[0])}; }},
+});
+
+}  // namespace
+}  // namespace adret
