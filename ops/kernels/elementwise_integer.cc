@@ -69,7 +69,10 @@ struct Div {
 struct Pow {
   template <class T>
   static T Run(const double*, T a, T b) {
-    if (b < 0) return Div::Run(nullptr, T{1}, Run(nullptr, a, static_cast<T>(b & 1)));  // 0 unless a is 1 or -1
+    if (b < 0) {  // 1 / a^-b, truncated
+      if (a == static_cast<T>(-1)) return b % 2 == 0 ? T{1} : a;
+      return a == 1 ? T{1} : T{0};
+    }
     T y = 1;
     for (Unsigned<T> rest = static_cast<Unsigned<T>>(b); rest != 0; rest >>= 1) {
       if (rest & 1) y = Mul::Run(nullptr, y, a);
