@@ -161,17 +161,23 @@ void Program::AssignRegisters() {
       slots_[loads_[next_load]].reg = take();
     }
     instruction.num_loads = static_cast<int32_t>(next_load) - instruction.first_load;
-    // Operands that die here give their registers to the result: kernels may write over an operand.
+    SlotInfo& result = slots_[instruction.result];
+    // Operands that die here give their registers to the result: kernels may write over an operand whose elements are
+    // of the same size (results of another size would run ahead of what is still to be read).
+    absl::InlinedVector<int32_t, 4> free_after;
     for (size_t k = 0; k < instruction.operands.size(); ++k) {
       const Slot s = instruction.operands[k];
       const bool seen = std::find(instruction.operands.begin(), instruction.operands.begin() + k, s) !=
                         instruction.operands.begin() + k;
-      if (!seen && slots_[s].reg >= 0 && slots_[s].last_use == at && !keeps[s]) free.push_back(slots_[s].reg);
+      if (seen || slots_[s].reg < 0 || slots_[s].last_use != at || keeps[s]) continue;
+      const bool same_size = SizeOf(slots_[s].dtype) == SizeOf(result.dtype);
+      same_size ? free.push_back(slots_[s].reg) : free_after.push_back(slots_[s].reg);
     }
-    SlotInfo& result = slots_[instruction.result];
-    if (result.place != Place::kRegister) continue;
-    result.reg = take();
-    if (result.last_use == at) free.push_back(result.reg);  // nobody reads it
+    if (result.place == Place::kRegister) {
+      result.reg = take();
+      if (result.last_use == at) free.push_back(result.reg);  // nobody reads it
+    }
+    free.insert(free.end(), free_after.begin(), free_after.end());
   }
 }
 

@@ -54,7 +54,7 @@ case("leaky_relu", lambda x: F.leaky_relu(x, 0.2), wide)
 case("elu", lambda x: F.elu(x, 1.5), wide)
 case("gelu", F.gelu, wide)
 case("gelu_approximate", lambda x: F.gelu(x, approximate="tanh"), wide)
-case("hard_sigmoid", F.hardsigmoid, wide)
+case("hard_sigmoid", lambda x: F.relu6(x + 3) / 6, wide)  # F.hardsigmoid's gradient rounds 1/6 to f32
 case("clip", lambda x: x.clamp(-1, 0.5), wide)
 case("sigmoid_f32", torch.sigmoid, wide.float())
 case("gelu_f32", F.gelu, wide.float())
