@@ -1,0 +1,238 @@
+#include "adret/ops/conv2d.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <string>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "adret/autograd/gradients.h"
+#include "adret/core/executor.h"
+#include "adret/core/random.h"
+#include "adret/tests/ops/op_suite.h"
+#include "gtest/gtest.h"
+
+namespace adret {
+namespace {
+
+// Calls f(index of y, of x, of w) for every product that a convolution sums. Padding is explicit.
+template <class F>
+void ForEachProduct(const Shape& x, const Shape& w, const Shape& y, const Conv2dAttrs& a, F&& f) {
+  const int64_t channels = w[1], filters = w[0] / a.groups;
+  for (int64_t n = 0; n < y[0]; ++n) {
+    for (int64_t k = 0; k < y[1]; ++k) {
+      for (int64_t i = 0; i < y[2]; ++i) {
+        for (int64_t j = 0; j < y[3]; ++j) {
+          for (int64_t c = 0; c < channels; ++c) {
+            for (int64_t r = 0; r < w[2]; ++r) {
+              for (int64_t s = 0; s < w[3]; ++s) {
+                const int64_t h = i * a.stride[0] + r * a.dilation[0] - a.padding.top;
+                const int64_t v = j * a.stride[1] + s * a.dilation[1] - a.padding.left;
+                if (h < 0 || v < 0 || h >= x[2] || v >= x[3]) continue;
+                f(((n * y[1] + k) * y[2] + i) * y[3] + j,
+                  ((n * x[1] + k / filters * channels + c) * x[2] + h) * x[3] + v, ((k * channels + c) * w[2] + r) * w[3] + s);
+              }
+            }
+          }
+        }
+      }
+    }
+  }
+}
+
+Shape OutputShape(const Shape& x, const Shape& w, const Conv2dAttrs& a) {
+  const auto out = [&](int axis, int64_t pads) {
+    return (x[axis] + pads - (w[axis] - 1) * a.dilation[axis - 2] - 1) / a.stride[axis - 2] + 1;
+  };
+  return {x[0], w[0], out(2, a.padding.top + a.padding.bottom), out(3, a.padding.left + a.padding.right)};
+}
+
+Tensor NaiveConv2d(const Tensor& x, const Tensor& w, const Conv2dAttrs& a) {
+  Tensor y = Tensor::Zeros(DType::kFloat64, OutputShape(x.shape(), w.shape(), a));
+  const auto out = y.mutable_data<double>();
+  ForEachProduct(x.shape(), w.shape(), y.shape(), a,
+                 [&](int64_t iy, int64_t ix, int64_t iw) { out[iy] += x.At(ix) * w.At(iw); });
+  return y;
+}
+
+// same: attributes for the reference, where the builder works out the padding.
+OpCase Row(const std::string& name, const Shape& x, const Shape& w, Conv2dAttrs attrs, const Conv2dAttrs* resolved = nullptr) {
+  const Conv2dAttrs reference = resolved != nullptr ? *resolved : attrs;
+  return {.name = absl::StrCat("conv2d/", name),
+          .build = [attrs](Args v) { return Values{Conv2d(v[0], v[1], attrs)}; },
+          .inputs = {{.shape = x, .batch = true}, {.shape = w}},
+          .reference = [reference](absl::Span<const Tensor> v) { return std::vector<Tensor>{NaiveConv2d(v[0], v[1], reference)}; }};
+}
+
+const OpCases kCases([] {
+  OpCase plain = Row("plain", {2, 3, 6, 7}, {5, 3, 3, 2}, {});
+  plain.bad = [](Graph* g) {
+    Conv2d(g->Input("x", DType::kFloat32, {kAnyBatch, 3, 28, 28}), g->Input("w", DType::kFloat32, {25, 1, 3, 3}));
+  };
+  plain.bad_message = "x has 3 channels but w expects 1";
+  OpCase small = Row("window_too_large", {1, 1, 3, 3}, {1, 1, 2, 2}, {});
+  small.bad = [](Graph* g) {
+    Conv2d(g->Input("x", DType::kFloat32, {1, 1, 4, 9}), g->Input("w", DType::kFloat32, {1, 1, 5, 5}));
+  };
+  small.bad_message = "the window covers 5 along the height but only 4 + 0 padding are there";
+  OpCase groups = Row("groups", {2, 4, 5, 5}, {6, 2, 3, 3}, {.stride = {2, 1}, .groups = 2});
+  groups.bad = [](Graph* g) {
+    Conv2d(g->Input("x", DType::kFloat32, {1, 4, 4, 9}), g->Input("w", DType::kFloat32, {6, 2, 3, 3}), {.groups = 3});
+  };
+  groups.bad_message = "3 groups";
+  OpCase stride = Row("stride", {2, 2, 7, 8}, {3, 2, 3, 3}, {.stride = {2, 3}, .padding = Padding::Explicit(1, 2)});
+  stride.bad = [](Graph* g) {
+    Conv2d(g->Input("x", DType::kFloat32, {1, 1, 4, 9}), g->Input("w", DType::kFloat32, {1, 1, 3, 3}), {.stride = {0, 1}});
+  };
+  stride.bad_message = "the stride along the height must be in [1, 2^24], but is 0";
+  const Conv2dAttrs same{.stride = {2, 1}, .padding = Padding::Explicit(0, 1, 1, 2)};
+  OpCase transposed{.name = "conv_transpose2d",
+                    .build = [](Args v) {
+                      return Values{ConvTranspose2d(v[0], v[1], {.stride = {2, 3}, .padding = Padding::Explicit(1, 0),
+                                                                 .output_padding = {1, 2}, .groups = 2})};
+                    },
+                    .inputs = {{.shape = {2, 4, 3, 3}, .batch = true}, {.shape = {4, 2, 3, 2}}}};
+  transposed.bad = [](Graph* g) {
+    ConvTranspose2d(g->Input("x", DType::kFloat32, {1, 1, 4, 9}), g->Input("w", DType::kFloat32, {1, 1, 3, 3}),
+                    {.output_padding = {1, 0}});
+  };
+  transposed.bad_message = "output_padding must be in [0, stride)";
+  return std::vector<OpCase>{
+      plain, small, groups, stride, transposed,
+      Row("same", {2, 1, 6, 5}, {2, 1, 3, 4}, {.stride = {2, 1}, .padding = Padding::Same()}, &same),
+      Row("explicit", {1, 2, 5, 4}, {3, 2, 3, 3}, {.padding = Padding::Explicit(0, 2, 1, 3)}),
+      Row("dilation", {1, 2, 8, 7}, {2, 2, 3, 2}, {.padding = Padding::Explicit(1), .dilation = {2, 3}}),
+      Row("depthwise", {2, 3, 5, 6}, {6, 1, 3, 3}, {.padding = Padding::Explicit(1), .groups = 3}),
+      Row("one_by_one", {3, 5, 4, 4}, {7, 5, 1, 1}, {}),
+      Row("lecture", {3, 4, 13, 13}, {9, 4, 3, 3}, {})};
+}());
+
+const GoldenCases kGolden("conv", {
+    {"conv2d/valid", [](Args x) { return Values{Conv2d(x[0], x[1])}; }},
+    {"conv2d/same", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Same()})}; }},
+    {"conv2d/explicit", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(1, 0, 3, 2)})}; }},
+    {"conv2d/stride",
+     [](Args x) { return Values{Conv2d(x[0], x[1], {.stride = {2, 3}, .padding = Padding::Explicit(1, 2)})}; }},
+    {"conv2d/dilation",
+     [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(2), .dilation = {2, 3}})}; }},
+    {"conv2d/groups", [](Args x) { return Values{Conv2d(x[0], x[1], {.stride = {2, 2}, .groups = 2})}; }},
+    {"conv2d/depthwise",
+     [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(1), .groups = 3})}; }},
+    {"conv2d/one_by_one", [](Args x) { return Values{Conv2d(x[0], x[1])}; }},
+    {"conv2d/one_by_one_stride", [](Args x) { return Values{Conv2d(x[0], x[1], {.stride = {2, 2}})}; }},
+    {"conv2d/wide_padding", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(3)})}; }},
+    {"conv_transpose2d", [](Args x) { return Values{ConvTranspose2d(x[0], x[1])}; }},
+    {"conv_transpose2d/all",
+     [](Args x) {
+       return Values{ConvTranspose2d(x[0], x[1], {.stride = {2, 3}, .padding = Padding::Explicit(1, 2),
+                                                  .output_padding = {1, 2}, .dilation = {2, 1}, .groups = 2})};
+     }},
+});
+
+// ---- Random shapes and attributes --------------------------------------------------------------------------------
+
+Tensor RandomTensor(const Shape& shape, RandomStream* random) {
+  Tensor t(DType::kFloat64, shape);
+  for (double& v : t.mutable_data<double>()) v = random->Uniform(-1, 1);
+  return t;
+}
+
+void ExpectNear(const Tensor& found, const Tensor& expected, double tolerance) {
+  ASSERT_EQ(found.shape(), expected.shape());
+  for (int64_t i = 0; i < expected.num_elements(); ++i) {
+    ASSERT_NEAR(found.At(i), expected.At(i), tolerance * std::max(1.0, std::abs(expected.At(i)))) << "element " << i;
+  }
+}
+
+// y, dx and dw of one convolution against the naive loops, in both precisions.
+void CheckAgainstLoops(const Shape& sx, const Shape& sw, const Conv2dAttrs& a, RandomStream* random) {
+  SCOPED_TRACE(absl::StrCat("x ", sx.ToString(), " w ", sw.ToString(), " ", ToString(Attrs(a).list())));
+  const Tensor x = RandomTensor(sx, random), w = RandomTensor(sw, random);
+  const Tensor y = NaiveConv2d(x, w, a), dy = RandomTensor(y.shape(), random);
+  Tensor dx = Tensor::Zeros(DType::kFloat64, sx), dw = Tensor::Zeros(DType::kFloat64, sw);
+  const auto dx_out = dx.mutable_data<double>(), dw_out = dw.mutable_data<double>();
+  ForEachProduct(sx, sw, y.shape(), a, [&](int64_t iy, int64_t ix, int64_t iw) {
+    dx_out[ix] += dy.At(iy) * w.At(iw), dw_out[iw] += dy.At(iy) * x.At(ix);
+  });
+  for (DType dtype : {DType::kFloat64, DType::kFloat32}) {
+    Graph graph;
+    const Value vx = graph.Input("x", dtype, sx), vw = graph.Input("w", dtype, sw);
+    const Value vy = Conv2d(vx, vw, a);
+    const Values gradients = Gradients(vy, {vx, vw}, {.seeds = {graph.Constant(dy.Cast(dtype))}});
+    auto results = Evaluate({vy, gradients[0], gradients[1]}, {{vx, x.Cast(dtype)}, {vw, w.Cast(dtype)}});
+    ASSERT_TRUE(results.ok()) << results.status();
+    const double tolerance = dtype == DType::kFloat64 ? 1e-12 : 2e-5;
+    ExpectNear((*results)[0], y, tolerance);
+    ExpectNear((*results)[1], dx, tolerance);
+    ExpectNear((*results)[2], dw, tolerance);
+  }
+}
+
+TEST(Conv2d, EqualsNaiveLoopsAtRandomShapes) {
+  RandomStream random(5);
+  const auto in = [&](int64_t low, int64_t high) { return low + random.Below(static_cast<uint32_t>(high - low + 1)); };
+  int tried = 0;
+  while (tried < 80) {
+    Conv2dAttrs a{.stride = {in(1, 3), in(1, 3)}, .padding = Padding::Explicit(in(0, 3), in(0, 3), in(0, 3), in(0, 3)),
+                  .dilation = {in(1, 2), in(1, 2)}, .groups = in(0, 2) > 0 ? 1 : in(2, 3)};
+    const Shape x{in(1, 4), a.groups * in(1, 6), in(1, 14), in(1, 24)};
+    const Shape w{a.groups * in(1, 9), x[1] / a.groups, in(1, 4), in(1, 4)};
+    if (x[2] + a.padding.top + a.padding.bottom < (w[2] - 1) * a.dilation[0] + 1) continue;
+    if (x[3] + a.padding.left + a.padding.right < (w[3] - 1) * a.dilation[1] + 1) continue;
+    CheckAgainstLoops(x, w, a, &random);
+    ++tried;
+  }
+}
+
+TEST(Conv2d, EqualsNaiveLoopsAroundVectorAndTileSizes) {
+  RandomStream random(6);
+  for (int64_t channels : {15, 16, 17}) {
+    for (int64_t width : {15, 16, 17}) {
+      CheckAgainstLoops({2, channels, 3, width}, {channels, channels, 3, 3}, {.padding = Padding::Explicit(1)}, &random);
+      CheckAgainstLoops({2, channels, 3, width}, {channels, 1, 3, 3}, {.groups = channels}, &random);
+    }
+  }
+  // Several blocks of rows.
+  CheckAgainstLoops({1, 3, 150, 301}, {2, 3, 3, 3}, {.padding = Padding::Explicit(1)}, &random);
+  CheckAgainstLoops({2, 2, 260, 401}, {2, 2, 2, 2}, {}, &random);
+}
+
+TEST(Conv2d, AcceptsAnEmptyBatch) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2, 5, 5}), w = graph.Input("w", DType::kFloat32, {3, 2, 3, 3});
+  const Value y = Conv2d(x, w);
+  const Values gradients = Gradients(y, {x, w});
+  auto results = Evaluate({y, gradients[0], gradients[1]}, {{x, Tensor(DType::kFloat32, {0, 2, 5, 5})},
+                                                            {w, Tensor::Full(DType::kFloat32, {3, 2, 3, 3}, 1.0)}});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[0].shape(), Shape({0, 3, 3, 3}));
+  EXPECT_TRUE((*results)[2].BitEqual(Tensor::Zeros(DType::kFloat32, {3, 2, 3, 3})));
+}
+
+TEST(Conv2d, RefusesWhatItsKernelsCouldNotSurvive) {
+  struct Bad {
+    Shape x, w;
+    Conv2dAttrs attrs;
+    std::string message;
+  };
+  const Bad cases[] = {
+      {{1, 1, 4, 4}, {1, 1, 3, 3}, {.padding = Padding::Explicit(-1)}, "padding along the height"},
+      {{1, 1, 4, 4}, {1, 1, 3, 3}, {.dilation = {1, int64_t{1} << 60}}, "dilation along the width"},
+      {{1, 1, 4, 4}, {1, 1, 3, 3}, {.groups = 0}, "groups must be positive"},
+      {{1, 1, 4, 4}, {1, 1, 3, 3}, {.padding = {.mode = "mirror"}}, "mode must be"},
+      {{1, 1, 4, 4}, {0, 1, 3, 3}, {}, "at least one filter"},
+      {{1, 0, 4, 4}, {1, 0, 3, 3}, {}, "at least one channel"},
+      {{1, 1, 4, 4}, {1, 1, 0, 3}, {}, "window along the height"},
+      {{1, 1, 4}, {1, 1, 3, 3}, {}, "rank"},
+      {{1, 1, kAnyBatch, 4}, {1, 1, 3, 3}, {}, "must be known"},
+  };
+  for (const Bad& bad : cases) {
+    Graph graph;
+    Conv2d(graph.Input("x", DType::kFloat32, bad.x), graph.Input("w", DType::kFloat32, bad.w), bad.attrs);
+    EXPECT_NE(graph.status().message().find(bad.message), std::string::npos) << graph.status();
+  }
+}
+
+}  // namespace
+}  // namespace adret
