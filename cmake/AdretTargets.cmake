@@ -78,6 +78,7 @@ function(adret_link target)
   get_property(folders GLOBAL PROPERTY ADRET_FOLDERS)
   target_link_libraries(${target} PRIVATE ${folders})
   adret_warnings(${target})
+  target_compile_options(${target} PRIVATE -Wno-shadow)  # GoogleTest's macros shadow
 endfunction()
 
 # adret_program(name sources... [LINK libraries...]): a program that uses adret as anybody would, with Abseil's flags.
