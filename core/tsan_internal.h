@@ -1,16 +1,8 @@
 // Tells ThreadSanitizer how data passes between threads where it cannot see: TBB's compiled library is not instrumented.
-// Whatever a thread did before Release(p) is visible to threads after their Acquire(p). Nothing in other builds.
+// Whatever a thread did before Release(p) is visible to threads after their Acquire(p). Builds without ADRET_TSAN do
+// nothing of it.
 #ifndef ADRET_CORE_TSAN_INTERNAL_H_
 #define ADRET_CORE_TSAN_INTERNAL_H_
-
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define ADRET_TSAN 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define ADRET_TSAN 1
-#endif
 
 #ifdef ADRET_TSAN
 #include <sanitizer/tsan_interface.h>
