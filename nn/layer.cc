@@ -1,0 +1,131 @@
+#include "adret/nn/layer.h"
+
+#include <optional>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+
+namespace adret::nn {
+namespace {
+
+// True when a node is called name or a variable lives in the scope of that name.
+bool IsTaken(Graph* graph, const std::string& name) {
+  if (graph->Contains(name)) return true;
+  const std::string prefix = name + "/";
+  for (const Value& variable : graph->all_variables()) {
+    if (absl::StartsWith(variable.name(), prefix)) return true;
+  }
+  return false;
+}
+
+bool IsVariable(const Graph& graph, const Value& value, const std::string& name) {
+  return value.node() < graph.num_nodes() && graph.node(value.node()).name == name;
+}
+
+}  // namespace
+
+struct Layer::Impl {
+  std::string kind;
+  std::string name;  // given by Named(), or empty
+  Function function;
+  absl::flat_hash_map<const Graph*, std::unique_ptr<LayerCall::Binding>> bindings;
+};
+
+Value LayerCall::Variable(absl::string_view name, const Type& type, const Initializer& initializer, bool trainable) {
+  for (const auto& [known, variable] : binding_->variables) {
+    if (known != name) continue;
+    if (variable.type() == type) return variable;
+    return Fail(absl::StrCat("its variable ", name, " is ", variable.type().ToString(), ", but this input needs ",
+                             type.ToString()));
+  }
+  const Value variable = graph_->Variable(name, type.dtype, type.shape, initializer, trainable, location_);
+  if (variable.valid()) binding_->variables.emplace_back(std::string(name), variable);
+  return variable;
+}
+
+Value LayerCall::Fail(absl::string_view message) {
+  graph_->Fail(absl::InvalidArgumentError(absl::StrCat(binding_->base_name, ": ", message)), location_);
+  return Value();
+}
+
+Layer::Layer(std::string kind, Function function)
+    : impl_(std::make_shared<Impl>(Impl{std::move(kind), "", std::move(function), {}})) {}
+
+Layer Layer::Named(std::string name) const {
+  impl_->name = std::move(name);
+  return *this;
+}
+
+LayerCall::Binding& Layer::Bind(Graph* graph) const {
+  std::unique_ptr<LayerCall::Binding>& slot = impl_->bindings[graph];
+  if (slot == nullptr) slot = std::make_unique<LayerCall::Binding>();
+  LayerCall::Binding& binding = *slot;
+  // A graph may have been destroyed and another one live in its place: the binding holds if its variables are there.
+  bool known = !binding.name.empty();
+  for (const auto& [name, variable] : binding.variables) {
+    known = known && IsVariable(*graph, variable, absl::StrCat(binding.name, "/", name));
+  }
+  if (known) return binding;
+
+  std::string base = impl_->name;
+  for (int i = 1; base.empty() && !impl_->kind.empty(); ++i) {
+    const std::string candidate = absl::StrCat(impl_->kind, i);
+    if (!IsTaken(graph, graph->scope() + candidate)) base = candidate;
+  }
+  binding = {graph->scope() + base, base, {}};
+  return binding;
+}
+
+Value Layer::operator()(Operand x, Mode mode) const {
+  if (!x->valid()) return Value();
+  Graph* graph = x.graph();
+  LocationScope location(graph, x.location());
+  LayerCall::Binding& binding = Bind(graph);
+  const std::string base = binding.base_name;
+  const int first_new_node = graph->num_nodes();
+  Value y;
+  {
+    std::optional<NameScope> scope;
+    if (!base.empty()) scope.emplace(graph, base);
+    LayerCall call(graph, mode, &binding, x.location());
+    y = impl_->function(call, x);
+  }
+  if (!y.valid() || impl_->kind.empty()) return y;
+  // The node of another layer keeps its name.
+  if (y.node() < first_new_node) y = Identity(y);
+  for (const std::string& free : {base, base + (mode == Mode::kTraining ? "/training" : "/inference")}) {
+    if (!graph->Contains(graph->scope() + free)) return y.Named(free);
+  }
+  return y;
+}
+
+Sequential::Sequential(std::vector<Layer> layers)
+    : Layer("", [layers = std::move(layers)](LayerCall& call, Value x) {
+        for (const Layer& layer : layers) x = layer(x, call.mode());
+        return x;
+      }) {}
+
+Sequential Sequential::Named(std::string name) const { return Sequential(Layer::Named(std::move(name))); }
+
+Layer Residual(Layer body) {
+  return Residual(std::move(body), Sequential(std::vector<Layer>{}));
+}
+
+Layer Residual(Layer body, Layer shortcut) {
+  return Layer("residual", [body = std::move(body), shortcut = std::move(shortcut)](LayerCall& call, Value x) {
+    const Value y = body(x, call.mode());
+    const Value past = shortcut(x, call.mode());
+    if (!y.valid() || !past.valid()) return Value();
+    if (y.shape() != past.shape()) {
+      return call.Fail(absl::StrCat("the body gives ", y.type().ToString(), " but the shortcut gives ",
+                                    past.type().ToString()));
+    }
+    return Add(y, past);
+  });
+}
+
+}  // namespace adret::nn

@@ -1,0 +1,221 @@
+#include "adret/nn/optimizers.h"
+
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "adret/autograd/gradients.h"
+#include "adret/nn/initializers.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/reduce.h"
+#include "adret/ops/unary.h"
+#include "adret/ops/where.h"
+
+namespace adret::nn {
+namespace {
+
+// The variable of that name in the current scope, made unless it is there.
+Value FindOrCreate(Graph* graph, absl::string_view name, const Type& type, double initial) {
+  const std::string full = absl::StrCat(graph->scope(), name);
+  if (graph->Contains(full)) {
+    const absl::StatusOr<Value> found = graph->Find(full);
+    if (found.ok() && graph->node(found->node()).attrs.Is<VariableAttrs>() && found->type() == type) return *found;
+  }
+  return graph->Variable(name, type.dtype, type.shape, Constant(initial), /*trainable=*/false);
+}
+
+// The scope for an optimiser's variables: see CommonOptions::name.
+std::string ChooseScope(const Graph& graph, const std::string& given, const std::string& kind) {
+  if (!given.empty()) return given;
+  std::string name = kind;
+  for (int i = 2; graph.Contains(absl::StrCat(graph.scope(), name, "/step")); ++i) name = absl::StrCat(kind, i);
+  return name;
+}
+
+// Scales the gradients so that their common norm is at most max_norm: by min(1, max_norm / (norm + 1e-6)).
+void ClipByGlobalNorm(double max_norm, Values* gradients) {
+  Value total;
+  for (const Value& g : *gradients) {
+    if (!g.valid()) continue;
+    const Value square = Cast(Sum(Square(g)), DType::kFloat64);
+    total = total.valid() ? total + square : square;
+  }
+  if (!total.valid()) return;
+  const Value scale = Minimum(Reciprocal(Sqrt(total) + 1e-6) * max_norm, 1.0);
+  for (Value& g : *gradients) {
+    if (g.valid()) g = g * Cast(scale, g.dtype());
+  }
+}
+
+// g + weight_decay * w
+Value Decayed(const RuleContext& c, double weight_decay) {
+  return weight_decay == 0 ? c.gradient() : c.gradient() + c.variable() * weight_decay;
+}
+
+// The exponential moving average of x, one step on from s.
+Value MovingAverage(Value s, double rate, Value x) { return s * rate + x * (1 - rate); }
+
+// What Adam and AdamW share. Scalars 0 and 1: rate / (1 - beta1^t) and 1 / sqrt(1 - beta2^t).
+Values AdamScalars(double beta1, double beta2, Value rate, Value t) {
+  const auto power = [&](double beta) { return Pow(t.graph()->Constant(Tensor::Scalar(DType::kFloat64, beta)), t); };
+  return {rate / (1.0 - power(beta1)), Rsqrt(1.0 - power(beta2))};
+}
+
+Value AdamStep(RuleContext& c, const AdamWOptions& o, Value w, Value g) {
+  const Value m = c.Slot("m"), v = c.Slot("v");
+  const Value m_next = MovingAverage(m, o.beta1, g);
+  const Value v_next = MovingAverage(v, o.beta2, g * g);
+  c.Set(m, m_next);
+  c.Set(v, v_next);
+  return w - c.Scalar(0) * m_next / (Sqrt(v_next) * c.Scalar(1) + o.epsilon);
+}
+
+}  // namespace
+
+Value RuleContext::Slot(absl::string_view slot, double initial) {
+  return FindOrCreate(variable_.graph(), absl::StrCat(slot, "/", variable_.name()), variable_.type(), initial);
+}
+
+Value RuleContext::Scalar(int i) const { return Cast((*scalars_)[i], variable_.dtype()); }
+
+Optimizer::Optimizer(Rule rule, CommonOptions common)
+    : rule_(std::make_shared<const Rule>(std::move(rule))), common_(std::move(common)) {}
+
+Updates Optimizer::Minimize(Operand loss, absl::Span<const Value> variables) const {
+  if (!loss->valid()) return {};
+  Graph* graph = loss.graph();
+  LocationScope place(graph, loss.location());
+  if (loss->rank() != 0 || !IsFloating(loss->dtype())) {
+    graph->Fail(absl::InvalidArgumentError(absl::StrCat("Minimize: the loss must be a floating-point scalar, but is ",
+                                                        loss->type().ToString())),
+                loss.location());
+    return {};
+  }
+  Updates updates = Apply(Gradients(loss, variables), variables, loss.location());
+  for (const auto& [variable, value] : graph->side_updates()) updates.push_back({variable, value});
+  return updates;
+}
+
+Updates Optimizer::Apply(absl::Span<const Value> gradients, absl::Span<const Value> variables,
+                         std::source_location location) const {
+  if (variables.empty() || !variables[0].valid()) return {};
+  Graph* graph = variables[0].graph();
+  LocationScope place(graph, location);
+  if (gradients.size() != variables.size()) {
+    graph->Fail(absl::InvalidArgumentError(absl::StrCat("Apply: there are ", gradients.size(), " gradients for ",
+                                                        variables.size(), " variables")),
+                location);
+    return {};
+  }
+  NameScope scope(graph, ChooseScope(*graph, common_.name, rule_->name));
+  const Value step = FindOrCreate(graph, "step", {DType::kInt64, {}}, 0);
+  Values clipped(gradients.begin(), gradients.end());
+  for (Value& g : clipped) {
+    if (g.valid() && common_.clip_value > 0) g = Clip(g, {.min = -common_.clip_value, .max = common_.clip_value});
+  }
+  if (common_.clip_norm > 0) ClipByGlobalNorm(common_.clip_norm, &clipped);
+
+  const Value done = Cast(step, DType::kFloat64);
+  const Value rate = rule_->learning_rate(done);
+  if (!rate.valid()) return {};
+  const Values scalars = rule_->scalars(rate, done + 1.0);
+  Updates updates{{step, step + 1}};
+  for (size_t i = 0; i < variables.size(); ++i) {
+    if (!clipped[i].valid()) continue;
+    RuleContext context;
+    context.variable_ = variables[i];
+    context.gradient_ = clipped[i];
+    context.scalars_ = &scalars;
+    context.updates_ = &updates;
+    updates.push_back({variables[i], rule_->next(context)});
+  }
+  return updates;
+}
+
+Optimizer Sgd(const SgdOptions& o) {
+  return Optimizer({.name = "sgd",
+                    .learning_rate = o.learning_rate,
+                    .scalars = [](Value rate, Value) { return Values{rate}; },
+                    .next =
+                        [o](RuleContext& c) {
+                          Value g = Decayed(c, o.weight_decay);
+                          if (o.momentum != 0) {
+                            const Value b = c.Slot("momentum");
+                            const Value b_next = b * o.momentum + g;
+                            c.Set(b, b_next);
+                            g = o.nesterov ? g + b_next * o.momentum : b_next;
+                          }
+                          return c.variable() - c.Scalar(0) * g;
+                        }},
+                   o.common);
+}
+
+Optimizer Adam(const AdamOptions& o) {
+  const AdamWOptions shared{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon};
+  return Optimizer({.name = "adam",
+                    .learning_rate = o.learning_rate,
+                    .scalars = [o](Value rate, Value t) { return AdamScalars(o.beta1, o.beta2, rate, t); },
+                    .next =
+                        [o, shared](RuleContext& c) {
+                          return AdamStep(c, shared, c.variable(), Decayed(c, o.weight_decay));
+                        }},
+                   o.common);
+}
+
+Optimizer AdamW(const AdamWOptions& o) {
+  return Optimizer({.name = "adamw",
+                    .learning_rate = o.learning_rate,
+                    .scalars =
+                        [o](Value rate, Value t) {
+                          Values scalars = AdamScalars(o.beta1, o.beta2, rate, t);
+                          scalars.push_back(1.0 - rate * o.weight_decay);
+                          return scalars;
+                        },
+                    .next = [o](RuleContext& c) { return AdamStep(c, o, c.variable() * c.Scalar(2), c.gradient()); }},
+                   o.common);
+}
+
+Optimizer RmsProp(const RmsPropOptions& o) {
+  return Optimizer({.name = "rmsprop",
+                    .learning_rate = o.learning_rate,
+                    .scalars = [](Value rate, Value) { return Values{rate}; },
+                    .next =
+                        [o](RuleContext& c) {
+                          const Value g = Decayed(c, o.weight_decay);
+                          const Value s = c.Slot("square");
+                          const Value s_next = MovingAverage(s, o.decay, g * g);
+                          c.Set(s, s_next);
+                          Value variance = s_next;
+                          if (o.centered) {
+                            const Value mean = c.Slot("mean");
+                            const Value mean_next = MovingAverage(mean, o.decay, g);
+                            c.Set(mean, mean_next);
+                            variance = s_next - mean_next * mean_next;
+                          }
+                          Value move = g / (Sqrt(variance) + o.epsilon);
+                          if (o.momentum != 0) {
+                            const Value b = c.Slot("momentum");
+                            move = b * o.momentum + move;
+                            c.Set(b, move);
+                          }
+                          return c.variable() - c.Scalar(0) * move;
+                        }},
+                   o.common);
+}
+
+Optimizer Adagrad(const AdagradOptions& o) {
+  return Optimizer({.name = "adagrad",
+                    .learning_rate = o.learning_rate,
+                    .scalars =
+                        [o](Value rate, Value t) { return Values{rate / ((t - 1.0) * o.rate_decay + 1.0)}; },
+                    .next =
+                        [o](RuleContext& c) {
+                          const Value g = Decayed(c, o.weight_decay);
+                          const Value s = c.Slot("square", o.initial_accumulator);
+                          const Value s_next = s + g * g;
+                          c.Set(s, s_next);
+                          return c.variable() - c.Scalar(0) * g / (Sqrt(s_next) + o.epsilon);
+                        }},
+                   o.common);
+}
+
+}  // namespace adret::nn
