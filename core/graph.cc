@@ -232,8 +232,10 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
 void Graph::Fail(absl::Status status, std::source_location location) {
   if (!status_.ok() || status.ok()) return;
   if (forced_location_ != nullptr) location = *forced_location_;
-  status_ = absl::Status(status.code(), absl::StrCat(status.message(), " at ", Basename(location.file_name()), ":",
-                                                     location.line(),
+  // Nodes of loaded graphs have no place in any code.
+  const std::string place =
+      location.line() == 0 ? "" : absl::StrCat(" at ", Basename(location.file_name()), ":", location.line());
+  status_ = absl::Status(status.code(), absl::StrCat(status.message(), place,
                                                      scope_.empty() ? "" : absl::StrCat(" in scope ", scope_)));
 }
 

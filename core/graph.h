@@ -191,6 +191,7 @@ class Graph {
   const std::string& scope() const { return scope_; }
   // The initialiser of a variable; empty when the graph came from a file.
   const Initializer& initializer(NodeId variable) const;
+  void SetInitializer(NodeId variable, Initializer initializer) { initializers_[variable] = std::move(initializer); }
 
   // Adds a node: what builders are made of. Scalars among the operands become constants of the first value's dtype. On error (or if the graph
   // has one already) the result is invalid.

@@ -71,6 +71,13 @@ Tensor::Tensor(DType dtype, const Shape& shape) : type_{dtype, shape} {
 Tensor::Tensor(Type type, void* data, std::shared_ptr<const void> buffer)
     : type_(std::move(type)), num_elements_(type_.shape.num_elements()), data_(data), buffer_(std::move(buffer)) {}
 
+absl::StatusOr<Tensor> Tensor::Allocate(DType dtype, const Shape& shape) {
+  Type type{dtype, shape};
+  AD_ASSIGN_OR_RETURN(std::shared_ptr<void> buffer, AllocateAligned(static_cast<size_t>(type.bytes())));
+  void* data = buffer.get();
+  return Tensor(std::move(type), data, std::move(buffer));
+}
+
 Tensor Tensor::Zeros(DType dtype, const Shape& shape) {
   Tensor result(dtype, shape);
   std::memset(result.data_, 0, result.num_bytes());

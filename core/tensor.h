@@ -32,6 +32,8 @@ class Tensor {
 
   // Uninitialised numbers. The shape must be concrete and valid (Shape::Validate()).
   Tensor(DType dtype, const Shape& shape);
+  // The same where the size comes from outside: ResourceExhausted when the system has no such memory.
+  static absl::StatusOr<Tensor> Allocate(DType dtype, const Shape& shape);
 
   static Tensor Zeros(DType dtype, const Shape& shape);
   // Every element is value, converted to dtype.

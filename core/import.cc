@@ -1,0 +1,181 @@
+#include "adret/core/import.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/str_cat.h"
+
+namespace adret {
+namespace {
+
+constexpr int64_t kSymbolic = -1;  // the batch stays symbolic
+
+template <class... Parts>
+absl::Status Bad(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat("Import: ", parts...));
+}
+
+bool IsNamedLeaf(const Node& node) { return node.attrs.Is<VariableAttrs>() || node.attrs.Is<InputAttrs>(); }
+
+class Importer {
+ public:
+  Importer(absl::Span<const Value> fetches, const std::vector<Substitution>& substitutions, Graph* to)
+      : fetches_(fetches), substitutions_(substitutions), to_(to) {}
+
+  absl::StatusOr<Values> Run() {
+    if (fetches_.empty()) return Values{};
+    AD_RETURN_IF_ERROR(CheckFetches());
+    for (const Substitution& s : substitutions_) AD_RETURN_IF_ERROR(CheckSubstitution(s));
+    Mark();
+    AD_RETURN_IF_ERROR(CheckLeaves());
+    for (NodeId id = 0; id < static_cast<NodeId>(needed_.size()); ++id) {
+      if (!needed_[id]) continue;
+      AD_RETURN_IF_ERROR(Copy(id));
+    }
+    Values results;
+    for (const Value& fetch : fetches_) results.push_back(Value(to_, Mapped(fetch.id())));
+    return results;
+  }
+
+ private:
+  absl::Status CheckFetches() {
+    AD_RETURN_IF_ERROR(to_->status());
+    for (const Value& fetch : fetches_) {
+      if (fetch.graph() != nullptr) AD_RETURN_IF_ERROR(fetch.graph()->status());
+      if (!fetch.valid()) return Bad("a fetch is an invalid value");
+      if (from_ != nullptr && fetch.graph() != from_) return Bad("fetches belong to different graphs");
+      from_ = fetch.graph();
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckSubstitution(const Substitution& s) {
+    if (!s.from.valid() || s.from.graph() != from_) return Bad("a value to replace is not in the fetches' graph");
+    if (!s.to.valid() || s.to.graph() != to_) return Bad("the value for ", s.from.name(), " is not in the new graph");
+    if (!replaced_.emplace(s.from.id(), s.to.id()).second) return Bad(s.from.name(), " is replaced twice");
+    const Type &old_type = s.from.type(), &new_type = s.to.type();
+    const absl::Status misfit = Bad(s.from.name(), " is ", old_type.ToString(), ", which ", s.to.name(), ", ",
+                                    new_type.ToString(), ", does not fit");
+    const int axis = old_type.shape.symbolic_axis();
+    int64_t batch = kSymbolic;
+    if (axis >= 0 && !new_type.shape.is_symbolic()) {
+      if (new_type.shape.rank() != old_type.shape.rank()) return misfit;
+      batch = new_type.shape[axis] / -old_type.shape[axis];
+    }
+    if (new_type != Type{old_type.dtype, Concrete(old_type.shape, batch)}) return misfit;
+    if (axis < 0) return absl::OkStatus();
+    if (has_batch_ && batch != batch_) return Bad("replaced values have different batches");
+    has_batch_ = true;
+    batch_ = batch;
+    return absl::OkStatus();
+  }
+
+  static Shape Concrete(const Shape& shape, int64_t batch) {
+    return batch == kSymbolic ? shape : shape.WithBatch(batch);
+  }
+
+  // Which nodes to copy: from the fetches backwards, not past replaced values.
+  void Mark() {
+    NodeId last = 0;
+    for (const Value& fetch : fetches_) last = std::max(last, fetch.node());
+    needed_.assign(last + 1, false);
+    const auto need = [&](ValueId id) {
+      if (!replaced_.contains(id)) needed_[id.node] = true;
+    };
+    for (const Value& fetch : fetches_) need(fetch.id());
+    for (NodeId id = last; id >= 0; --id) {
+      if (!needed_[id]) continue;
+      for (ValueId input : from_->node(id).inputs) need(input);
+    }
+  }
+
+  absl::Status CheckLeaves() {
+    for (NodeId id = 0; id < static_cast<NodeId>(needed_.size()); ++id) {
+      const Node& node = from_->node(id);
+      if (!needed_[id] || !IsNamedLeaf(node) || !to_->Contains(node.name)) continue;
+      const Value there = *to_->Find(node.name);
+      const Node& other = to_->node(there.node());
+      const Type type{node.outputs[0].dtype, Concrete(node.outputs[0].shape, batch_)};
+      if (other.op != node.op || other.outputs[0] != type) {
+        return Bad(node.op->name, " ", node.name, " is ", type.ToString(), ", but the graph has ", other.op->name, " ",
+                   other.outputs[0].ToString(), " of that name");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  ValueId Mapped(ValueId id) const {
+    auto it = replaced_.find(id);
+    return it != replaced_.end() ? it->second : ValueId{copies_.at(id.node), id.output};
+  }
+
+  // The attributes with the batch in the place of the symbol and streams renumbered.
+  absl::StatusOr<Attrs> CopyAttrs(const Node& node) {
+    AttrList list = node.attrs.list();
+    bool changed = false;
+    for (Attr& attr : list) {
+      if (auto* shape = std::get_if<Shape>(&attr.value); shape != nullptr && batch_ != kSymbolic) {
+        *shape = shape->WithBatch(batch_);
+        changed = true;
+      }
+      if (node.op->traits.random && attr.name == "stream") {
+        const int64_t old_stream = std::get<int64_t>(attr.value);
+        auto [it, is_new] = streams_.try_emplace(old_stream, 0);
+        if (is_new) it->second = to_->NewRandomStream();
+        attr.value = it->second;
+        changed = true;
+      }
+    }
+    if (!changed) return node.attrs;
+    return node.op->parse_attrs(list);
+  }
+
+  std::string FreeName(const std::string& name) const {
+    const std::string base = absl::StrCat(to_->scope(), name);
+    std::string candidate = base;
+    for (int i = 1; to_->Contains(candidate); ++i) candidate = absl::StrCat(base, "_", i);
+    return candidate;
+  }
+
+  absl::Status Copy(NodeId id) {
+    const Node& node = from_->node(id);
+    const bool named_leaf = IsNamedLeaf(node);
+    if (named_leaf && to_->Contains(node.name)) {
+      copies_[id] = to_->Find(node.name)->node();
+      return absl::OkStatus();
+    }
+    absl::InlinedVector<ValueId, 3> inputs;
+    for (ValueId input : node.inputs) inputs.push_back(Mapped(input));
+    AD_ASSIGN_OR_RETURN(Attrs attrs, CopyAttrs(node));
+    const std::string name = named_leaf ? node.name : FreeName(node.name);
+    const NodeId copy = to_->AddNode(*node.op, inputs, std::move(attrs), node.location, name);
+    if (copy < 0) return to_->status();
+    if (const Initializer& initializer = from_->initializer(id); initializer != nullptr) {
+      to_->SetInitializer(copy, initializer);
+    }
+    copies_[id] = copy;
+    return absl::OkStatus();
+  }
+
+  const absl::Span<const Value> fetches_;
+  const std::vector<Substitution>& substitutions_;
+  Graph* const to_;
+  Graph* from_ = nullptr;
+  bool has_batch_ = false;
+  int64_t batch_ = kSymbolic;
+  std::vector<bool> needed_;
+  absl::flat_hash_map<ValueId, ValueId> replaced_;
+  absl::flat_hash_map<NodeId, NodeId> copies_;
+  absl::flat_hash_map<int64_t, int64_t> streams_;
+};
+
+}  // namespace
+
+absl::StatusOr<Values> Import(absl::Span<const Value> fetches, const std::vector<Substitution>& substitutions,
+                              Graph* to) {
+  return Importer(fetches, substitutions, to).Run();
+}
+
+}  // namespace adret
