@@ -36,13 +36,19 @@ absl::Status ErrnoStatus(int error_number, absl::string_view path, absl::string_
 
 const char* KindOf(mode_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFDIR: return "a folder";
-    case S_IFIFO: return "a FIFO";
-    case S_IFSOCK: return "a socket";
-    case S_IFLNK: return "a symbolic link";
+    case S_IFDIR:
+      return "a folder";
+    case S_IFIFO:
+      return "a FIFO";
+    case S_IFSOCK:
+      return "a socket";
+    case S_IFLNK:
+      return "a symbolic link";
     case S_IFCHR:
-    case S_IFBLK: return "a device";
-    default: return "of an unknown kind";
+    case S_IFBLK:
+      return "a device";
+    default:
+      return "of an unknown kind";
   }
 }
 

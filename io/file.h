@@ -4,8 +4,8 @@
 //   AD_RETURN_IF_ERROR(io::WriteFile("sheet.png", bytes));      // complete and synced, or the old file stays
 //
 // Readers accept regular files only: a FIFO would block and a device never ends. Writers put everything into a
-// temporary file in the target's own folder, sync it, and rename it over the target: whoever opens the target sees the old file or the
-// new one. Errors name the path and what went wrong.
+// temporary file in the target's own folder, sync it, and rename it over the target: whoever opens the target sees the
+// old file or the new one. Errors name the path and what went wrong.
 #ifndef ADRET_IO_FILE_H_
 #define ADRET_IO_FILE_H_
 

@@ -1,0 +1,89 @@
+// The container of a model file. Internal to io/: users include io/model.h.
+//
+// All numbers are little-endian.
+//
+//   offset  bytes
+//        0      8  magic: 0x89 "ADRET" CR LF (a text-mode transfer changes it)
+//        8      4  version: 1
+//       12      4  flags: 0
+//       16      8  size of the whole file
+//       24      8  size S of the structure, at least 1
+//       32      4  CRC-32 of the structure
+//       36     24  0
+//       60      4  CRC-32 of bytes [0, 60)
+//       64      S  structure: a protobuf message, adret.io.proto.Model (io/model.proto)
+//     64+S   0-63  zeros up to a multiple of 64: here the data section starts (unless there are no tensors)
+//        D         data section: the tensors in the order of the structure's table. Each starts at the first multiple
+//                  of 64 after the one before, with zeros between; the file ends with the last one's last byte.
+//
+// A tensor is its elements in row-major order; bools are bytes 0 and 1. The table gives for each tensor its dtype,
+// dimensions, offset in the data section, size and CRC-32, of which offset and size follow from the rest: they are
+// there so that other programs can map a tensor without knowing the rule, and are checked. Hence every byte of a file
+// is covered by a checksum or must be zero, and the same contents give the same bytes.
+//
+// CRC-32 is zlib's. A reader refuses a version above its own, flags it does not know, and fields of the structure it
+// does not know: every change of the format gets a new version.
+#ifndef ADRET_IO_MODEL_FORMAT_H_
+#define ADRET_IO_MODEL_FORMAT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <string>
+
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "adret/io/model.h"
+
+namespace adret::io {
+
+namespace proto {
+class Model;
+}  // namespace proto
+
+inline constexpr size_t kHeaderBytes = 64;
+inline constexpr uint32_t kFormatVersion = 1;
+inline constexpr uint64_t kTensorAlignment = 64;
+inline constexpr size_t kMaxNameBytes = 1024;
+// The largest step that random numbers can tell apart (core/random.h).
+inline constexpr int64_t kMaxStep = (int64_t{1} << 48) - 1;
+
+struct FileHeader {
+  uint64_t file_bytes = 0;
+  uint64_t structure_bytes = 0;
+  uint32_t structure_crc = 0;
+};
+
+inline constexpr uint64_t AlignUp(uint64_t n) {
+  return (n + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
+}
+
+// Where the data section starts; a file without tensors has none and ends with the structure.
+inline constexpr uint64_t DataStart(uint64_t structure_bytes, bool has_tensors) {
+  return has_tensors ? AlignUp(kHeaderBytes + structure_bytes) : kHeaderBytes + structure_bytes;
+}
+
+// CRC-32 of bytes that follow bytes whose CRC-32 is `before`.
+uint32_t Crc32(const void* data, size_t size, uint32_t before = 0);
+
+std::string EncodeHeader(const FileHeader& header);
+// Checks magic, version, checksum, and the sizes against the real size of the file. bytes: the file's first
+// kHeaderBytes, or all of it when it is shorter.
+absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_bytes);
+
+// Walks a serialised structure without building anything. Refuses what protobuf would swallow: unknown fields, a field
+// given twice, groups, invalid UTF-8, more sub-messages or numbers than the limits allow.
+absl::Status ScanStructure(absl::string_view bytes, const ModelLimits& limits);
+
+// Everything that can be checked without building the graph: names, references, the tensors' table against a data
+// section of this many bytes, known ops, the signature, the state.
+absl::Status ValidateStructure(const proto::Model& model, const ModelLimits& limits, uint64_t data_bytes);
+
+// Is it well-formed UTF-8? Protobuf itself would write other strings, and complain on stderr.
+bool IsUtf8(absl::string_view text);
+
+// A name in quotes, escaped and shortened.
+std::string Quoted(absl::string_view name);
+
+}  // namespace adret::io
+
+#endif  // ADRET_IO_MODEL_FORMAT_H_

@@ -1,0 +1,189 @@
+// ScanStructure(): a walk over protobuf's wire format (https://protobuf.dev/programming-guides/encoding), guided by the
+// message's descriptor.
+#include <google/protobuf/descriptor.h>
+
+#include <algorithm>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "adret/core/status.h"
+#include "adret/io/model.pb.h"
+#include "adret/io/model_format.h"
+
+namespace adret::io {
+namespace {
+
+using google::protobuf::Descriptor;
+using google::protobuf::FieldDescriptor;
+
+// Deeper than any message of ours.
+constexpr int kMaxDepth = 8;
+
+enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
+
+WireType WireTypeOf(const FieldDescriptor& field) {
+  if (field.is_packed()) return kBytes;
+  switch (field.type()) {
+    case FieldDescriptor::TYPE_DOUBLE:
+    case FieldDescriptor::TYPE_FIXED64:
+      return kFixed64;
+    case FieldDescriptor::TYPE_FIXED32:
+      return kFixed32;
+    case FieldDescriptor::TYPE_STRING:
+    case FieldDescriptor::TYPE_BYTES:
+    case FieldDescriptor::TYPE_MESSAGE:
+      return kBytes;
+    default:
+      return kVarint;
+  }
+}
+
+bool ReadVarint(absl::string_view* bytes, uint64_t* value) {
+  *value = 0;
+  for (int i = 0; i < 10 && static_cast<size_t>(i) < bytes->size(); ++i) {
+    const auto byte = static_cast<unsigned char>((*bytes)[i]);
+    if (i == 9 && byte > 1) return false;
+    *value |= uint64_t{byte & 0x7Fu} << (7 * i);
+    if (byte < 0x80) {
+      bytes->remove_prefix(i + 1);
+      return true;
+    }
+  }
+  return false;
+}
+
+class Scanner {
+ public:
+  explicit Scanner(const ModelLimits& limits) : limits_(limits) {}
+
+  absl::Status Scan(const Descriptor& message, absl::string_view bytes, int depth) {
+    if (depth > kMaxDepth) return Bad(message, "is nested too deep");
+    uint64_t seen = 0;    // bit i: field number i has occurred
+    uint64_t oneofs = 0;  // bit i: a member of oneof i has
+    while (!bytes.empty()) {
+      uint64_t tag;
+      if (!ReadVarint(&bytes, &tag)) return Bad(message, "ends within a field");
+      const FieldDescriptor* field = tag >> 3 < 64 ? message.FindFieldByNumber(static_cast<int>(tag >> 3)) : nullptr;
+      if (field == nullptr) return Bad(message, absl::StrCat("has an unknown field ", tag >> 3));
+      if ((tag & 7) != WireTypeOf(*field)) return Bad(*field, "has the wrong wire type");
+      if (!field->is_repeated() || field->is_packed()) {
+        if (seen >> field->number() & 1) return Bad(*field, "is given twice");
+        seen |= uint64_t{1} << field->number();
+      }
+      if (field->containing_oneof() != nullptr) {
+        const uint64_t bit = uint64_t{1} << field->containing_oneof()->index();
+        if (oneofs & bit) return Bad(message, "has two values");
+        oneofs |= bit;
+      }
+      AD_RETURN_IF_ERROR(Field(*field, &bytes, depth));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  template <class D>
+  static absl::Status Bad(const D& what, absl::string_view problem) {
+    return absl::InvalidArgumentError(absl::StrCat("the structure is malformed: ", what.full_name(), " ", problem));
+  }
+
+  absl::Status Field(const FieldDescriptor& field, absl::string_view* bytes, int depth) {
+    uint64_t length = 0;
+    switch (WireTypeOf(field)) {
+      case kVarint:
+        return ReadVarint(bytes, &length) ? absl::OkStatus() : Bad(field, "is cut off");
+      case kFixed32:
+        length = 4;
+        break;
+      case kFixed64:
+        length = 8;
+        break;
+      case kBytes:
+        if (!ReadVarint(bytes, &length)) return Bad(field, "is cut off");
+        break;
+    }
+    if (length > bytes->size()) return Bad(field, absl::StrCat("of ", length, " bytes is cut off"));
+    const absl::string_view content = bytes->substr(0, length);
+    bytes->remove_prefix(length);
+    if (field.is_packed()) return Packed(field, content);
+    if (field.type() == FieldDescriptor::TYPE_STRING) return Name(field, content);
+    if (field.type() != FieldDescriptor::TYPE_MESSAGE) return absl::OkStatus();
+    AD_RETURN_IF_ERROR(Count(*field.message_type(), field));
+    return Scan(*field.message_type(), content, depth + 1);
+  }
+
+  absl::Status Name(const FieldDescriptor& field, absl::string_view text) {
+    if (text.size() > kMaxNameBytes) {
+      return Bad(field, absl::StrCat("of ", text.size(), " bytes is longer than ", kMaxNameBytes, ": ", Quoted(text)));
+    }
+    if (!IsUtf8(text))
+      return Bad(field, absl::StrCat("is not valid UTF-8: '", absl::CHexEscape(text.substr(0, 80)), "'"));
+    return absl::OkStatus();
+  }
+
+  absl::Status Packed(const FieldDescriptor& field, absl::string_view content) {
+    if (field.type() == FieldDescriptor::TYPE_DOUBLE) {
+      if (content.size() % 8 != 0) return Bad(field, "is cut off");
+      numbers_ += static_cast<int64_t>(content.size() / 8);
+    } else {
+      numbers_ +=
+          std::count_if(content.begin(), content.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
+    }
+    if (numbers_ <= limits_.numbers) return absl::OkStatus();
+    return absl::ResourceExhaustedError(absl::StrCat("the structure has more than ", limits_.numbers, " numbers"));
+  }
+
+  absl::Status Count(const Descriptor& message, const FieldDescriptor& field) {
+    int64_t limit = limits_.names;
+    if (&message == proto::Node::descriptor()) limit = limits_.nodes;
+    if (&message == proto::TensorEntry::descriptor()) limit = limits_.tensors;
+    // At most one of these for each attribute, and as many types as a node has outputs.
+    if (&message == proto::Attr::descriptor() || &message == proto::Type::descriptor() ||
+        field.containing_type() == proto::Attr::descriptor()) {
+      limit = limits_.attributes;
+    }
+    if (++counts_[&field] <= limit) return absl::OkStatus();
+    return absl::ResourceExhaustedError(absl::StrCat("the structure has more than ", limit, " ", field.name()));
+  }
+
+  const ModelLimits& limits_;
+  absl::flat_hash_map<const FieldDescriptor*, int64_t> counts_;
+  int64_t numbers_ = 0;
+};
+
+}  // namespace
+
+// Well-formed by table 3-7 of the Unicode Standard: no overlong forms, no surrogates, nothing above U+10FFFF.
+bool IsUtf8(absl::string_view s) {
+  for (size_t i = 0; i < s.size();) {
+    const auto lead = static_cast<unsigned char>(s[i]);
+    int more = 0;
+    unsigned char lo = 0x80, hi = 0xBF;  // bounds of the second byte
+    if (lead >= 0xC2 && lead <= 0xDF) {
+      more = 1;
+    } else if (lead >= 0xE0 && lead <= 0xEF) {
+      more = 2;
+      if (lead == 0xE0) lo = 0xA0;
+      if (lead == 0xED) hi = 0x9F;
+    } else if (lead >= 0xF0 && lead <= 0xF4) {
+      more = 3;
+      if (lead == 0xF0) lo = 0x90;
+      if (lead == 0xF4) hi = 0x8F;
+    } else if (lead >= 0x80) {
+      return false;
+    }
+    if (s.size() - i <= static_cast<size_t>(more)) return false;
+    for (int k = 1; k <= more; ++k, lo = 0x80, hi = 0xBF) {
+      const auto byte = static_cast<unsigned char>(s[i + k]);
+      if (byte < lo || byte > hi) return false;
+    }
+    i += more + 1;
+  }
+  return true;
+}
+
+absl::Status ScanStructure(absl::string_view bytes, const ModelLimits& limits) {
+  return Scanner(limits).Scan(*proto::Model::descriptor(), bytes, 0);
+}
+
+}  // namespace adret::io

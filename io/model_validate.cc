@@ -1,0 +1,272 @@
+// ValidateStructure(): what can be refused before anything is built.
+#include <algorithm>
+#include <limits>
+#include <vector>
+
+#include "absl/container/btree_set.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "adret/core/op.h"
+#include "adret/core/status.h"
+#include "adret/io/in_file.h"
+#include "adret/io/model.pb.h"
+#include "adret/io/model_format.h"
+
+namespace adret::io {
+namespace {
+
+// Elements of a tensor, as Shape::Validate() has it; a dimension beyond is refused before any arithmetic on it.
+constexpr int64_t kMaxDimension = int64_t{1} << 58;
+// Lists of attributes are searched linearly.
+constexpr int kMaxAttrsPerNode = 256;
+
+using Dims = google::protobuf::RepeatedField<int64_t>;
+
+template <class... Parts>
+absl::Status Bad(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+absl::Status CheckName(absl::string_view name, absl::string_view what) {
+  if (name.empty()) return Bad(what, " has an empty name");
+  if (name.size() > kMaxNameBytes)
+    return Bad(what, " has a name longer than ", kMaxNameBytes, " bytes: ", Quoted(name));
+  if (!IsUtf8(name)) return Bad(what, " has a name that is not valid UTF-8: ", Quoted(name));
+  const bool control =
+      std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
+  if (control) return Bad(what, " has control characters in its name ", Quoted(name));
+  return absl::OkStatus();
+}
+
+absl::Status CheckDType(uint32_t number) {
+  for (DType dtype : kAllDTypes) {
+    if (static_cast<uint32_t>(dtype) == number) return absl::OkStatus();
+  }
+  return Bad("there is no dtype ", number);
+}
+
+absl::Status CheckDims(const Dims& dims) {
+  if (dims.size() > kMaxRank) return Bad("rank ", dims.size(), " is above the limit of ", kMaxRank);
+  for (int64_t dim : dims) {
+    if (dim > kMaxDimension || dim < -kMaxDimension) return Bad("the dimension ", dim, " is out of range");
+  }
+  return absl::OkStatus();
+}
+
+class Validator {
+ public:
+  Validator(const proto::Model& model, const ModelLimits& limits) : model_(model), limits_(limits) {}
+
+  absl::Status Run(uint64_t data_bytes) {
+    AD_RETURN_IF_ERROR(CheckTensors(data_bytes));
+    AD_RETURN_IF_ERROR(CheckOps());
+    for (int i = 0; i < model_.nodes_size(); ++i) {
+      if (absl::Status s = CheckNode(i); !s.ok()) return InFile(Describe(i), s);
+    }
+    AD_RETURN_IF_ERROR(CheckNamedValues(model_.inputs(), "input"));
+    AD_RETURN_IF_ERROR(CheckNamedValues(model_.outputs(), "output"));
+    AD_RETURN_IF_ERROR(InFile("updates", CheckUpdates(model_.updates())));
+    AD_RETURN_IF_ERROR(InFile("side updates", CheckUpdates(model_.side_updates())));
+    AD_RETURN_IF_ERROR(CheckState());
+    AD_RETURN_IF_ERROR(CheckMetadata());
+    for (int i = 0; i < model_.tensors_size(); ++i) {
+      if (!used_[i]) return Bad("tensor ", i, " belongs to no variable and no attribute");
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  std::string Describe(int node) const {
+    return absl::StrCat("node ", node, " ", Quoted(model_.nodes(node).name()), " (", Quoted(model_.nodes(node).op()),
+                        ")");
+  }
+
+  absl::Status CheckTensors(uint64_t data_bytes) {
+    used_.assign(model_.tensors_size(), false);
+    uint64_t end = 0;    // of the tensor before
+    uint64_t total = 0;  // with what alignment adds in memory
+    for (int i = 0; i < model_.tensors_size(); ++i) {
+      const proto::TensorEntry& t = model_.tensors(i);
+      const std::string what = absl::StrCat("tensor ", i);
+      AD_RETURN_IF_ERROR(InFile(what, CheckDType(t.dtype())));
+      AD_RETURN_IF_ERROR(InFile(what, CheckDims(t.dims())));
+      const Type type{static_cast<DType>(t.dtype()), Shape(absl::MakeConstSpan(t.dims().data(), t.dims().size()))};
+      if (type.shape.is_symbolic()) return Bad(what, " has a negative dimension: ", absl::StrJoin(t.dims(), ","));
+      AD_RETURN_IF_ERROR(InFile(what, type.shape.Validate()));
+      if (t.bytes() != static_cast<uint64_t>(type.bytes())) {
+        return Bad(what, ", ", type.ToString(), ", has ", t.bytes(), " bytes instead of ", type.bytes());
+      }
+      if (t.offset() != AlignUp(end)) {
+        return Bad(what, " starts at ", t.offset(), " of the data section instead of at ", AlignUp(end));
+      }
+      if (t.offset() > data_bytes || t.bytes() > data_bytes - t.offset()) {
+        return Bad(what, " of ", t.bytes(), " bytes at ", t.offset(), " exceeds the data section of ", data_bytes);
+      }
+      end = t.offset() + t.bytes();
+      total += AlignUp(t.bytes());
+      if (total > static_cast<uint64_t>(limits_.memory_budget)) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("the tensors need more than the budget of ", limits_.memory_budget, " bytes"));
+      }
+    }
+    if (end != data_bytes) return Bad("the data section has ", data_bytes, " bytes, but its tensors end at ", end);
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckOps() const {
+    absl::btree_set<std::string> unknown;
+    for (const proto::Node& node : model_.nodes()) {
+      if (FindOp(node.op()) == nullptr) unknown.insert(Quoted(node.op()));
+      if (unknown.size() == 50) break;
+    }
+    if (unknown.empty()) return absl::OkStatus();
+    return Bad("this build does not know the op", unknown.size() > 1 ? "s " : " ", absl::StrJoin(unknown, ", "));
+  }
+
+  // id must be a node before `before`, with such an output.
+  absl::Status CheckReference(uint32_t node, uint32_t output, int before) const {
+    if (node >= static_cast<uint32_t>(before)) {
+      return Bad("refers to node ", node,
+                 before == model_.nodes_size() ? ", which does not exist" : ", which does not come before it");
+    }
+    if (output >= static_cast<uint32_t>(model_.nodes(node).outputs_size())) {
+      return Bad("refers to output ", output, " of ", Describe(node), ", which has ",
+                 model_.nodes(node).outputs_size());
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckNode(int id) {
+    const proto::Node& node = model_.nodes(id);
+    AD_RETURN_IF_ERROR(CheckName(node.name(), "the node"));
+    if (!node_names_.insert(node.name()).second) return Bad("the name is another node's");
+    if (node.input_outputs_size() != 0 && node.input_outputs_size() != node.input_nodes_size()) {
+      return Bad("has ", node.input_nodes_size(), " inputs but ", node.input_outputs_size(), " output numbers");
+    }
+    for (int i = 0; i < node.input_nodes_size(); ++i) {
+      const uint32_t output = node.input_outputs_size() == 0 ? 0 : node.input_outputs(i);
+      AD_RETURN_IF_ERROR(InFile(absl::StrCat("input ", i), CheckReference(node.input_nodes(i), output, id)));
+    }
+    const Op& op = *FindOp(node.op());
+    if (node.outputs_size() != static_cast<int>(op.outputs.size())) {
+      return Bad("has ", node.outputs_size(), " outputs, but the op has ", op.outputs.size());
+    }
+    for (const proto::Type& type : node.outputs()) {
+      AD_RETURN_IF_ERROR(CheckDType(type.dtype()));
+      AD_RETURN_IF_ERROR(CheckDims(type.dims()));
+    }
+    if (node.attrs_size() > kMaxAttrsPerNode) return Bad("has ", node.attrs_size(), " attributes");
+    absl::flat_hash_set<absl::string_view> names;
+    for (const proto::Attr& attr : node.attrs()) {
+      AD_RETURN_IF_ERROR(CheckName(attr.name(), "an attribute"));
+      if (!names.insert(attr.name()).second) return Bad("repeats the attribute ", Quoted(attr.name()));
+      if (absl::Status s = CheckAttr(op, attr); !s.ok()) {
+        return InFile(absl::StrCat("attribute ", Quoted(attr.name())), s);
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckAttr(const Op& op, const proto::Attr& attr) {
+    switch (attr.value_case()) {
+      case proto::Attr::VALUE_NOT_SET:
+        return Bad("has no value");
+      case proto::Attr::kDtype:
+        return CheckDType(attr.dtype());
+      case proto::Attr::kShape:
+        return CheckDims(attr.shape().dims());
+      case proto::Attr::kTensor:
+        if (attr.tensor() >= used_.size()) return Bad("there is no tensor ", attr.tensor());
+        used_[attr.tensor()] = true;
+        return absl::OkStatus();
+      case proto::Attr::kInteger:
+        // Streams of random numbers: graphs count on from them, initialisers have the upper half.
+        if (op.traits.random && attr.name() == "stream" &&
+            (attr.integer() < 0 || attr.integer() > std::numeric_limits<int32_t>::max())) {
+          return Bad(attr.integer(), " is out of range");
+        }
+        return absl::OkStatus();
+      default:
+        return absl::OkStatus();
+    }
+  }
+
+  template <class Entries>
+  absl::Status CheckNamedValues(const Entries& entries, absl::string_view what) const {
+    absl::flat_hash_set<absl::string_view> names;
+    for (const proto::NamedValue& entry : entries) {
+      AD_RETURN_IF_ERROR(CheckName(entry.name(), absl::StrCat("an ", what)));
+      const std::string which = absl::StrCat(what, " ", Quoted(entry.name()));
+      if (!names.insert(entry.name()).second) return Bad(which, " is there twice");
+      AD_RETURN_IF_ERROR(InFile(which, CheckReference(entry.node(), entry.output(), model_.nodes_size())));
+    }
+    return absl::OkStatus();
+  }
+
+  template <class Entries>
+  absl::Status CheckUpdates(const Entries& updates) const {
+    absl::flat_hash_set<uint32_t> updated;
+    for (const proto::Update& update : updates) {
+      AD_RETURN_IF_ERROR(CheckReference(update.variable(), 0, model_.nodes_size()));
+      AD_RETURN_IF_ERROR(CheckReference(update.node(), update.output(), model_.nodes_size()));
+      if (model_.nodes(update.variable()).op() != "variable")
+        return Bad(Describe(update.variable()), " is no variable");
+      if (!updated.insert(update.variable()).second) return Bad(Describe(update.variable()), " is updated twice");
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckState() {
+    absl::flat_hash_map<absl::string_view, const proto::Node*> variables;
+    for (const proto::Node& node : model_.nodes()) {
+      if (node.op() == "variable") variables[node.name()] = &node;
+    }
+    absl::flat_hash_set<absl::string_view> stored;
+    for (const proto::Variable& entry : model_.state()) {
+      AD_RETURN_IF_ERROR(CheckName(entry.name(), "a variable"));
+      const std::string what = absl::StrCat("variable ", Quoted(entry.name()));
+      if (!stored.insert(entry.name()).second) return Bad(what, " has two tensors");
+      auto it = variables.find(entry.name());
+      if (it == variables.end()) return Bad(what, " has a tensor but is not in the graph");
+      if (entry.tensor() >= used_.size()) return Bad(what, ": there is no tensor ", entry.tensor());
+      if (used_[entry.tensor()]) return Bad(what, " shares tensor ", entry.tensor(), " with something else");
+      used_[entry.tensor()] = true;
+      const proto::TensorEntry& tensor = model_.tensors(entry.tensor());
+      const proto::Type& type = it->second->outputs(0);
+      if (tensor.dtype() != type.dtype() ||
+          !std::equal(tensor.dims().begin(), tensor.dims().end(), type.dims().begin(), type.dims().end())) {
+        return Bad(what, " of shape [", absl::StrJoin(type.dims(), ","), "] has a tensor of dtype ", tensor.dtype(),
+                   " and shape [", absl::StrJoin(tensor.dims(), ","), "]");
+      }
+    }
+    for (const auto& [name, node] : variables) {
+      if (!stored.contains(name)) return Bad("variable ", Quoted(name), " has no tensor");
+    }
+    if (model_.step() < 0 || model_.step() > kMaxStep) return Bad("the step ", model_.step(), " is out of range");
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckMetadata() const {
+    absl::flat_hash_set<absl::string_view> keys;
+    for (const proto::Metadata& entry : model_.metadata()) {
+      AD_RETURN_IF_ERROR(CheckName(entry.key(), "metadata"));
+      if (!keys.insert(entry.key()).second) return Bad("metadata ", Quoted(entry.key()), " is there twice");
+    }
+    return absl::OkStatus();
+  }
+
+  const proto::Model& model_;
+  const ModelLimits& limits_;
+  std::vector<bool> used_;  // tensors
+  absl::flat_hash_set<absl::string_view> node_names_;
+};
+
+}  // namespace
+
+absl::Status ValidateStructure(const proto::Model& model, const ModelLimits& limits, uint64_t data_bytes) {
+  return Validator(model, limits).Run(data_bytes);
+}
+
+}  // namespace adret::io

@@ -1,0 +1,103 @@
+#include "adret/core/import.h"
+
+#include "adret/core/executor.h"
+#include "adret/core/state.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/reshape.h"
+#include "adret/ops/unary.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace adret {
+namespace {
+
+using ::testing::HasSubstr;
+
+struct Source {
+  Source() {
+    x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2, 3});
+    w = graph.Variable("w", Tensor::From<float>({6}, {1, 2, 3, 4, 5, 6}));
+    flat = Reshape(x, {kAnyBatch, 6}).Named("flat");
+    y = Tanh(flat * w).Named("y");
+  }
+  Graph graph;
+  Value x, w, flat, y;
+};
+
+TEST(ImportTest, TheBatchBecomesConcrete) {
+  Source source;
+  Graph graph;
+  Value images = graph.Variable("images", Tensor::Full(DType::kFloat32, {5, 2, 3}, 0.25));
+  auto copied = Import({source.y, source.flat}, {{source.x, images}}, &graph);
+  ASSERT_TRUE(copied.ok()) << copied.status();
+  EXPECT_EQ((*copied)[0].shape(), (Shape{5, 6}));
+  EXPECT_EQ((*copied)[0].name(), "y");
+  EXPECT_EQ((*copied)[1].shape(), (Shape{5, 6}));
+  EXPECT_EQ(graph.variables().size(), 2u);
+
+  // Initialisers come along; the old graph's numbers are the new one's.
+  const State state = *InitialState(graph, 1);
+  const Tensor y = *Evaluate((*copied)[0], {}, &state);
+  const State old_state = *InitialState(source.graph, 1);
+  const Tensor expected = *Evaluate(source.y, {{source.x, Tensor::Full(DType::kFloat32, {5, 2, 3}, 0.25)}}, &old_state);
+  EXPECT_TRUE(y.BitEqual(expected));
+}
+
+TEST(ImportTest, WithoutSubstitutionsLeavesAreCopiedOnce) {
+  Source source;
+  Graph graph;
+  auto first = Import({source.y}, {}, &graph);
+  ASSERT_TRUE(first.ok()) << first.status();
+  const int nodes = graph.num_nodes();
+  auto second = Import({source.y}, {}, &graph);
+  ASSERT_TRUE(second.ok()) << second.status();
+  EXPECT_EQ(graph.variables().size(), 1u);
+  EXPECT_EQ(graph.inputs().size(), 1u);
+  EXPECT_EQ(graph.num_nodes(), 2 * nodes - 2);
+  EXPECT_EQ(second->front().name(), "y_1");
+}
+
+TEST(ImportTest, IntoTheSameGraph) {
+  Source source;
+  Value other = Neg(source.flat);
+  auto copied = Import({source.y}, {{source.flat, other}}, &source.graph);
+  ASSERT_TRUE(copied.ok()) << copied.status();
+  EXPECT_EQ(copied->front().name(), "y_1");
+  EXPECT_EQ(source.graph.variables().size(), 1u);
+}
+
+TEST(ImportTest, AFetchMayBeReplacedItself) {
+  Source source;
+  Graph graph;
+  Value z = graph.Input("z", DType::kFloat32, {kAnyBatch, 6});
+  auto copied = Import({source.y}, {{source.y, z}}, &graph);
+  ASSERT_TRUE(copied.ok()) << copied.status();
+  EXPECT_EQ(copied->front(), z);
+  EXPECT_EQ(graph.num_nodes(), 1);
+}
+
+TEST(ImportTest, RefusesMisfits) {
+  Source source;
+  const auto message = [&](const Type& type) {
+    Graph graph;
+    Value to = graph.Input("to", type.dtype, type.shape);
+    const absl::Status status = Import({source.y}, {{source.x, to}}, &graph).status();
+    EXPECT_EQ(graph.num_nodes(), 1);
+    return std::string(status.message());
+  };
+  EXPECT_THAT(message({DType::kFloat64, {5, 2, 3}}), HasSubstr("x is f32[?,2,3], which to, f64[5,2,3], does not fit"));
+  EXPECT_THAT(message({DType::kFloat32, {5, 3, 2}}), HasSubstr("does not fit"));
+  EXPECT_THAT(message({DType::kFloat32, {5, 6}}), HasSubstr("does not fit"));
+
+  Graph graph;
+  graph.Variable("w", Tensor::Zeros(DType::kFloat32, {7}));
+  EXPECT_THAT(std::string(Import({source.y}, {}, &graph).status().message()),
+              HasSubstr("variable w is f32[6], but the graph has variable f32[7] of that name"));
+  EXPECT_THAT(std::string(Import({Value()}, {}, &graph).status().message()), HasSubstr("invalid value"));
+  EXPECT_THAT(std::string(Import({source.y}, {{source.x, source.x}}, &graph).status().message()),
+              HasSubstr("not in the new graph"));
+  EXPECT_TRUE(graph.status().ok());
+}
+
+}  // namespace
+}  // namespace adret

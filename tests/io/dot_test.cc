@@ -1,0 +1,35 @@
+#include "adret/io/dot.h"
+
+#include <algorithm>
+
+#include "adret/ops/reshape.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace adret::io {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+TEST(DotTest, ShowsNodesTypesAndScopes) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 6});
+  Value y;
+  {
+    NameScope scope(&graph, "block");
+    y = Reshape(x, {kAnyBatch, 2, 3}).Named("say \"hi\"");
+  }
+  graph.Variable("w", Tensor::Zeros(DType::kFloat64, {2}));
+  const std::string dot = Dot(graph);
+  EXPECT_THAT(dot, HasSubstr("digraph adret {"));
+  EXPECT_THAT(dot, HasSubstr("label=\"block\""));
+  EXPECT_THAT(dot, HasSubstr("block/say \\\"hi\\\"\\nreshape\\nshape=[?,2,3]"));
+  EXPECT_THAT(dot, HasSubstr("n0 -> n1 [label=\"f32[?,6]\"]"));
+  EXPECT_THAT(dot, HasSubstr("w\\nvariable\\nf64[2]"));
+  EXPECT_EQ(std::count(dot.begin(), dot.end(), '{'), std::count(dot.begin(), dot.end(), '}'));
+  EXPECT_THAT(Dot(graph, {.fetches = {y}}), Not(HasSubstr("variable")));
+}
+
+}  // namespace
+}  // namespace adret::io
