@@ -50,7 +50,8 @@ struct Tan {
   template <class D, class V>
   static V Run(D d, Params, V x) {
     using T = hn::TFromD<D>;
-    return Scalar(d, x, static_cast<T (*)(T)>(std::tan));
+    if (IsLargeAngle(d, x)) return Scalar(d, x, static_cast<T (*)(T)>(std::tan));
+    return hn::Div(hn::Sin(d, x), hn::Cos(d, x));
   }
 };
 struct Tanh {

@@ -1,7 +1,9 @@
 #include "adret/ops/kernels/random.h"
 
 #include <algorithm>
+#include <bit>
 #include <cmath>
+#include <cstring>
 #include <numbers>
 
 #include "adret/core/parallel.h"
@@ -84,6 +86,25 @@ void UniformFloats(const uint32_t* bits, int64_t n, const float* lo_scale_top, f
   }
 }
 
+// y[i] = one if bits[i] >> 8 is below the threshold, else 0: for numbers of 4 bytes, whatever their type.
+void BernoulliWords(const uint32_t* bits, int64_t n, uint32_t threshold, uint32_t one, void* y) {
+  char* out = static_cast<char*>(y);
+  const hn::ScalableTag<int32_t> d;
+  const hn::Rebind<uint32_t, decltype(d)> du;
+  const int64_t lanes = static_cast<int64_t>(hn::Lanes(d));
+  const auto limit = hn::Set(d, static_cast<int32_t>(threshold)), ones = hn::Set(d, static_cast<int32_t>(one));
+  int64_t i = 0;
+  for (; i + lanes <= n; i += lanes) {
+    const auto drawn = hn::BitCast(d, hn::ShiftRight<8>(hn::LoadU(du, bits + i)));
+    const auto word = hn::BitCast(du, hn::IfThenElseZero(hn::Lt(drawn, limit), ones));
+    hn::StoreU(word, du, reinterpret_cast<uint32_t*>(out + 4 * i));
+  }
+  for (; i < n; ++i) {
+    const uint32_t word = (bits[i] >> 8) < threshold ? one : 0;
+    std::memcpy(out + 4 * i, &word, sizeof(word));
+  }
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace adret::kernels
 HWY_AFTER_NAMESPACE();
@@ -94,6 +115,7 @@ namespace {
 
 HWY_EXPORT(PhiloxWords);
 HWY_EXPORT(UniformFloats);
+HWY_EXPORT(BernoulliWords);
 
 constexpr int64_t kGrain = 16384;   // elements of a parallel chunk: a multiple of a buffer
 constexpr int64_t kBuffer = 1024;   // words made at a time: they stay in L1
@@ -112,25 +134,39 @@ void ForWords(const RandomKey& key, int64_t n, int per_element, Use use) {
   });
 }
 
-// Standard normal numbers from pairs (radius, angle): y[2k], y[2k+1] = r cos a, r sin a. count may be odd.
+// Makes normal numbers from pairs: y[2k], y[2k+1] = mean + stddev * r cos a, mean + stddev * r sin a with r = sqrt(-2 log u).
 template <class T>
-void BoxMuller(T* radius, T* angle, int64_t count, Gaussian gaussian, T* y) {
-  const DType dtype = kDTypeOf<T>;
-  const double none[3] = {};
-  const int64_t pairs = (count + 1) / 2;
-  T sine[kBuffer / 2];
-  const auto apply = [&](absl::string_view loop, const T* x, T* to) {
+class BoxMuller {
+ public:
+  explicit BoxMuller(Gaussian g) : mean_(static_cast<T>(g.mean)), stddev_(static_cast<T>(g.stddev)) {}
+
+  // u and angle are overwritten. count may be odd.
+  void Run(T* u, T* angle, int64_t count, T* y) const {
+    const int64_t pairs = (count + 1) / 2;
+    T sine[kBuffer / 2];
+    Apply(log_, u, u, pairs);
+    for (int64_t i = 0; i < pairs; ++i) u[i] *= T{-2};
+    Apply(sqrt_, u, u, pairs);
+    Apply(sin_, angle, sine, pairs);
+    Apply(cos_, angle, angle, pairs);
+    for (int64_t i = 0; i < pairs; ++i) {
+      const T radius = stddev_ * u[i];
+      y[2 * i] = mean_ + radius * angle[i];
+      if (2 * i + 1 < count) y[2 * i + 1] = mean_ + radius * sine[i];
+    }
+  }
+
+ private:
+  static void Apply(SpanFn fn, const T* x, T* y, int64_t n) {
     const void* in[] = {x};
-    FindElementwise(loop, dtype)(in, to, pairs, none);
-  };
-  apply("log", radius, radius);
-  for (int64_t i = 0; i < pairs; ++i) radius[i] *= T{-2};
-  apply("sqrt", radius, radius);
-  apply("sin", angle, sine);
-  apply("cos", angle, angle);
-  const T mean = static_cast<T>(gaussian.mean), stddev = static_cast<T>(gaussian.stddev);
-  for (int64_t i = 0; i < count; ++i) y[i] = mean + stddev * (radius[i / 2] * (i % 2 == 0 ? angle[i / 2] : sine[i / 2]));
-}
+    const double none[3] = {};
+    fn(in, y, n, none);
+  }
+
+  const T mean_, stddev_;
+  const SpanFn log_ = FindElementwise("log", kDTypeOf<T>), sqrt_ = FindElementwise("sqrt", kDTypeOf<T>);
+  const SpanFn sin_ = FindElementwise("sin", kDTypeOf<T>), cos_ = FindElementwise("cos", kDTypeOf<T>);
+};
 
 }  // namespace
 
@@ -158,23 +194,25 @@ void FillUniform(const RandomKey& key, DType dtype, Interval interval, int64_t n
 
 void FillNormal(const RandomKey& key, DType dtype, Gaussian gaussian, int64_t n, void* out) {
   if (dtype == DType::kFloat32) {
+    const BoxMuller<float> box_muller(gaussian);
     ForWords(key, n, 1, [&](const uint32_t* words, int64_t first, int64_t count) {
-      float radius[kBuffer / 2], angle[kBuffer / 2];
+      float u[kBuffer / 2], angle[kBuffer / 2];
       for (int64_t i = 0; i < (count + 1) / 2; ++i) {
-        radius[i] = (static_cast<float>(words[2 * i]) + 0.5f) * 0x1p-32f;  // in (0, 1]: its logarithm is finite
+        u[i] = (static_cast<float>(words[2 * i]) + 0.5f) * 0x1p-32f;  // in (0, 1]: its logarithm is finite
         angle[i] = UnitFloat(words[2 * i + 1]) * (2 * std::numbers::pi_v<float>);
       }
-      BoxMuller(radius, angle, count, gaussian, static_cast<float*>(out) + first);
+      box_muller.Run(u, angle, count, static_cast<float*>(out) + first);
     });
     return;
   }
+  const BoxMuller<double> box_muller(gaussian);
   ForWords(key, n, 2, [&](const uint32_t* words, int64_t first, int64_t count) {
-    double radius[kBuffer / 4], angle[kBuffer / 4];
+    double u[kBuffer / 4], angle[kBuffer / 4];
     for (int64_t i = 0; i < (count + 1) / 2; ++i) {
-      radius[i] = 1.0 - UnitDouble(words[4 * i], words[4 * i + 1]);
+      u[i] = 1.0 - UnitDouble(words[4 * i], words[4 * i + 1]);
       angle[i] = UnitDouble(words[4 * i + 2], words[4 * i + 3]) * (2 * std::numbers::pi);
     }
-    BoxMuller(radius, angle, count, gaussian, static_cast<double*>(out) + first);
+    box_muller.Run(u, angle, count, static_cast<double*>(out) + first);
   });
 }
 
@@ -184,7 +222,12 @@ void FillBernoulli(const RandomKey& key, DType dtype, double p, int64_t n, void*
     using T = typename decltype(tag)::type;
     ForWords(key, n, 1, [&](const uint32_t* words, int64_t first, int64_t count) {
       T* y = static_cast<T*>(out) + first;
-      for (int64_t i = 0; i < count; ++i) y[i] = static_cast<T>((words[i] >> 8) < threshold);
+      if constexpr (sizeof(T) == sizeof(uint32_t)) {
+        HWY_DYNAMIC_DISPATCH(BernoulliWords)(words, count, threshold, std::bit_cast<uint32_t>(T{1}), y);
+      } else {
+        // Through int, so that the compiler takes no branch that cannot be predicted.
+        for (int64_t i = 0; i < count; ++i) y[i] = static_cast<T>(static_cast<int>((words[i] >> 8) < threshold));
+      }
     });
   });
 }
