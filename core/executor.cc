@@ -137,7 +137,7 @@ absl::StatusOr<CachedPlan*> Executor::Impl::PlanFor(int64_t batch) {
     if (cached.batch == batch) return &cached;
   }
   if (symbolic && batch < 1) return absl::InvalidArgumentError(absl::StrCat("the batch must be positive, not ", batch));
-  const PlanOptions plan_options{pool.threads(), options.memory_limit, options.fuse};
+  const PlanOptions plan_options{pool.threads(), options.memory_limit, options.fuse, options.profile};
   AD_ASSIGN_OR_RETURN(auto plan, Plan::Make(*graph, fetches, updates, batch, plan_options));
   while (static_cast<int>(plans.size()) >= std::max(1, options.max_plans)) plans.pop_front();
   plans.push_back({batch, std::move(plan), {}, {}});

@@ -37,6 +37,7 @@ struct ExecutorOptions {
   int threads = 0;                                 // 0: one per core
   int64_t memory_limit = int64_t{64} << 30;        // bytes of the arena above which a plan is refused
   bool fuse = true;                                // element-wise fusion and epilogues; off for tests
+  bool profile = false;                            // time every step (one after the other); Explain() then tells
   int max_plans = 16;                              // concrete batches kept; the oldest goes first
 };
 

@@ -1,6 +1,7 @@
 #include "adret/core/plan.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "absl/container/flat_hash_map.h"
@@ -16,6 +17,7 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::Make(const Graph& graph, absl::Span<
                                                  const PlanOptions& options) {
   auto plan = std::make_unique<Plan>();
   AD_ASSIGN_OR_RETURN(plan->graph_, MakePlanGraph(graph, fetches, updates, batch));
+  plan->profile_ = options.profile;
   plan->schedule_ = MakeSchedule(plan->graph_, options.fuse);
   AD_RETURN_IF_ERROR(plan->MakeSteps());
   Placer(plan.get(), options.threads).Run();
@@ -175,8 +177,25 @@ absl::Status Plan::RunStep(int s, const Bindings& bindings) {
   return absl::OkStatus();
 }
 
+absl::Status Plan::RunProfiled(const Bindings& bindings) {
+  using Clock = std::chrono::steady_clock;
+  for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+    const Clock::time_point start = Clock::now();
+    AD_RETURN_IF_ERROR(RunStep(s, bindings));
+    steps_[s].seconds += std::chrono::duration<double>(Clock::now() - start).count();
+  }
+  ++profiled_runs_;
+  return absl::OkStatus();
+}
+
 absl::Status Plan::Run(const Bindings& bindings) {
   CopyAll(copies_before_, bindings);
+  AD_RETURN_IF_ERROR(profile_ ? RunProfiled(bindings) : RunWaves(bindings));
+  CopyAll(copies_after_, bindings);
+  return absl::OkStatus();
+}
+
+absl::Status Plan::RunWaves(const Bindings& bindings) {
   const int n = static_cast<int>(steps_.size());
   for (int s = 0; s < n;) {
     int end = s + 1;
@@ -192,12 +211,12 @@ absl::Status Plan::Run(const Bindings& bindings) {
     }
     s = end;
   }
-  CopyAll(copies_after_, bindings);
   return absl::OkStatus();
 }
 
 std::string Plan::Explain() const {
-  std::string out = absl::StrFormat("%4s %4s  %-44s %-24s %12s %12s\n", "step", "wave", "ops", "result", "Mflop", "bytes");
+  std::string out = absl::StrFormat("%4s %4s  %-44s %-24s %12s %12s %12s\n", "step", "wave", "ops", "result", "Mflop",
+                                    "bytes", profiled_runs_ > 0 ? "us" : "");
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
     const Step& step = schedule_.steps[s];
     const StepData& data = steps_[s];
@@ -218,8 +237,10 @@ std::string Plan::Explain() const {
     std::sort(touched.begin(), touched.end());
     touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
     for (int v : touched) bytes += graph_.values[v].type.bytes();
-    absl::StrAppend(&out, absl::StrFormat("%4d %4d  %-44s %-24s %12.3f %12d\n", s, step.wave, ops,
-                                          graph_.values[result].type.ToString(), data.kernel.flops * 1e-6, bytes));
+    absl::StrAppend(&out, absl::StrFormat("%4d %4d  %-44s %-24s %12.3f %12d %12s\n", s, step.wave, ops,
+                                          graph_.values[result].type.ToString(), data.kernel.flops * 1e-6, bytes,
+                                          profiled_runs_ > 0 ? absl::StrFormat("%.1f", data.seconds / profiled_runs_ * 1e6)
+                                                             : ""));
   }
   absl::StrAppend(&out, "arena: ", arena_bytes_, " bytes\n");
   return out;

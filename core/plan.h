@@ -22,6 +22,7 @@ struct PlanOptions {
   int threads = 1;
   int64_t memory_limit = 0;
   bool fuse = true;
+  bool profile = false;
 };
 
 // Where a value's numbers are during a run.
@@ -73,6 +74,7 @@ class Plan {
     std::vector<int> program_inputs, program_outputs;
     int64_t workspace = 0, kernel_scratch = 0, program_scratch = 0;  // arena offsets
     int64_t kernel_stride = 0, program_stride = 0;                   // of scratch, per thread
+    double seconds = 0;  // of the profiled runs together
     // Filled at each run.
     std::vector<const void*> input_pointers, program_input_pointers;
     std::vector<void*> output_pointers, program_output_pointers;
@@ -90,6 +92,8 @@ class Plan {
   void MakeProgram(int s, StepData* data);
 
   void* Resolve(const Place& place, const Bindings& bindings) const;
+  absl::Status RunWaves(const Bindings& bindings);
+  absl::Status RunProfiled(const Bindings& bindings);
   absl::Status RunStep(int s, const Bindings& bindings);
   absl::Status RunKernel(int s, const Bindings& bindings);
   void RunProgram(StepData& data, const Bindings& bindings);
@@ -105,6 +109,8 @@ class Plan {
   std::vector<Fetch> fetches_;
   std::vector<Copy> copies_before_, copies_after_;
   int64_t arena_bytes_ = 0;
+  bool profile_ = false;
+  int64_t profiled_runs_ = 0;
 };
 
 }  // namespace adret

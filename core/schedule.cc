@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <queue>
 #include <tuple>
 #include <utility>
@@ -27,6 +28,10 @@ class Scheduler {
     for (int i = 0; i < n; ++i) chain_of_[i] = i;
     for (int i = 0; i < n; ++i) {
       if (live_[i]) FindStage(i);
+    }
+    if (fuse_) DelayReadersOfLeaves();
+    for (int i = 0; i < n; ++i) {
+      if (live_[i]) JoinChains(i);
     }
     MakeSteps();
     if (fuse_) AttachEpilogues();
@@ -92,8 +97,47 @@ class Scheduler {
     });
     if (!Elementwise(i) && !IsLeaf(i)) ++stage;
     stage_[i] = stage;
+  }
+
+  // An element-wise node that reads nothing but leaves and scalars (an optimiser's slots) could run at once, but then
+  // its result would go through memory to the chain that wants it. Its stage is raised to that of its readers, which
+  // keeps the rule of stages and costs no memory, as leaves are there all the time.
+  void DelayReadersOfLeaves() {
+    const int n = static_cast<int>(plan_.nodes.size());
+    constexpr int kNobody = std::numeric_limits<int>::max();
+    std::vector<int> latest(n, kNobody);  // highest stage that the readers of a node allow
+    std::vector<bool> wanted(n, false);   // by a chain that it could join
+    auto keep = [&](int value) {
+      if (Producer(schedule_.root[value]) >= 0) latest[Producer(schedule_.root[value])] = 0;
+    };
+    for (int v : plan_.fetches) keep(v);
+    for (int i = n - 1; i >= 0; --i) {
+      if (!live_[i]) continue;
+      bool movable = Elementwise(i) && wanted[i] && latest[i] != kNobody;
+      ForEachOperand(i, [&](ChainOperand o) {
+        const int p = Producer(o.value);
+        movable &= p < 0 || IsLeaf(p) || Count(o.value) == 1 || (Joins(i, o) && ReadsOnlyLeaves(p));
+      });
+      if (movable) stage_[i] = std::max(stage_[i], latest[i]);
+      ForEachOperand(i, [&](ChainOperand o) {
+        const int p = Producer(o.value);
+        if (p < 0) return;
+        latest[p] = std::min(latest[p], stage_[i] - (Joins(i, o) ? 0 : 1));
+        if (Joins(i, o)) wanted[p] = true;
+      });
+    }
+  }
+  bool ReadsOnlyLeaves(int node) const {
+    bool result = true;
+    ForEachOperand(node, [&](ChainOperand o) {
+      result &= Producer(o.value) < 0 || IsLeaf(Producer(o.value)) || Count(o.value) == 1;
+    });
+    return result;
+  }
+
+  void JoinChains(int i) {
     ForEachOperand(i, [&](ChainOperand o) {
-      if (Joins(i, o) && stage_[Producer(o.value)] == stage) Union(i, Producer(o.value));
+      if (Joins(i, o) && stage_[Producer(o.value)] == stage_[i]) Union(i, Producer(o.value));
     });
   }
 

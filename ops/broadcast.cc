@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/ops/kernels/broadcast.h"
 #include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
 
 namespace adret {
 namespace {
@@ -94,14 +95,11 @@ Value SumTo(Operand x, const Shape& shape) {
                     x.location());
     return Value(x.graph(), {-1, 0});
   }
-  ReduceAttrs leading, kept;
-  kept.keepdims = true;
-  for (int axis = 0; axis < extra; ++axis) leading.axes.push_back(axis);
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (shape[axis] != from[axis + extra]) kept.axes.push_back(axis);
+  ReduceAttrs summed;
+  for (int axis = 0; axis < from.rank(); ++axis) {
+    if (axis < extra || shape[axis - extra] != from[axis]) summed.axes.push_back(axis);
   }
-  Value y = leading.axes.empty() ? x.value() : Sum(x, leading);
-  return kept.axes.empty() ? y : Sum(y, kept);
+  return Reshape(Sum(x, summed), shape);
 }
 
 Value FullLike(Operand x, double value) {
