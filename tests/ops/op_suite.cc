@@ -12,6 +12,7 @@
 #include "adret/core/executor.h"
 #include "adret/core/op.h"
 #include "adret/core/random.h"
+#include "adret/io/model.h"
 #include "adret/io/npy.h"
 #include "gtest/gtest.h"
 
@@ -208,6 +209,31 @@ TEST_P(OpSuite, SymbolicBatchMatchesConcrete) {
   ASSERT_TRUE(y.ok()) << y.status();
   ASSERT_TRUE(z.ok()) << z.status();
   EXPECT_TRUE(SameBits(*y, *z));
+}
+
+TEST_P(OpSuite, SavedAndLoadedGraphHasTheSameBits) {
+  const OpCase& c = GetParam();
+  auto b = BuildCase(c, MakeInputs(c, DType::kFloat32), false, true);
+  auto expected = RunBuilt(b.get());
+  ASSERT_TRUE(expected.ok()) << expected.status();
+  io::ModelContents contents{.graph = &b->graph};
+  Values fetches = b->y;
+  fetches.insert(fetches.end(), b->dx.begin(), b->dx.end());
+  for (const Value& v : fetches) contents.outputs.push_back({absl::StrCat("result", contents.outputs.size()), v});
+  auto bytes = io::SerializeModel(contents);
+  ASSERT_TRUE(bytes.ok()) << bytes.status();
+  auto model = io::ParseModel(*bytes);
+  ASSERT_TRUE(model.ok()) << model.status();
+  Built loaded;
+  for (const io::NamedValue& output : model->outputs) loaded.y.push_back(output.value);
+  for (const auto& [input, tensor] : b->feeds) {
+    auto value = model->graph->Find(input.name());
+    ASSERT_TRUE(value.ok()) << value.status();
+    loaded.feeds.emplace_back(*value, tensor);
+  }
+  auto found = RunBuilt(&loaded);
+  ASSERT_TRUE(found.ok()) << found.status();
+  EXPECT_TRUE(SameBits(*found, *expected));
 }
 
 TEST_P(OpSuite, BadInputIsNamed) {
