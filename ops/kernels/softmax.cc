@@ -6,70 +6,13 @@
 // After foreach_target.h, as Highway asks.
 #include <algorithm>
 #include <cmath>
-#include <cstring>
-#include <limits>
 
-#include "hwy/contrib/math/math-inl.h"
-#include "hwy/highway.h"
+#include "adret/ops/kernels/row-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace adret::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-constexpr int64_t kVectorsPerFlush = 256;  // added in the row's own type before f64 takes over
-
-// Vectors of a row of n numbers; the last one is padded, and stored in part.
-template <class T>
-struct Row {
-  hn::ScalableTag<T> d;
-  int64_t n;
-  int64_t lanes = hn::Lanes(d);
-  using V = hn::Vec<hn::ScalableTag<T>>;
-
-  explicit Row(int64_t size) : n(size) {}
-  HWY_INLINE V Load(const T* x, int64_t i, T padding) const {
-    if (HWY_LIKELY(i + lanes <= n)) return hn::LoadU(d, x + i);
-    HWY_ALIGN T buffer[hn::MaxLanes(hn::ScalableTag<T>())];
-    hn::Store(hn::Set(d, padding), d, buffer);
-    std::copy(x + i, x + n, buffer);
-    return hn::Load(d, buffer);
-  }
-  HWY_INLINE void Store(V v, T* y, int64_t i) const {
-    if (HWY_LIKELY(i + lanes <= n)) return hn::StoreU(v, d, y + i);
-    HWY_ALIGN T buffer[hn::MaxLanes(hn::ScalableTag<T>())];
-    hn::Store(v, d, buffer);
-    std::copy(buffer, buffer + (n - i), y + i);
-  }
-  // The sum of f(i) over the row's vectors; f must be zero in the padding.
-  template <class F>
-  HWY_INLINE double Sum(F&& f) const {
-    double total = 0;
-    for (int64_t i = 0; i < n;) {
-      const int64_t end = std::min(n, i + kVectorsPerFlush * lanes);
-      V acc = hn::Zero(d);
-      for (; i < end; i += lanes) acc = hn::Add(acc, f(i));
-      total += hn::GetLane(hn::SumOfLanes(d, acc));
-    }
-    return total;
-  }
-  // The row's maximum; NaN if there is one.
-  HWY_INLINE T Max(const T* x) const {
-    const T lowest = -std::numeric_limits<T>::infinity();
-    V acc = hn::Set(d, lowest);
-    V nan = hn::Zero(d);  // NaN once a NaN is met; x - x would be NaN for infinities too
-    for (int64_t i = 0; i < n; i += lanes) {
-      const V v = Load(x, i, lowest);
-      nan = hn::IfThenElse(hn::IsNaN(v), v, nan);
-      acc = hn::Max(acc, v);
-    }
-    if (!hn::AllFalse(d, hn::IsNaN(nan))) return std::numeric_limits<T>::quiet_NaN();
-    return hn::GetLane(hn::MaxOfLanes(d, acc));
-  }
-  HWY_INLINE V ExpMinus(const T* x, int64_t i, T m) const {
-    return hn::Exp(d, hn::Sub(Load(x, i, -std::numeric_limits<T>::infinity()), hn::Set(d, m)));
-  }
-};
 
 template <class T>
 void SoftmaxRow(const T* x, int64_t n, T* y) {

@@ -1,0 +1,323 @@
+#include "adret/ops/norm.h"
+
+#include <cmath>
+
+#include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+#include "adret/ops/kernels/channel_norm.h"
+#include "adret/ops/reduce.h"
+#include "adret/ops/unary.h"
+
+namespace adret {
+namespace {
+
+using kernels::ChannelNorm;
+using kernels::RowNorm;
+
+// The two norms differ in their axes only: of x, `statistics` are averaged over, and `parameters` are those that scale
+// and bias lack.
+struct NormAxes {
+  std::vector<int64_t> statistics;
+  std::vector<int64_t> parameters;
+};
+
+NormAxes BatchNormAxes(const Shape& x, const Shape&) {
+  NormAxes axes;
+  for (int i = 0; i < x.rank(); ++i) {
+    if (i != 1) axes.statistics.push_back(i);
+  }
+  axes.parameters = axes.statistics;
+  return axes;
+}
+
+NormAxes LayerNormAxes(const Shape& x, const Shape& scale) {
+  NormAxes axes;
+  for (int i = 0; i < x.rank(); ++i) {
+    (i < x.rank() - scale.rank() ? axes.parameters : axes.statistics).push_back(i);
+  }
+  return axes;
+}
+
+using AxesRule = NormAxes (*)(const Shape& x, const Shape& scale);
+
+// ---- Type rules -------------------------------------------------------------------------------------------------
+
+absl::Status RequireEpsilon(const TypeContext& c) {
+  const double epsilon = c.attrs<NormAttrs>().epsilon;
+  if (epsilon >= 0 && std::isfinite(epsilon)) return absl::OkStatus();
+  return c.Error("epsilon must be finite and at least 0, but is ", epsilon);
+}
+
+// The type of mean and variance of a batch_norm (of x, scale, ...).
+absl::StatusOr<Type> BatchNormStatistics(const TypeContext& c) {
+  AD_RETURN_IF_ERROR(c.RequireFloating(0));
+  AD_RETURN_IF_ERROR(c.RequireSameDType());
+  AD_RETURN_IF_ERROR(RequireEpsilon(c));
+  if (c.shape(0).rank() < 2) return c.Error("x must have rank 2 or more: [N,C,...]");
+  const Type channels{c.dtype(0), {c.shape(0)[1]}};
+  if (c.type(1) != channels) return c.Error("scale must be ", channels.ToString(), ": a number for each channel of x");
+  return channels;
+}
+
+// The same of a layer_norm: x without its trailing axes.
+absl::StatusOr<Type> LayerNormStatistics(const TypeContext& c) {
+  AD_RETURN_IF_ERROR(c.RequireFloating(0));
+  AD_RETURN_IF_ERROR(c.RequireSameDType());
+  AD_RETURN_IF_ERROR(RequireEpsilon(c));
+  const Shape& x = c.shape(0);
+  const Shape& scale = c.shape(1);
+  const int leading = x.rank() - scale.rank();
+  if (scale.rank() == 0 || leading < 0 || Shape(x.dims().subspan(leading)) != scale) {
+    return c.Error("scale must have the shape of x's trailing axes, at least one");
+  }
+  if (scale.is_symbolic()) return c.Error("the batch cannot be among the axes that are normalised");
+  if (scale.num_elements() == 0) return c.Error("x has no elements to normalise");
+  return Type{c.dtype(0), Shape(x.dims().first(leading))};
+}
+
+using StatisticsRule = absl::StatusOr<Type> (*)(const TypeContext&);
+
+template <StatisticsRule kStatistics>
+absl::StatusOr<Types> NormType(const TypeContext& c) {
+  AD_ASSIGN_OR_RETURN(Type statistics, kStatistics(c));
+  if (c.type(2) != c.type(1)) return c.Error("bias must have the shape of scale");
+  return Types{c.type(0), statistics, statistics};
+}
+
+template <StatisticsRule kStatistics>
+absl::StatusOr<Types> NormXGradType(const TypeContext& c) {
+  AD_ASSIGN_OR_RETURN(Type statistics, kStatistics(c));
+  if (c.type(2) != statistics || c.type(3) != statistics) {
+    return c.Error("mean and variance must be ", statistics.ToString());
+  }
+  if (c.type(4) != c.type(0)) return c.Error("dy must have x's type");
+  return Types{c.type(0), c.type(1), c.type(1)};
+}
+
+// ---- Kernels ----------------------------------------------------------------------------------------------------
+
+template <class T>
+ChannelNorm::ForwardArgs<T> ForwardArgsOf(const KernelArgs& a) {
+  return {a.in<T>(0), a.in<T>(1), a.in<T>(2), a.out<T>(0), a.out<T>(1), a.out<T>(2)};
+}
+
+template <class T>
+ChannelNorm::BackwardArgs<T> BackwardArgsOf(const KernelArgs& a) {
+  return {a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.in<T>(4), a.out<T>(0), a.out<T>(1), a.out<T>(2)};
+}
+
+ChannelNorm ChannelNormOf(const Shape& x) {
+  int64_t inner = 1;
+  for (int i = 2; i < x.rank(); ++i) inner *= x[i];
+  return ChannelNorm(x[0], x[1], inner);
+}
+
+RowNorm RowNormOf(const Shape& x, const Shape& scale) {
+  const int64_t n = scale.num_elements();
+  return RowNorm(x.num_elements() / n, n);
+}
+
+// Called by an executor when elements of output 0 are final.
+auto Finisher(const KernelArgs& args) {
+  return [&args](int64_t begin, int64_t n) { args.Finished(begin, n); };
+}
+
+absl::StatusOr<Kernel> MakeBatchNorm(const KernelSpec& spec) {
+  const ChannelNorm norm = ChannelNormOf(spec.x(0));
+  const double epsilon = spec.As<NormAttrs>().epsilon;
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Kernel kernel;
+    kernel.workspace_bytes = norm.workspace_doubles() * static_cast<int64_t>(sizeof(double));
+    kernel.run = [norm, epsilon](const KernelArgs& args) {
+      norm.Forward(ForwardArgsOf<T>(args), epsilon, static_cast<double*>(args.workspace), Finisher(args));
+      return absl::OkStatus();
+    };
+    return kernel;
+  });
+}
+
+absl::StatusOr<Kernel> MakeBatchNormXGrad(const KernelSpec& spec) {
+  const ChannelNorm norm = ChannelNormOf(spec.x(0));
+  const double epsilon = spec.As<NormAttrs>().epsilon;
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Kernel kernel;
+    kernel.workspace_bytes = norm.workspace_doubles() * static_cast<int64_t>(sizeof(double));
+    kernel.run = [norm, epsilon](const KernelArgs& args) {
+      norm.Backward(BackwardArgsOf<T>(args), epsilon, static_cast<double*>(args.workspace));
+      return absl::OkStatus();
+    };
+    return kernel;
+  });
+}
+
+absl::StatusOr<Kernel> MakeLayerNorm(const KernelSpec& spec) {
+  const RowNorm norm = RowNormOf(spec.x(0), spec.x(1));
+  const double epsilon = spec.As<NormAttrs>().epsilon;
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return Kernel{.run = [norm, epsilon](const KernelArgs& args) {
+      norm.Forward(ForwardArgsOf<T>(args), epsilon, Finisher(args));
+      return absl::OkStatus();
+    }};
+  });
+}
+
+absl::StatusOr<Kernel> MakeLayerNormXGrad(const KernelSpec& spec) {
+  const RowNorm norm = RowNormOf(spec.x(0), spec.x(1));
+  const double epsilon = spec.As<NormAttrs>().epsilon;
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Kernel kernel;
+    kernel.workspace_bytes = norm.workspace_elements() * static_cast<int64_t>(sizeof(T));
+    kernel.run = [norm, epsilon](const KernelArgs& args) {
+      norm.Backward(BackwardArgsOf<T>(args), epsilon, static_cast<T*>(args.workspace));
+      return absl::OkStatus();
+    };
+    return kernel;
+  });
+}
+
+// ---- Gradients --------------------------------------------------------------------------------------------------
+
+Value Plus(const Value& a, const Value& b) { return a.valid() && b.valid() ? a + b : a.valid() ? a : b; }
+
+// op: "batch_norm_x_grad" or "layer_norm_x_grad". Returns dx, dscale, dbias.
+Values NormXGrad(absl::string_view op, absl::Span<const Value> inputs, const NormAttrs& attrs) {
+  return BuildMulti(op, {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]}, Attrs(attrs));
+}
+
+// Through y by the fused op; through the mean dmean / n, through the variance 2 dvariance (x - mean) / n.
+Values NormGradient(const GradientContext& c, absl::string_view x_grad, AxesRule axes_rule) {
+  const Value x = c.x(0), scale = c.x(1), mean = c.y(1), variance = c.y(2);
+  const std::vector<int64_t> axes = axes_rule(x.shape(), scale.shape()).statistics;
+  Values grads(3);
+  if (c.has_dy(0)) grads = NormXGrad(x_grad, {x, scale, mean, variance, c.dy(0)}, c.attrs<NormAttrs>());
+  if (c.has_dy(1)) grads[0] = Plus(grads[0], BroadcastReduced(c.dy(1) / Size(x, axes), x, axes));
+  if (c.has_dy(2)) {
+    const Value slope = BroadcastReduced(c.dy(2) * 2.0 / Size(x, axes), x, axes);
+    grads[0] = Plus(grads[0], slope * (x - BroadcastReduced(mean, x, axes)));
+  }
+  return grads;
+}
+
+// The second derivative. Let z = (x - mean) r with r = 1 / sqrt(variance + epsilon), means and sums over the statistics' n
+// elements, and P(v) = v - mean(v) - z mean(v z), so that r P(v) is the gradient of sum(v z). The op computes, with g = dy scale,
+//   dx = r P(g),   dscale = sum(dy z),   dbias = sum(dy)   (the latter two over the parameters' axes).
+// For cotangents u, us, ub of these, F = sum(u dx) + sum(us dscale) + sum(ub dbias) has, P being symmetric, the gradients
+//   dy:    scale r P(u) + us z + ub
+//   scale: sum(dy r P(u))
+//   x:     with a = sum(u z), b = sum(g z), q = sum(u g) - sum(u) sum(g) / n:
+//          -r^2 z (q - a b / n) / n - r (b r P(u) + a r P(g)) / n + r P(us dy)
+// mean and variance are functions of x, and x's gradient is the total one: their own part is zero.
+Values NormXGradGradient(const GradientContext& c, absl::string_view op, AxesRule axes_rule) {
+  const NormAttrs& attrs = c.attrs<NormAttrs>();
+  const Value x = c.x(0), scale = c.x(1), mean = c.x(2), variance = c.x(3), dy = c.x(4);
+  const NormAxes axes = axes_rule(x.shape(), scale.shape());
+  const auto over_statistics = [&](const Value& v) { return BroadcastReduced(v, x, axes.statistics); };
+  const auto over_parameters = [&](const Value& v) { return BroadcastReduced(v, x, axes.parameters); };
+  const auto sum = [&](const Value& v) { return Sum(v, {.axes = axes.statistics}); };
+  const Value ones = OnesLike(scale);
+  const auto project = [&](const Value& v) { return NormXGrad(op, {x, ones, mean, variance, v}, attrs)[0]; };
+
+  const Value r = Rsqrt(variance + attrs.epsilon);
+  const Value z = (x - over_statistics(mean)) * over_statistics(r);
+  Value grad_x, grad_scale, grad_dy;
+  if (c.has_dy(0)) {
+    const Value u = c.dy(0);
+    const Value g = dy * over_parameters(scale);
+    const Value pu = project(u);
+    const Value n = Size(x, axes.statistics);
+    const Value a = sum(u * z), b = sum(g * z);
+    const Value q = sum(u * g) - sum(u) * sum(g) / n;
+    grad_dy = over_parameters(scale) * pu;
+    grad_scale = axes.parameters.empty() ? dy * pu : Sum(dy * pu, {.axes = axes.parameters});
+    grad_x = -(z * over_statistics(Square(r) * (q - a * b / n) / n) + pu * over_statistics(r * b / n) +
+               c.y(0) * over_statistics(r * a / n));
+  }
+  if (c.has_dy(1)) {
+    const Value us = over_parameters(c.dy(1));
+    grad_dy = Plus(grad_dy, us * z);
+    grad_x = Plus(grad_x, project(us * dy));
+  }
+  if (c.has_dy(2)) grad_dy = Plus(grad_dy, over_parameters(c.dy(2)));
+  return {grad_x, grad_scale, Value(), Value(), grad_dy};
+}
+
+// ---- Registration -----------------------------------------------------------------------------------------------
+
+// A primitive because it reads x twice where a composition makes some eight passes over memory; the same holds of its gradient.
+const OpRegistration kBatchNorm({
+    .name = "batch_norm",
+    .doc = "y = (x - mean) / sqrt(variance + epsilon) scale + bias, with each channel's statistics over all axes but 1.",
+    .inputs = {"x", "scale", "bias"},
+    .outputs = {"y", "mean", "variance"},
+    .parse_attrs = &ParseAttrs<NormAttrs>,
+    .type = NormType<BatchNormStatistics>,
+    .kernel = MakeBatchNorm,
+    .gradient = [](const GradientContext& c) { return NormGradient(c, "batch_norm_x_grad", BatchNormAxes); },
+    .traits = {.epilogue = true},
+});
+
+const OpRegistration kBatchNormXGrad({
+    .name = "batch_norm_x_grad",
+    .doc = "The gradients of batch_norm's y; mean and variance must be those of x.",
+    .inputs = {"x", "scale", "mean", "variance", "dy"},
+    .outputs = {"dx", "dscale", "dbias"},
+    .parse_attrs = &ParseAttrs<NormAttrs>,
+    .type = NormXGradType<BatchNormStatistics>,
+    .kernel = MakeBatchNormXGrad,
+    .gradient = [](const GradientContext& c) { return NormXGradGradient(c, "batch_norm_x_grad", BatchNormAxes); },
+});
+
+// A primitive for the same reason.
+const OpRegistration kLayerNorm({
+    .name = "layer_norm",
+    .doc = "y = (x - mean) / sqrt(variance + epsilon) scale + bias, with statistics over the trailing axes, those of scale.",
+    .inputs = {"x", "scale", "bias"},
+    .outputs = {"y", "mean", "variance"},
+    .parse_attrs = &ParseAttrs<NormAttrs>,
+    .type = NormType<LayerNormStatistics>,
+    .kernel = MakeLayerNorm,
+    .gradient = [](const GradientContext& c) { return NormGradient(c, "layer_norm_x_grad", LayerNormAxes); },
+    .traits = {.epilogue = true},
+});
+
+const OpRegistration kLayerNormXGrad({
+    .name = "layer_norm_x_grad",
+    .doc = "The gradients of layer_norm's y; mean and variance must be those of x.",
+    .inputs = {"x", "scale", "mean", "variance", "dy"},
+    .outputs = {"dx", "dscale", "dbias"},
+    .parse_attrs = &ParseAttrs<NormAttrs>,
+    .type = NormXGradType<LayerNormStatistics>,
+    .kernel = MakeLayerNormXGrad,
+    .gradient = [](const GradientContext& c) { return NormXGradGradient(c, "layer_norm_x_grad", LayerNormAxes); },
+});
+
+}  // namespace
+
+BatchNormResult BatchNormTraining(Operand x, Operand scale, Operand bias, const NormAttrs& attrs) {
+  const Values results = BuildMulti("batch_norm", {x, scale, bias}, Attrs(attrs));
+  return {results[0], results[1], results[2]};
+}
+
+Value BatchNormInference(Operand x, const BatchNormParameters& p, const NormAttrs& attrs) {
+  if (!x->valid() || !p.scale.valid() || !p.bias.valid() || !p.mean.valid() || !p.variance.valid()) return Value();
+  LocationScope scope(x.graph(), x.location());
+  if (x->rank() < 2) {
+    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("batch_norm: x must have rank 2 or more: [N,C,...] (x ",
+                                                            x->type().ToString(), ")")),
+                    x.location());
+    return Value();
+  }
+  const std::vector<int64_t> axes = BatchNormAxes(x->shape(), {}).parameters;
+  const Value scale = p.scale * Rsqrt(p.variance + attrs.epsilon);
+  return x * BroadcastReduced(scale, x, axes) + BroadcastReduced(p.bias - p.mean * scale, x, axes);
+}
+
+Value LayerNorm(Operand x, Operand scale, Operand bias, const NormAttrs& attrs) {
+  return BuildMulti("layer_norm", {x, scale, bias}, Attrs(attrs))[0];
+}
+
+}  // namespace adret

@@ -1,0 +1,47 @@
+// Batch normalisation and layer normalisation.
+//
+//   BatchNormResult norm = BatchNormTraining(x, scale, bias);       // [?,16,32,32]; scale, bias: [16]
+//   Value y = norm.y;                                               // norm.mean, norm.variance: of this batch
+//   Value z = BatchNormInference(x, {.scale = scale, .bias = bias, .mean = mean, .variance = variance});
+//   Value w = LayerNorm(tokens, gain, offset);                      // [?,32,64]; gain, offset: [64]
+//
+// All of them are f32 or f64.
+#ifndef ADRET_OPS_NORM_H_
+#define ADRET_OPS_NORM_H_
+
+#include "adret/core/graph.h"
+
+namespace adret {
+
+struct NormAttrs {
+  double epsilon = 1e-5;  // added to the variance; finite, at least 0
+  template <class V>
+  void Fields(V&& v) {
+    v("epsilon", epsilon);
+  }
+};
+
+struct BatchNormResult {
+  Value y;         // of x's type
+  Value mean;      // [C]
+  Value variance;  // [C], biased: divided by the number of elements
+};
+
+// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the statistics of each channel (axis 1) over all other
+// axes (Ioffe and Szegedy 2015). x: [N,C,...]; scale, bias: [C]. All three results have gradients.
+BatchNormResult BatchNormTraining(Operand x, Operand scale, Operand bias, const NormAttrs& attrs = {});
+
+struct BatchNormParameters {
+  Value scale, bias, mean, variance;  // [C]
+};
+
+// The same with given statistics; a composition of element-wise ops.
+Value BatchNormInference(Operand x, const BatchNormParameters& parameters, const NormAttrs& attrs = {});
+
+// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with statistics over x's trailing axes, as many as scale has
+// (Ba et al. 2016). scale, bias: x's trailing dimensions.
+Value LayerNorm(Operand x, Operand scale, Operand bias, const NormAttrs& attrs = {});
+
+}  // namespace adret
+
+#endif  // ADRET_OPS_NORM_H_
