@@ -21,12 +21,6 @@ using kernels::Reduction;
 
 // ---- Type rules -------------------------------------------------------------------------------------------------
 
-absl::Status RequireNumber(const TypeContext& c) {
-  const DType dtype = c.dtype(0);
-  if (IsFloating(dtype) || dtype == DType::kInt32 || dtype == DType::kInt64) return absl::OkStatus();
-  return c.Error("x must be f32, f64, i32 or i64");
-}
-
 Shape WithoutAxes(const Shape& x, const std::vector<int64_t>& axes, bool keepdims) {
   Shape y;
   for (int i = 0; i < x.rank(); ++i) {
@@ -38,7 +32,7 @@ Shape WithoutAxes(const Shape& x, const std::vector<int64_t>& axes, bool keepdim
 
 absl::StatusOr<Types> ReduceType(const TypeContext& c) {
   const auto& attrs = c.attrs<ReduceAttrs>();
-  AD_RETURN_IF_ERROR(RequireNumber(c));
+  AD_RETURN_IF_ERROR(RequireNumber(c, 0));
   AD_RETURN_IF_ERROR(RequireAxes(c, 0, attrs.axes));
   return Types{{c.dtype(0), WithoutAxes(c.shape(0), attrs.axes, attrs.keepdims)}};
 }
@@ -59,14 +53,14 @@ absl::StatusOr<Types> LogSumExpType(const TypeContext& c) {
 
 absl::StatusOr<Types> ArgReduceType(const TypeContext& c) {
   const auto& attrs = c.attrs<ArgReduceAttrs>();
-  AD_RETURN_IF_ERROR(RequireNumber(c));
+  AD_RETURN_IF_ERROR(RequireNumber(c, 0));
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, attrs.axis));
   if (c.shape(0)[attrs.axis] == 0) return c.Error("axis ", attrs.axis, " has no elements to reduce");
   return Types{{DType::kInt64, WithoutAxes(c.shape(0), {attrs.axis}, attrs.keepdims)}};
 }
 
 absl::StatusOr<Types> SizeType(const TypeContext& c) {
-  AD_RETURN_IF_ERROR(RequireNumber(c));
+  AD_RETURN_IF_ERROR(RequireNumber(c, 0));
   AD_RETURN_IF_ERROR(RequireAxes(c, 0, c.attrs<ReduceAttrs>().axes));
   return Types{{c.dtype(0), Shape()}};
 }
@@ -78,17 +72,6 @@ absl::StatusOr<Types> SameTypeAlongAxes(const TypeContext& c) {
 }
 
 // ---- Kernels ----------------------------------------------------------------------------------------------------
-
-// Calls f with the C++ type of a dtype that RequireNumber() lets pass.
-template <class F>
-absl::StatusOr<Kernel> VisitNumber(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kFloat32: return f(Tag<float>{});
-    case DType::kFloat64: return f(Tag<double>{});
-    case DType::kInt32: return f(Tag<int32_t>{});
-    default: return f(Tag<int64_t>{});
-  }
-}
 
 template <class T>
 Kernel ReduceKernel(ReducePlan plan, const Type& x) {
