@@ -33,11 +33,11 @@ absl::Status RequireAxis(const TypeContext& c, int i, int64_t axis);
 absl::Status RequireAxes(const TypeContext& c, int i, const std::vector<int64_t>& axes);
 
 // Fails unless input i is f32, f64, i32 or i64.
-absl::Status RequireNumber(const TypeContext& c, int i);
+absl::Status RequireReducible(const TypeContext& c, int i);
 
-// Calls f with the C++ type of a dtype that RequireNumber() lets pass.
+// Calls f with the C++ type of a dtype that RequireReducible() lets pass.
 template <class F>
-absl::StatusOr<Kernel> VisitNumber(DType dtype, F&& f) {
+absl::StatusOr<Kernel> VisitReducible(DType dtype, F&& f) {
   switch (dtype) {
     case DType::kFloat32: return f(Tag<float>{});
     case DType::kFloat64: return f(Tag<double>{});

@@ -32,7 +32,7 @@ Shape WithoutAxes(const Shape& x, const std::vector<int64_t>& axes, bool keepdim
 
 absl::StatusOr<Types> ReduceType(const TypeContext& c) {
   const auto& attrs = c.attrs<ReduceAttrs>();
-  AD_RETURN_IF_ERROR(RequireNumber(c, 0));
+  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
   AD_RETURN_IF_ERROR(RequireAxes(c, 0, attrs.axes));
   return Types{{c.dtype(0), WithoutAxes(c.shape(0), attrs.axes, attrs.keepdims)}};
 }
@@ -53,14 +53,14 @@ absl::StatusOr<Types> LogSumExpType(const TypeContext& c) {
 
 absl::StatusOr<Types> ArgReduceType(const TypeContext& c) {
   const auto& attrs = c.attrs<ArgReduceAttrs>();
-  AD_RETURN_IF_ERROR(RequireNumber(c, 0));
+  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, attrs.axis));
   if (c.shape(0)[attrs.axis] == 0) return c.Error("axis ", attrs.axis, " has no elements to reduce");
   return Types{{DType::kInt64, WithoutAxes(c.shape(0), {attrs.axis}, attrs.keepdims)}};
 }
 
 absl::StatusOr<Types> SizeType(const TypeContext& c) {
-  AD_RETURN_IF_ERROR(RequireNumber(c, 0));
+  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
   AD_RETURN_IF_ERROR(RequireAxes(c, 0, c.attrs<ReduceAttrs>().axes));
   return Types{{c.dtype(0), Shape()}};
 }
@@ -98,7 +98,7 @@ absl::StatusOr<Kernel> MakeReduce(const KernelSpec& spec) {
       return ReduceKernel<typename decltype(tag)::type>(std::move(plan), spec.inputs[0]);
     });
   } else {
-    return VisitNumber(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
+    return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
       return ReduceKernel<typename decltype(tag)::type>(std::move(plan), spec.inputs[0]);
     });
   }
@@ -110,7 +110,7 @@ absl::StatusOr<Kernel> MakeArgReduce(const KernelSpec& spec) {
   if (s.n == 0 && s.outer * s.inner > 0) {
     return absl::InvalidArgumentError(absl::StrCat("no elements to reduce in ", spec.inputs[0].ToString()));
   }
-  return VisitNumber(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
+  return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
     using T = typename decltype(tag)::type;
     return Kernel{.run = [s](const KernelArgs& args) {
       kernels::ArgReduce(kReduction, args.in<T>(0), s.outer, s.n, s.inner, args.out<int64_t>());
@@ -122,7 +122,7 @@ absl::StatusOr<Kernel> MakeArgReduce(const KernelSpec& spec) {
 absl::StatusOr<Kernel> MakeSize(const KernelSpec& spec) {
   int64_t size = 1;
   for (int64_t axis : spec.As<ReduceAttrs>().axes) size *= spec.x(0)[axis];
-  return VisitNumber(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
+  return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
     using T = typename decltype(tag)::type;
     if (std::is_same_v<T, int32_t> && size > std::numeric_limits<int32_t>::max()) {
       return absl::InvalidArgumentError(absl::StrCat("the size ", size, " does not fit in i32"));

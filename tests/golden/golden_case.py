@@ -1,0 +1,37 @@
+"""What the golden scripts share: a case's inputs, outputs, cotangents and gradients, computed by PyTorch in f64."""
+import os
+
+import numpy as np
+import torch
+
+torch.manual_seed(1)
+arrays = {}
+
+
+def case(name, f, *inputs):
+    """x0, x1, ...: inputs; y0, ...: outputs of f; dy0, ...: random cotangents; dx0, ...: gradients of sum(dy * y)."""
+    xs = [x.clone().requires_grad_(x.is_floating_point()) for x in inputs]
+    ys = f(*xs)
+    ys = list(ys) if isinstance(ys, (tuple, list)) else [ys]
+    total = 0
+    for i, y in enumerate(ys):
+        arrays[f"{name}/y{i}"] = y.detach().numpy()
+        if y.requires_grad:
+            dy = torch.randn_like(y)
+            arrays[f"{name}/dy{i}"] = dy.numpy()
+            total = total + (dy * y).sum()
+    if torch.is_tensor(total):
+        total.backward()
+    for i, x in enumerate(xs):
+        arrays[f"{name}/x{i}"] = x.detach().numpy()
+        if x.grad is not None:
+            arrays[f"{name}/dx{i}"] = x.grad.numpy()
+
+
+def x(*shape):
+    return torch.randn(*shape, dtype=torch.float64)
+
+
+def save(script):
+    """Writes the cases to <script>.npz beside the script."""
+    np.savez_compressed(os.path.splitext(os.path.abspath(script))[0] + ".npz", **arrays)
