@@ -202,10 +202,12 @@ Values NormGradient(const GradientContext& c, absl::string_view x_grad, AxesRule
   return grads;
 }
 
-// The second derivative. Let z = (x - mean) r with r = 1 / sqrt(variance + epsilon), means and sums over the statistics' n
-// elements, and P(v) = v - mean(v) - z mean(v z), so that r P(v) is the gradient of sum(v z). The op computes, with g = dy scale,
+// The second derivative. Let z = (x - mean) r with r = 1 / sqrt(variance + epsilon), means and sums over the
+// statistics' n elements, and P(v) = v - mean(v) - z mean(v z), so that r P(v) is the gradient of sum(v z). The op
+// computes, with g = dy scale,
 //   dx = r P(g),   dscale = sum(dy z),   dbias = sum(dy)   (the latter two over the parameters' axes).
-// For cotangents u, us, ub of these, F = sum(u dx) + sum(us dscale) + sum(ub dbias) has, P being symmetric, the gradients
+// For cotangents u, us, ub of these, F = sum(u dx) + sum(us dscale) + sum(ub dbias) has, P being symmetric, the
+// gradients
 //   dy:    scale r P(u) + us z + ub
 //   scale: sum(dy r P(u))
 //   x:     with a = sum(u z), b = sum(g z), q = sum(u g) - sum(u) sum(g) / n:
@@ -247,10 +249,11 @@ Values NormXGradGradient(const GradientContext& c, absl::string_view op, AxesRul
 
 // ---- Registration -----------------------------------------------------------------------------------------------
 
-// A primitive because it reads x twice where a composition makes some eight passes over memory; the same holds of its gradient.
+// A primitive because it reads x twice where a composition makes some eight passes over memory; the same holds of its
+// gradient.
 const OpRegistration kBatchNorm({
     .name = "batch_norm",
-    .doc = "y = (x - mean) / sqrt(variance + epsilon) scale + bias, with each channel's statistics over all axes but 1.",
+    .doc = "y = (x - mean) / sqrt(variance + epsilon) scale + bias, with statistics over all axes but 1.",
     .inputs = {"x", "scale", "bias"},
     .outputs = {"y", "mean", "variance"},
     .parse_attrs = &ParseAttrs<NormAttrs>,
@@ -274,7 +277,7 @@ const OpRegistration kBatchNormXGrad({
 // A primitive for the same reason.
 const OpRegistration kLayerNorm({
     .name = "layer_norm",
-    .doc = "y = (x - mean) / sqrt(variance + epsilon) scale + bias, with statistics over the trailing axes, those of scale.",
+    .doc = "y = (x - mean) / sqrt(variance + epsilon) scale + bias, with statistics over scale's axes, the last.",
     .inputs = {"x", "scale", "bias"},
     .outputs = {"y", "mean", "variance"},
     .parse_attrs = &ParseAttrs<NormAttrs>,

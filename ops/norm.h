@@ -38,8 +38,8 @@ struct BatchNormParameters {
 // The same with given statistics; a composition of element-wise ops.
 Value BatchNormInference(Operand x, const BatchNormParameters& parameters, const NormAttrs& attrs = {});
 
-// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with statistics over x's trailing axes, as many as scale has
-// (Ba et al. 2016). scale, bias: x's trailing dimensions.
+// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with statistics over x's trailing axes, as many as scale
+// has (Ba et al. 2016). scale, bias: x's trailing dimensions.
 Value LayerNorm(Operand x, Operand scale, Operand bias, const NormAttrs& attrs = {});
 
 }  // namespace adret

@@ -89,10 +89,6 @@ Kernel ReduceKernel(ReducePlan plan, const Type& x) {
 template <Reduction kReduction>
 absl::StatusOr<Kernel> MakeReduce(const KernelSpec& spec) {
   ReducePlan plan(kReduction, spec.x(0).dims(), spec.As<ReduceAttrs>().axes);
-  const bool has_identity = kReduction == Reduction::kSum || kReduction == Reduction::kProd;
-  if (!has_identity && plan.reduced_elements() == 0 && spec.y().num_elements() > 0) {
-    return absl::InvalidArgumentError(absl::StrCat("no elements to reduce in ", spec.inputs[0].ToString()));
-  }
   if constexpr (kReduction == Reduction::kLogSumExp) {
     return VisitFloating(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
       return ReduceKernel<typename decltype(tag)::type>(std::move(plan), spec.inputs[0]);
@@ -107,9 +103,6 @@ absl::StatusOr<Kernel> MakeReduce(const KernelSpec& spec) {
 template <Reduction kReduction>
 absl::StatusOr<Kernel> MakeArgReduce(const KernelSpec& spec) {
   const AxisSplit s = SplitAt(spec.x(0), spec.As<ArgReduceAttrs>().axis);
-  if (s.n == 0 && s.outer * s.inner > 0) {
-    return absl::InvalidArgumentError(absl::StrCat("no elements to reduce in ", spec.inputs[0].ToString()));
-  }
   return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
     using T = typename decltype(tag)::type;
     return Kernel{.run = [s](const KernelArgs& args) {
@@ -268,7 +261,7 @@ const OpRegistration kProdOthers({
 
 const OpRegistration kProdOthersXGrad({
     .name = "prod_others_x_grad",
-    .doc = "dx_k = sum over i != k of dy_i times the product of all x_j, j not in {i, k}; exact where elements are zero.",
+    .doc = "dx_k = sum over i != k of dy_i times the product of all x_j, j not in {i, k}; exact at zeros.",
     .inputs = {"x", "dy"},
     .outputs = {"dx"},
     .parse_attrs = &ParseAttrs<ReduceAttrs>,
@@ -355,7 +348,7 @@ const OpRegistration kArgMin({
 
 const OpRegistration kSize({
     .name = "size",
-    .doc = "y = number of elements of x along the axes, a scalar of x's dtype. It does not depend on x's numbers: zero gradient.",
+    .doc = "y = number of elements of x along the axes, a scalar of x's dtype. Its gradient is zero.",
     .inputs = {"x"},
     .parse_attrs = &ParseAttrs<ReduceAttrs>,
     .type = SizeType,
@@ -388,7 +381,8 @@ Value MinMask(Operand x, const std::vector<int64_t>& axes) { return BuildReduce(
 Value Mean(Operand x, const ReduceAttrs& attrs) {
   LocationScope scope(x.graph(), x.location());
   if (x->valid() && !IsFloating(x->dtype())) {
-    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("mean: x must be f32 or f64 (x ", x->type().ToString(), ")")),
+    const std::string found = x->type().ToString();
+    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("mean: x must be f32 or f64 (x ", found, ")")),
                     x.location());
     return Value(x.graph(), {-1, 0});
   }

@@ -29,7 +29,8 @@ struct ReduceAttrs {
 Value Sum(Operand x, const ReduceAttrs& attrs = {});
 // Sum(x) / Size(x).
 Value Mean(Operand x, const ReduceAttrs& attrs = {});
-// Its first and second derivatives are exact where elements are zero, too; from the third on, they need nonzero elements.
+// Its first and second derivatives are exact where elements are zero, too; from the third on, they need nonzero
+// elements.
 Value Prod(Operand x, const ReduceAttrs& attrs = {});
 // NaN where any element is NaN. Fails on no elements. The gradient goes to the first maximum (in row-major order),
 // as in max pooling.
@@ -51,15 +52,16 @@ struct ArgReduceAttrs {
 Value ArgMax(Operand x, const ArgReduceAttrs& attrs = {});
 Value ArgMin(Operand x, const ArgReduceAttrs& attrs = {});
 
-// The number of x's elements along the axes (none: all) as a scalar of x's dtype. Known where x's shape is; x's numbers are not needed.
+// The number of x's elements along the axes (none: all) as a scalar of x's dtype. Known where x's shape is; x's numbers
+// are not needed.
 Value Size(Operand x, const std::vector<int64_t>& axes = {});
 
 // 1 where x has its first maximum (minimum) along the axes, elsewhere 0: where the gradients of Max and Min go.
 Value MaxMask(Operand x, const std::vector<int64_t>& axes = {});
 Value MinMask(Operand x, const std::vector<int64_t>& axes = {});
 
-// y repeated along axes to x's shape, where y has the shape of a reduction of x over these axes (non-negative, ascending; kept or not).
-// What the gradients of reductions are made of.
+// y repeated along axes to x's shape, where y has the shape of a reduction of x over these axes (non-negative,
+// ascending; kept or not). What the gradients of reductions are made of.
 Value BroadcastReduced(const Value& y, const Value& x, const std::vector<int64_t>& axes);
 
 }  // namespace adret

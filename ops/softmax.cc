@@ -255,8 +255,8 @@ Values CrossEntropyXGradGradient(const GradientContext& c) {
   return {SoftmaxXGrad(p, u, axis) * BroadcastReduced(g * mass, x, {axis}), grad_labels, grad_g};
 }
 
-// A primitive because it is faster (no probabilities are stored) and more accurate (no difference of two logarithms) than
-// log_softmax and a sum.
+// A primitive because it is faster (no probabilities are stored) and more accurate (no difference of two logarithms)
+// than log_softmax and a sum.
 const OpRegistration kCrossEntropy({
     .name = "softmax_cross_entropy",
     .doc = "y = -sum of target log_softmax(x) along the last axis; labels are class indices or probabilities.",

@@ -58,7 +58,7 @@ Values TopKGradient(const GradientContext& c) {
 
 const OpRegistration kTopK({
     .name = "top_k",
-    .doc = "The k largest elements of x along the axis in descending order, and their indices; of equal ones the first.",
+    .doc = "The k largest elements of x along the axis, descending, and their indices; of equal ones the first.",
     .inputs = {"x"},
     .outputs = {"values", "indices"},
     .parse_attrs = &ParseAttrs<TopKAttrs>,

@@ -1,7 +1,7 @@
 // Normalisation over threads: of channels (batch_norm) and of rows (layer_norm), forward and backward.
 //
-// Work is cut by sizes only and partial sums are merged in index order, so the bits do not depend on the number of threads. A
-// chunk is small enough to be in cache when its second sweep comes.
+// Work is cut by sizes only and partial sums are merged in index order, so the bits do not depend on the number of
+// threads. A chunk is small enough to be in cache when its second sweep comes.
 #ifndef ADRET_OPS_KERNELS_CHANNEL_NORM_H_
 #define ADRET_OPS_KERNELS_CHANNEL_NORM_H_
 

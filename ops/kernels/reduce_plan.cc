@@ -2,8 +2,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <limits>
-#include <type_traits>
 #include <utility>
 
 #include "adret/core/parallel.h"
@@ -35,17 +33,6 @@ std::vector<DimRun> MergeAxes(absl::Span<const int64_t> dims, absl::Span<const i
     }
   }
   return runs;
-}
-
-template <class T>
-T Identity(Reduction reduction) {
-  using Limits = std::numeric_limits<T>;
-  switch (reduction) {
-    case Reduction::kSum: return T{0};
-    case Reduction::kProd: return T{1};
-    case Reduction::kMin: return Limits::has_infinity ? Limits::infinity() : Limits::max();
-    default: return Limits::has_infinity ? -Limits::infinity() : Limits::lowest();
-  }
 }
 
 }  // namespace
@@ -86,7 +73,7 @@ void ReducePlan::Run(const T* x, T* workspace, T* y, absl::FunctionRef<void(int6
   if (y_elements_ == 0) return;
   if (passes_.empty()) {
     if (reduced_elements_ == 0) {
-      std::fill(y, y + y_elements_, Identity<T>(reduction_));
+      std::fill(y, y + y_elements_, static_cast<T>(reduction_ == Reduction::kProd ? 1 : 0));
     } else {
       std::memcpy(y, x, y_elements_ * sizeof(T));
     }

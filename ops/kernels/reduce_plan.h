@@ -4,9 +4,9 @@
 //   std::vector<float> workspace(plan.workspace_elements());
 //   plan.Run(x, workspace.data(), y);                                                  // y: [16]
 //
-// Adjacent axes of one kind are merged first, so a plan has as many passes as there are separate groups of reduced axes,
-// and one more where a long reduction with a small result is cut into chunks. How the work is cut depends on sizes only, and
-// partial results are combined in index order: the bits are the same for any number of threads.
+// Adjacent axes of one kind are merged first, so a plan has as many passes as there are separate groups of reduced
+// axes, and one more where a long reduction with a small result is cut into chunks. How the work is cut depends on
+// sizes only, and partial results are combined in index order: the bits are the same for any number of threads.
 #ifndef ADRET_OPS_KERNELS_REDUCE_PLAN_H_
 #define ADRET_OPS_KERNELS_REDUCE_PLAN_H_
 
@@ -27,11 +27,9 @@ class ReducePlan {
 
   // Numbers of x's type that Run() needs to put partial results in.
   int64_t workspace_elements() const { return workspace_elements_; }
-  // Numbers reduced to one; the reduction of none is 0 for sums and 1 for products.
-  int64_t reduced_elements() const { return reduced_elements_; }
 
-  // T is float, double, int32_t or int64_t. Calls finished(begin, n), possibly from several threads, for parts of y that
-  // are final; together they are all of y.
+  // T is float, double, int32_t or int64_t. The sum of nothing is 0, the product 1; nothing else reduces nothing. Calls
+  // finished(begin, n), possibly from several threads, for parts of y that are final; together they are all of y.
   template <class T>
   void Run(const T* x, T* workspace, T* y, absl::FunctionRef<void(int64_t begin, int64_t n)> finished) const;
   template <class T>

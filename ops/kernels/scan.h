@@ -11,7 +11,8 @@ struct CumSumOptions {
   bool reverse = false;    // from the end
 };
 
-// y[o, i, j] = sum of x[o, :, j] up to i, on [outer, n, inner]. Sums of f32 are carried on in f64; integers wrap around.
+// y[o, i, j] = sum of x[o, :, j] up to i, on [outer, n, inner]. Sums of f32 are carried on in f64; integers wrap
+// around.
 template <class T>
 void CumSum(const T* x, int64_t outer, int64_t n, int64_t inner, const CumSumOptions& options, T* y);
 

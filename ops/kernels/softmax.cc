@@ -77,7 +77,9 @@ void SoftmaxColumns(const SoftmaxLayout& l, const T* x, T* y) {
   for (int64_t j = 0; j < l.columns; ++j) sum[j] = 1 / sum[j];
   for (int64_t i = 0; i < l.n; ++i) {
     T* to = y + i * l.stride;
-    for (int64_t j = 0; j < l.columns; j += row.lanes) row.Store(hn::Mul(row.Load(to, j, 0), row.Load(sum, j, 0)), to, j);
+    for (int64_t j = 0; j < l.columns; j += row.lanes) {
+      row.Store(hn::Mul(row.Load(to, j, 0), row.Load(sum, j, 0)), to, j);
+    }
   }
 }
 

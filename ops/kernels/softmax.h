@@ -1,6 +1,7 @@
 // Inner loops of softmax, log_softmax and softmax_cross_entropy. Single-threaded.
 //
-// A maximum is taken out before exponentials, so nothing overflows; sums of long rows are carried on in f64. NaN in, NaN out.
+// A maximum is taken out before exponentials, so nothing overflows; sums of long rows are carried on in f64. NaN in,
+// NaN out.
 #ifndef ADRET_OPS_KERNELS_SOFTMAX_H_
 #define ADRET_OPS_KERNELS_SOFTMAX_H_
 
