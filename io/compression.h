@@ -17,9 +17,9 @@ enum class Container { kNone, kGzip };
 // Whether bytes start like a gzip file.
 bool IsGzip(absl::string_view bytes);
 
-// The uncompressed bytes. A gzip file may have several members, whose contents follow each other. The result grows as data
-// arrives and never beyond limit: ResourceExhausted when there is more. DataLoss when the stream is truncated or corrupt
-// (checksums included), or other bytes follow it.
+// The uncompressed bytes. A gzip file may have several members, whose contents follow each other. The result grows as
+// data arrives and never beyond limit: ResourceExhausted when there is more. DataLoss when the stream is truncated or
+// corrupt (checksums included), or other bytes follow it.
 absl::StatusOr<std::string> Inflate(absl::string_view bytes, Container container, size_t limit);
 
 // The first min(count, all) uncompressed bytes: enough to read a header before deciding about the rest.

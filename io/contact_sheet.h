@@ -20,20 +20,20 @@ enum class PixelRange {
   kSymmetric,  // -m and m, where m is the largest magnitude of all images: zero is middle grey
 };
 
-// Floating-point images as u8 of the same shape; numbers outside the range are clipped, NaN is black. u8 images are returned as they
-// are. InvalidArgument for other dtypes and ranks below 2; the first axis counts images.
+// Floating-point images as u8 of the same shape; numbers outside the range are clipped, NaN is black. u8 images are
+// returned as they are. InvalidArgument for other dtypes and ranks below 2; the first axis counts images.
 absl::StatusOr<Tensor> ToPixels(const Tensor& images, PixelRange range = PixelRange::kUnit);
 
 struct ContactSheetOptions {
   PixelRange range = PixelRange::kUnit;
-  int64_t columns = 0;       // 0: about as many as rows
-  int64_t gap = 2;           // pixels between and around the images
-  int64_t scale = 1;         // each pixel becomes scale x scale
+  int64_t columns = 0;  // 0: about as many as rows
+  int64_t gap = 2;      // pixels between and around the images
+  int64_t scale = 1;    // each pixel becomes scale x scale
   uint8_t background = 255;
 };
 
-// u8 [c,height,width] from images [n,c,h,w] of u8, f32 or f64; c is 1, 3 or 4. Fails for other types, no images, and pictures beyond
-// 2^26 pixels.
+// u8 [c,height,width] from images [n,c,h,w] of u8, f32 or f64; c is 1, 3 or 4. Fails for other types, no images, and
+// pictures beyond 2^26 pixels.
 absl::StatusOr<Tensor> ContactSheet(const Tensor& images, const ContactSheetOptions& options = {});
 
 // The number of columns that makes a grid of n cells nearly square, with as few empty cells as possible at the end.

@@ -101,7 +101,8 @@ absl::Status CheckHeader(const std::vector<std::string>& header) {
   std::set<std::string> names;
   for (const std::string& name : header) {
     if (!names.insert(name).second) {
-      return absl::InvalidArgumentError(absl::StrCat("line 1: the column \"", absl::CHexEscape(name), "\" appears twice"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("line 1: the column \"", absl::CHexEscape(name), "\" appears twice"));
     }
   }
   return absl::OkStatus();
@@ -117,8 +118,7 @@ absl::StatusOr<std::vector<size_t>> FindColumns(const CsvTable& table, const std
   for (const std::string& name : columns) {
     const auto at = std::find(table.header.begin(), table.header.end(), name);
     if (at == table.header.end()) {
-      return absl::NotFoundError(
-          absl::StrCat("no column \"", name, "\" among ", absl::StrJoin(table.header, ", ")));
+      return absl::NotFoundError(absl::StrCat("no column \"", name, "\" among ", absl::StrJoin(table.header, ", ")));
     }
     found.push_back(at - table.header.begin());
   }
@@ -130,8 +130,8 @@ void AppendRecord(const std::vector<std::string>& fields, char separator, std::s
   for (size_t i = 0; i < fields.size(); ++i) {
     if (i > 0) out->push_back(separator);
     // An empty line would be read as no record; and a byte-order mark would be skipped.
-    const bool quote = fields[i].find_first_of(special) != std::string::npos || (fields.size() == 1 && fields[i].empty()) ||
-                       absl::string_view(fields[i]).substr(0, 1) == "\xEF";
+    const bool quote = fields[i].find_first_of(special) != std::string::npos ||
+                       (fields.size() == 1 && fields[i].empty()) || absl::string_view(fields[i]).substr(0, 1) == "\xEF";
     if (quote) {
       absl::StrAppend(out, "\"", absl::StrReplaceAll(fields[i], {{"\"", "\"\""}}), "\"");
     } else {
@@ -183,7 +183,8 @@ absl::StatusOr<Tensor> CsvNumbers(const CsvTable& table, const std::vector<std::
       if (absl::SimpleAtod(field, out++)) continue;
       const std::string name = column < table.header.size() ? table.header[column] : absl::StrCat(column);
       return absl::InvalidArgumentError(absl::StrCat("row ", i + 1, ", column \"", name, "\": \"",
-                                                     absl::CHexEscape(field.substr(0, kShownField)), "\" is no number"));
+                                                     absl::CHexEscape(field.substr(0, kShownField)),
+                                                     "\" is no number"));
     }
   }
   return numbers;

@@ -27,14 +27,14 @@ struct CsvOptions {
   int64_t max_columns = 1 << 20;
 };
 
-// Fields may be quoted ("" is a quote within), lines end with \n or \r\n, a byte-order mark is skipped. InvalidArgument,
-// naming the line, when rows differ in length, a quote does not end or is in the middle of a field, a column name appears twice, or there
-// is a NUL byte.
+// Fields may be quoted ("" is a quote within), lines end with \n or \r\n, a byte-order mark is skipped.
+// InvalidArgument, naming the line, when rows differ in length, a quote does not end or is in the middle of a field, a
+// column name appears twice, or there is a NUL byte.
 absl::StatusOr<CsvTable> ParseCsv(absl::string_view text, const CsvOptions& options = {});
 absl::StatusOr<CsvTable> LoadCsv(const std::string& path, const CsvOptions& options = {});
 
-// f64 [rows, columns.size()]: the named columns (all, when there are no names) as numbers. Fails when a column is missing or a field
-// is no number, naming both.
+// f64 [rows, columns.size()]: the named columns (all, when there are no names) as numbers. Fails when a column is
+// missing or a field is no number, naming both.
 absl::StatusOr<Tensor> CsvNumbers(const CsvTable& table, const std::vector<std::string>& columns = {});
 
 // Fields that need it are quoted.

@@ -6,8 +6,8 @@
 
 namespace adret::io {
 
-// A point of the pen's way in a box of width and height 1; y grows downwards. A smooth curve passes through the points; a point that
-// is written twice is a corner; kPenUp lifts the pen.
+// A point of the pen's way in a box of width and height 1; y grows downwards. A smooth curve passes through the points;
+// a point that is written twice is a corner; kPenUp lifts the pen.
 struct PenPoint {
   float x;
   float y;

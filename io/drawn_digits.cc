@@ -30,8 +30,8 @@ struct Point {
 using Way = std::vector<Point>;  // one line, pen down
 using Ways = std::vector<Way>;
 
-// A smooth random field of displacements over the picture: uniform cubic B-splines over random numbers on a lattice. Its
-// smoothness is that of Simard's Gaussian with a standard deviation of 4 pixels, at a hundredth of the cost.
+// A smooth random field of displacements over the picture: uniform cubic B-splines over random numbers on a lattice.
+// Its smoothness is that of Simard's Gaussian with a standard deviation of 4 pixels, at a hundredth of the cost.
 class ElasticField {
  public:
   // strength: the standard deviation of the displacement, in pixels.
@@ -97,7 +97,8 @@ class Affine {
   float xx_, xy_, yx_, yy_, x0_, y0_;
 };
 
-// The lines of a pen's way, split at corners and where the pen is up, every point shaken. A corner's two points move together.
+// The lines of a pen's way, split at corners and where the pen is up, every point shaken. A corner's two points move
+// together.
 Ways Shake(PenWay way, RandomStream* random) {
   constexpr double kShake = 0.028;
   Ways ways(1);
@@ -126,7 +127,8 @@ Way Smooth(const Way& way) {
     for (int k = 1; k <= kPieces; ++k) {
       const float t = static_cast<float>(k) / kPieces, t2 = t * t, t3 = t2 * t;
       const float wa = -t3 + 2 * t2 - t, wb = 3 * t3 - 5 * t2 + 2, wc = -3 * t3 + 4 * t2 + t, wd = t3 - t2;
-      fine.push_back({(wa * a.x + wb * b.x + wc * c.x + wd * d.x) / 2, (wa * a.y + wb * b.y + wc * c.y + wd * d.y) / 2});
+      fine.push_back(
+          {(wa * a.x + wb * b.x + wc * c.x + wd * d.x) / 2, (wa * a.y + wb * b.y + wc * c.y + wd * d.y) / 2});
     }
   }
   return fine;

@@ -2,10 +2,11 @@
 //
 //   io::TrainAndTest digits = *io::DrawnDigits({.seed = 1});       // 28x28, some 20,000 images per second and core
 //
-// A digit is the pen's way in one of several styles (digit_strokes.h), its points shaken; then it is rotated, slanted, stretched and
-// moved at random, bent by an elastic field (Simard, Steinkraus and Platt, "Best practices for convolutional neural networks applied to
-// visual document analysis", ICDAR 2003), drawn with a pen of random and varying width, and blurred; noise is added. Image i is a pure
-// function of (seed, part, i), whatever the number of threads or images.
+// A digit is the pen's way in one of several styles (digit_strokes.h), its points shaken; then it is rotated, slanted,
+// stretched and moved at random, bent by an elastic field (Simard, Steinkraus and Platt, "Best practices for
+// convolutional neural networks applied to visual document analysis", ICDAR 2003), drawn with a pen of random and
+// varying width, and blurred; noise is added. Image i is a pure function of (seed, part, i), whatever the number of
+// threads or images.
 #ifndef ADRET_IO_DRAWN_DIGITS_H_
 #define ADRET_IO_DRAWN_DIGITS_H_
 

@@ -39,8 +39,8 @@ absl::StatusOr<Header> ParseHeader(absl::string_view bytes) {
   if (bytes.size() < kFixedHeader) return Malformed("it is shorter than its header");
   if (bytes[0] != 0 || bytes[1] != 0) return Malformed("it does not start with two zero bytes");
   const auto code = static_cast<uint8_t>(bytes[2]);
-  const auto known = std::find_if(std::begin(kTypeCodes), std::end(kTypeCodes),
-                                  [&](const TypeCode& t) { return t.code == code; });
+  const auto known =
+      std::find_if(std::begin(kTypeCodes), std::end(kTypeCodes), [&](const TypeCode& t) { return t.code == code; });
   if (known == std::end(kTypeCodes)) {
     return Malformed(absl::StrCat("unknown element type 0x", absl::Hex(code, absl::kZeroPad2)));
   }

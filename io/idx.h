@@ -1,10 +1,11 @@
-// IDX files, the format of MNIST (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist): plain or gzip-compressed.
+// IDX files, the format of MNIST (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist): plain or
+// gzip-compressed.
 //
 //   io::TrainAndTest mnist = *io::LoadMnist("data/mnist");
 //   Tensor pixels = *io::LoadIdx("train-images-idx3-ubyte.gz");     // u8 [60000,28,28]
 //
-// A file is two zero bytes, a type, a rank, the dimensions (32 bits each, big-endian) and the numbers (big-endian). Read and
-// written are u8, i32, f32 and f64.
+// A file is two zero bytes, a type, a rank, the dimensions (32 bits each, big-endian) and the numbers (big-endian).
+// Read and written are u8, i32, f32 and f64.
 #ifndef ADRET_IO_IDX_H_
 #define ADRET_IO_IDX_H_
 
@@ -23,8 +24,8 @@ struct IdxLimits {
 };
 
 // Fails with InvalidArgument when the header is not IDX's or does not match the number of bytes, DataLoss when a gzip
-// stream is damaged, ResourceExhausted above the limits. A gzip stream is unpacked up to the size that its header implies,
-// never further.
+// stream is damaged, ResourceExhausted above the limits. A gzip stream is unpacked up to the size that its header
+// implies, never further.
 absl::StatusOr<Tensor> ParseIdx(absl::string_view bytes, const IdxLimits& limits = {});
 absl::StatusOr<Tensor> LoadIdx(const std::string& path, const IdxLimits& limits = {});
 
@@ -42,8 +43,8 @@ struct MnistOptions {
 };
 
 // The four files of MNIST in a folder: {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, each also as
-// .gz. Fails when one is missing or malformed, has no images, labels and images differ in number, a label is not in [0, classes), or
-// training and test images differ in size.
+// .gz. Fails when one is missing or malformed, has no images, labels and images differ in number, a label is not in [0,
+// classes), or training and test images differ in size.
 absl::StatusOr<TrainAndTest> LoadMnist(const std::string& folder, const MnistOptions& options = {});
 
 // Joins u8 images [n,h,w] and u8 labels [n] to a dataset; fails as LoadMnist does.

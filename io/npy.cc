@@ -60,8 +60,9 @@ class HeaderReader {
       if (seen[which]) return Malformed(absl::StrCat("the key '", key, "' appears twice in its header"));
       seen[which] = true;
       if (!Take(":")) return Malformed("its header lacks a colon");
-      AD_RETURN_IF_ERROR(which == 0 ? ReadDType(&header.dtype)
-                         : which == 1 ? ReadBool(&header.fortran_order) : ReadShape(&header.shape));
+      AD_RETURN_IF_ERROR(which == 0   ? ReadDType(&header.dtype)
+                         : which == 1 ? ReadBool(&header.fortran_order)
+                                      : ReadShape(&header.shape));
       if (!Take(",") && !absl::StartsWith(rest_, "}")) return Malformed("its header lacks a comma");
     }
     if (!seen[0] || !seen[1] || !seen[2]) return Malformed("its header lacks descr, fortran_order or shape");
@@ -96,8 +97,8 @@ class HeaderReader {
       *dtype = name.dtype;
       return absl::OkStatus();
     }
-    return Malformed(absl::StrCat("the element type '", absl::CHexEscape(descr.substr(0, 40)),
-                                  "' is not supported (", absl::StrJoin(kTypeNames, " ", AppendDescr), " are)"));
+    return Malformed(absl::StrCat("the element type '", absl::CHexEscape(descr.substr(0, 40)), "' is not supported (",
+                                  absl::StrJoin(kTypeNames, " ", AppendDescr), " are)"));
   }
 
   static void AppendDescr(std::string* out, const TypeName& name) { absl::StrAppend(out, name.descr); }
@@ -168,7 +169,8 @@ absl::StatusOr<Tensor> ParseNpy(absl::string_view bytes) {
   if (static_cast<uint64_t>(type.bytes()) != bytes.size()) {
     return Malformed(absl::StrCat(type.ToString(), " takes ", type.bytes(), " bytes, but ", bytes.size(), " follow"));
   }
-  if (header.dtype == DType::kBool && std::any_of(bytes.begin(), bytes.end(), [](char c) { return c != 0 && c != 1; })) {
+  if (header.dtype == DType::kBool &&
+      std::any_of(bytes.begin(), bytes.end(), [](char c) { return c != 0 && c != 1; })) {
     return Malformed("a truth value is neither 0 nor 1");
   }
   Tensor tensor(header.dtype, header.shape);
@@ -231,9 +233,7 @@ absl::StatusOr<std::string> FormatNpz(const NamedTensors& tensors, const NpzOpti
   return WriteZip(entries, {.compress = options.compress});
 }
 
-absl::Status SaveNpy(const std::string& path, const Tensor& tensor) {
-  return WriteFile(path, FormatNpy(tensor));
-}
+absl::Status SaveNpy(const std::string& path, const Tensor& tensor) { return WriteFile(path, FormatNpy(tensor)); }
 
 absl::Status SaveNpz(const std::string& path, const NamedTensors& tensors, const NpzOptions& options) {
   absl::StatusOr<std::string> bytes = FormatNpz(tensors, options);

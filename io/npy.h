@@ -3,8 +3,8 @@
 //   std::map<std::string, Tensor> arrays = *io::LoadNpz("golden.npz");   // numpy.savez("golden.npz", x=x, y=y)
 //   AD_RETURN_IF_ERROR(io::SaveNpy("x.npy", x));                         // numpy.load("x.npy")
 //
-// Element types: float32, float64, int32, int64, uint8, bool, little-endian. Fortran-ordered arrays are read into row-major
-// tensors.
+// Element types: float32, float64, int32, int64, uint8, bool, little-endian. Fortran-ordered arrays are read into
+// row-major tensors.
 #ifndef ADRET_IO_NPY_H_
 #define ADRET_IO_NPY_H_
 
@@ -25,8 +25,8 @@ struct NpyLimits {
 
 using NamedTensors = std::map<std::string, Tensor>;
 
-// The readers fail with InvalidArgument on anything malformed: another magic or version, a header that is not NumPy's, an
-// unsupported element type, a shape that does not match the number of bytes. Names lack the ".npy" of the archive.
+// The readers fail with InvalidArgument on anything malformed: another magic or version, a header that is not NumPy's,
+// an unsupported element type, a shape that does not match the number of bytes. Names lack the ".npy" of the archive.
 absl::StatusOr<Tensor> ParseNpy(absl::string_view bytes);
 absl::StatusOr<NamedTensors> ParseNpz(absl::string_view bytes, const NpyLimits& limits = {});
 absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyLimits& limits = {});

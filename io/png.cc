@@ -37,7 +37,8 @@ class Image {
   png_image image_{};
 };
 
-// libpng stops reading at the last pixel: this looks at the frame, so that a truncated file or one with something appended is refused.
+// libpng stops reading at the last pixel: this looks at the frame, so that a truncated file or one with something
+// appended is refused.
 absl::Status CheckChunks(absl::string_view bytes, const PngLimits& limits) {
   if (bytes.substr(0, kSignature.size()) != kSignature) return Malformed("it does not start with PNG's signature");
   bytes.remove_prefix(kSignature.size());
@@ -109,8 +110,8 @@ absl::StatusOr<std::string> EncodePng(const Tensor& picture) {
                     (shape[0] == 1 || shape[0] == 3 || shape[0] == 4) && shape[1] > 0 && shape[1] <= kMaxSide &&
                     shape[2] > 0 && shape[2] <= kMaxSide;
   if (!fits) {
-    return absl::InvalidArgumentError(absl::StrCat("a PNG picture is u8[1, 3 or 4,height,width], not ",
-                                                   picture.type().ToString()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a PNG picture is u8[1, 3 or 4,height,width], not ", picture.type().ToString()));
   }
   const int64_t channels = shape[0], pixels = shape[1] * shape[2];
   std::vector<uint8_t> rows(channels * pixels);

@@ -19,8 +19,8 @@ struct PngLimits {
   int64_t max_bytes = int64_t{1} << 28;  // of the file
 };
 
-// Any PNG: palettes are resolved, 16 bits become 8, grey with alpha becomes RGBA. InvalidArgument for what is no complete
-// PNG; ResourceExhausted above the limits, which is known from the header before anything is unpacked.
+// Any PNG: palettes are resolved, 16 bits become 8, grey with alpha becomes RGBA. InvalidArgument for what is no
+// complete PNG; ResourceExhausted above the limits, which is known from the header before anything is unpacked.
 absl::StatusOr<Tensor> DecodePng(absl::string_view bytes, const PngLimits& limits = {});
 absl::StatusOr<Tensor> LoadPng(const std::string& path, const PngLimits& limits = {});
 

@@ -106,8 +106,9 @@ class MnistTest : public testing::Test {
     const Tensor pixels = Tensor::Full(DType::kUint8, {images, 4, 5}, 3);
     ASSERT_TRUE(SaveIdx(folder_ + "/" + part + "-images-idx3-ubyte" + end, pixels, {.gzip = gzip}).ok());
     const auto n = static_cast<int64_t>(labels.size());
-    ASSERT_TRUE(SaveIdx(folder_ + "/" + part + "-labels-idx1-ubyte" + end, Tensor::From<uint8_t>({n}, labels),
-                        {.gzip = gzip}).ok());
+    ASSERT_TRUE(
+        SaveIdx(folder_ + "/" + part + "-labels-idx1-ubyte" + end, Tensor::From<uint8_t>({n}, labels), {.gzip = gzip})
+            .ok());
   }
   std::string Error() { return std::string(LoadMnist(folder_).status().message()); }
 

@@ -1,0 +1,82 @@
+#include "adret/plot/axis.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+
+namespace adret::plot {
+namespace {
+
+constexpr int kTidyTicks = 5;
+
+double NiceStep(double span, int count) {
+  const double rough = span / count;
+  const double power = std::pow(10, std::floor(std::log10(rough)));
+  const double fraction = rough / power;
+  return (fraction < 1.5 ? 1 : fraction < 3.5 ? 2 : fraction < 7.5 ? 5 : 10) * power;
+}
+
+// As many decimals as the step needs; thousands apart; powers of ten beyond a million.
+std::string Label(double value, double step) {
+  if (value == 0) return "0";
+  if (std::abs(value) >= 1e6 || std::abs(value) < 1e-4) return absl::StrFormat("%.3g", value);
+  const int decimals = std::clamp(static_cast<int>(-std::floor(std::log10(step) + 1e-9)), 0, 8);
+  std::string text = absl::StrFormat("%.*f", decimals, std::abs(value));
+  const size_t point = std::min(text.find('.'), text.size());
+  for (size_t at = point; at > 3; at -= 3) text.insert(at - 3, 1, ',');
+  return value < 0 ? absl::StrCat("\u2212", text) : text;
+}
+
+std::vector<Tick> LinearTicks(const AxisRange& range, int count) {
+  const double step = NiceStep(range.hi - range.lo, count);
+  std::vector<Tick> ticks;
+  const double slack = 1e-9 * (range.hi - range.lo);
+  for (double k = std::ceil((range.lo - slack) / step); k * step <= range.hi + slack; ++k) {
+    ticks.push_back({k * step, Label(k * step, step)});
+  }
+  return ticks;
+}
+
+std::vector<Tick> LogTicks(const AxisRange& range, int count) {
+  const double decades = std::log10(range.hi / range.lo);
+  const int every = std::max(1, static_cast<int>(std::ceil(decades / count)));
+  std::vector<Tick> ticks;
+  const int last = static_cast<int>(std::ceil(std::log10(range.hi)));
+  for (int power = static_cast<int>(std::floor(std::log10(range.lo))); power <= last; ++power) {
+    for (const int digit : {1, 2, 5}) {
+      const double value = digit * std::pow(10, power);
+      if (value < range.lo * (1 - 1e-9) || value > range.hi * (1 + 1e-9)) continue;
+      if ((digit != 1 && decades > 2.5) || power % every != 0) continue;
+      ticks.push_back({value, Label(value, std::pow(10, power))});
+    }
+  }
+  return ticks;
+}
+
+}  // namespace
+
+double AxisRange::operator()(double value) const {
+  if (scale == Scale::kLog) return std::log(value / lo) / std::log(hi / lo);
+  return (value - lo) / (hi - lo);
+}
+
+std::vector<Tick> Ticks(const AxisRange& range, int count) {
+  return range.scale == Scale::kLog ? LogTicks(range, count) : LinearTicks(range, count);
+}
+
+AxisRange TidyRange(Scale scale, double lo, double hi) {
+  if (scale == Scale::kLog) {
+    const double margin = hi > lo ? std::pow(hi / lo, 0.05) : 2;
+    return {scale, lo / margin, hi * margin};
+  }
+  if (!(hi > lo)) {
+    const double margin = lo == 0 ? 1 : std::abs(lo) / 10;
+    return {scale, lo - margin, hi + margin};
+  }
+  const double step = NiceStep(hi - lo, kTidyTicks);
+  return {scale, std::floor(lo / step + 1e-9) * step, std::ceil(hi / step - 1e-9) * step};
+}
+
+}  // namespace adret::plot

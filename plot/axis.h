@@ -1,0 +1,35 @@
+// Where an axis puts its ticks, and how it writes them.
+#ifndef ADRET_PLOT_AXIS_H_
+#define ADRET_PLOT_AXIS_H_
+
+#include <string>
+#include <vector>
+
+namespace adret::plot {
+
+enum class Scale { kLinear, kLog };
+
+// From numbers in [lo, hi] to [0, 1].
+struct AxisRange {
+  Scale scale = Scale::kLinear;
+  double lo = 0;
+  double hi = 1;
+
+  double operator()(double value) const;
+};
+
+struct Tick {
+  double value;
+  std::string label;
+};
+
+// Round numbers (1, 2 or 5 times a power of ten; Heckbert, "Nice numbers for graph labels", 1990) inside the range,
+// about `count` of them. On a log axis: powers of ten, with 2 and 5 times them when there are few.
+std::vector<Tick> Ticks(const AxisRange& range, int count);
+
+// The range of numbers in [lo, hi] with ends that look tidy: on the next tick where that is near.
+AxisRange TidyRange(Scale scale, double lo, double hi);
+
+}  // namespace adret::plot
+
+#endif  // ADRET_PLOT_AXIS_H_

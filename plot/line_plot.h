@@ -1,0 +1,53 @@
+// Line plots: training curves and the like.
+//
+//   absl::StatusOr<Tensor> picture = plot::LinePlot(
+//       {{.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog,
+//         .series = {{"training", epochs, losses}, {"test", epochs, test_losses}}}},
+//       {.title = "lecture_cnn on MNIST"});
+//   AD_RETURN_IF_ERROR(io::SavePng("curve.png", *picture));
+#ifndef ADRET_PLOT_LINE_PLOT_H_
+#define ADRET_PLOT_LINE_PLOT_H_
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "adret/core/tensor.h"
+#include "adret/plot/axis.h"
+
+namespace adret::plot {
+
+struct Series {
+  std::string name;
+  std::vector<double> x;
+  std::vector<double> y;  // as many as x; the line is interrupted where one is not finite
+  bool markers = false;   // a dot at every point
+  bool faint = false;     // in the background: raw numbers behind their average
+};
+
+// One system of axes.
+struct Panel {
+  std::string title;
+  std::string x_label;
+  std::string y_unit;  // after the numbers of the y axis, such as "%"
+  Scale y_scale = Scale::kLinear;
+  std::optional<double> y_lo;  // by default whatever shows every point
+  std::optional<double> y_hi;
+  std::vector<Series> series;
+};
+
+struct LinePlotOptions {
+  std::string title;
+  std::string subtitle;
+  double panel_width = 460;  // points; two pixels each
+  double panel_height = 300;
+};
+
+// The panels side by side, u8 [3,height,width]. InvalidArgument when there are no panels, a series has unequal numbers
+// of x and y, a log axis has a number that is not positive, or a limit is not finite.
+absl::StatusOr<Tensor> LinePlot(const std::vector<Panel>& panels, const LinePlotOptions& options = {});
+
+}  // namespace adret::plot
+
+#endif  // ADRET_PLOT_LINE_PLOT_H_

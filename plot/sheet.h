@@ -1,0 +1,36 @@
+// Labelled contact sheets: many images in a grid, each with a caption, under one title.
+//
+//   absl::StatusOr<Tensor> sheet = plot::LabelledSheet(images, captions, {.title = "conv2: what each filter looks
+//   for"}); AD_RETURN_IF_ERROR(io::SavePng("conv2.png", *sheet));
+#ifndef ADRET_PLOT_SHEET_H_
+#define ADRET_PLOT_SHEET_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "adret/core/tensor.h"
+#include "adret/io/contact_sheet.h"
+#include "adret/plot/color.h"
+
+namespace adret::plot {
+
+struct SheetOptions {
+  std::string title;
+  std::string subtitle;
+  int64_t columns = 0;  // 0: a nearly square grid
+  double cell = 84;     // width of an image in points; two pixels each
+  io::PixelRange range = io::PixelRange::kUnit;
+  ColorMap colors = ColorMap::kGrey;  // of images with one channel
+};
+
+// u8 [3,height,width] from images [n, 1 or 3, h, w] of u8, f32 or f64. A caption's first line is set in the text
+// colour, a second one (after "\n") muted. InvalidArgument when there are no images, or captions, unless there are
+// none, differ in number from the images.
+absl::StatusOr<Tensor> LabelledSheet(const Tensor& images, const std::vector<std::string>& captions,
+                                     const SheetOptions& options = {});
+
+}  // namespace adret::plot
+
+#endif  // ADRET_PLOT_SHEET_H_

@@ -1,0 +1,110 @@
+#include <cmath>
+#include <limits>
+
+#include "adret/io/png.h"
+#include "adret/plot/axis.h"
+#include "adret/plot/heat_map.h"
+#include "adret/plot/line_plot.h"
+#include "adret/plot/painter.h"
+#include "adret/plot/sheet.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace adret::plot {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+std::vector<std::string> Labels(const std::vector<Tick>& ticks) {
+  std::vector<std::string> labels;
+  for (const Tick& tick : ticks) labels.push_back(tick.label);
+  return labels;
+}
+
+// Pixels that differ from the paper.
+int64_t Painted(const Tensor& picture) {
+  const absl::Span<const uint8_t> pixels = picture.data<uint8_t>();
+  int64_t painted = 0;
+  for (const uint8_t x : pixels.subspan(0, pixels.size() / 3)) painted += x != pixels[0];
+  return painted;
+}
+
+TEST(AxisTest, TicksAreRoundNumbers) {
+  EXPECT_THAT(Labels(Ticks({Scale::kLinear, 0, 1}, 5)), ElementsAre("0", "0.2", "0.4", "0.6", "0.8", "1.0"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLinear, -3, 12}, 4)), ElementsAre("0", "5", "10"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLinear, -2000, 2000}, 4)),
+              ElementsAre("\u22122,000", "\u22121,000", "0", "1,000", "2,000"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLog, 0.01, 1}, 5)), ElementsAre("0.01", "0.02", "0.05", "0.1", "0.2", "0.5", "1"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLog, 1, 1e4}, 5)), ElementsAre("1", "10", "100", "1,000", "10,000"));
+}
+
+TEST(AxisTest, RangesEndOnTicks) {
+  const AxisRange range = TidyRange(Scale::kLinear, 0.013, 0.97);
+  EXPECT_DOUBLE_EQ(range.lo, 0);
+  EXPECT_DOUBLE_EQ(range.hi, 1);
+  EXPECT_DOUBLE_EQ(range(0.25), 0.25);
+  const AxisRange single = TidyRange(Scale::kLinear, 5, 5);
+  EXPECT_LT(single.lo, single.hi);
+  EXPECT_DOUBLE_EQ((AxisRange{Scale::kLog, 1, 100})(10), 0.5);
+}
+
+TEST(PainterTest, PaintsAndReportsErrors) {
+  Painter painter(20, 10);
+  painter.Fill({5, 0, 5, 10}, Rgb(0xFF0000));
+  const Tensor picture = painter.Finish().value();
+  EXPECT_EQ(picture.type().ToString(), "u8[3,20,40]");
+  EXPECT_EQ(picture.At(10), 255);          // red
+  EXPECT_EQ(picture.At(20 * 40 + 10), 0);  // no green
+  EXPECT_EQ(Painted(picture), 10 * 20);
+  Painter broken(20, 10);
+  broken.Text({0, 10}, "\xff\xfe", {});
+  EXPECT_THAT(std::string(broken.Finish().status().message()), HasSubstr("UTF-8"));
+  EXPECT_EQ(Painter(1e6, 1e6).Finish().status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(Painter(0, 10).Finish().status().code(), absl::StatusCode::kResourceExhausted);
+}
+
+TEST(LinePlotTest, PaintsSeriesWithGaps) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const Panel panel{.title = "Loss",
+                    .x_label = "epoch",
+                    .y_scale = Scale::kLog,
+                    .series = {{"training", {1, 2, 3, 4}, {2, 1, nan, 0.1}, true}, {"", {1}, {1}}}};
+  absl::StatusOr<Tensor> picture = LinePlot({panel, {}}, {.title = "A title", .subtitle = "and more"});
+  ASSERT_TRUE(picture.ok()) << picture.status();
+  EXPECT_GT(Painted(*picture), 1000);
+  EXPECT_TRUE(io::EncodePng(*picture).ok());
+}
+
+TEST(LinePlotTest, RefusesWhatCannotBeShown) {
+  EXPECT_FALSE(LinePlot({}).ok());
+  EXPECT_THAT(std::string(LinePlot({{.series = {{"a", {1, 2}, {1}}}}}).status().message()), HasSubstr("\"a\" has 2 x"));
+  EXPECT_FALSE(LinePlot({{.y_scale = Scale::kLog, .series = {{"a", {1}, {0}}}}}).ok());
+  EXPECT_FALSE(LinePlot({{.y_lo = NAN}}).ok());
+  EXPECT_FALSE(LinePlot({{}}, {.panel_width = 1e9}).ok());
+}
+
+TEST(SheetTest, PaintsImagesAndCaptions) {
+  const Tensor images = Tensor::Full(DType::kFloat32, {7, 1, 3, 3}, 0.5);
+  absl::StatusOr<Tensor> plain = LabelledSheet(images, {});
+  ASSERT_TRUE(plain.ok()) << plain.status();
+  absl::StatusOr<Tensor> labelled = LabelledSheet(images, {"a", "b", "c", "d", "e", "f", "g\nmore"}, {.title = "T"});
+  ASSERT_TRUE(labelled.ok()) << labelled.status();
+  EXPECT_GT(labelled->shape()[1], plain->shape()[1]);
+  EXPECT_TRUE(LabelledSheet(Tensor::Zeros(DType::kUint8, {2, 3, 4, 4}), {}).ok());
+  EXPECT_THAT(std::string(LabelledSheet(images, {"a"}).status().message()), HasSubstr("1 captions for 7 images"));
+  EXPECT_FALSE(LabelledSheet(Tensor::Zeros(DType::kUint8, {2, 2, 4, 4}), {}).ok());
+}
+
+TEST(HeatMapTest, PaintsMatrices) {
+  EXPECT_TRUE(HeatMap(Tensor::From<float>({2, 3}, {0, 1, 2, 3, 4, NAN}), {.title = "T"}).ok());
+  EXPECT_TRUE(HeatMap(Tensor::Full(DType::kFloat32, {1, 1}, 2)).ok());
+  EXPECT_TRUE(ConfusionMatrix(Tensor::From<int64_t>({2, 2}, {5, 0, 1, 9})).ok());
+  EXPECT_TRUE(ConfusionMatrix(Tensor::Zeros(DType::kInt64, {2, 2})).ok());
+  EXPECT_FALSE(HeatMap(Tensor::Zeros(DType::kFloat32, {3})).ok());
+  EXPECT_FALSE(HeatMap(Tensor::Zeros(DType::kFloat32, {2, 2}), {.row_labels = {"a"}}).ok());
+  EXPECT_FALSE(ConfusionMatrix(Tensor::Zeros(DType::kInt64, {2, 3})).ok());
+}
+
+}  // namespace
+}  // namespace adret::plot
