@@ -15,12 +15,12 @@
 namespace adret::plot {
 
 struct HeatMapOptions {
-  std::string title;
-  std::string subtitle;
-  std::string row_title;
-  std::string column_title;
-  std::vector<std::string> row_labels;  // 0, 1, 2, ... by default
-  std::vector<std::string> column_labels;
+  std::string title = {};
+  std::string subtitle = {};
+  std::string row_title = {};
+  std::string column_title = {};
+  std::vector<std::string> row_labels = {};  // 0, 1, 2, ... by default
+  std::vector<std::string> column_labels = {};
   ColorMap colors = ColorMap::kHeat;
   double cell = 44;  // side in points; two pixels each
 };

@@ -100,7 +100,7 @@ class PanelPainter {
       painter_.Text({inner_.x - 8, y + 3.5}, tick.label, {.size = 10, .color = kMuted, .align = Align::kRight});
     }
     painter_.Polyline({{inner_.x, inner_.bottom()}, {inner_.right(), inner_.bottom()}}, {.color = kFrame});
-    for (const Tick& tick : Ticks(x_range_, std::max(2, static_cast<int>(inner_.width / 70)))) {
+    for (const Tick& tick : Ticks(x_range_, static_cast<int>(std::clamp(inner_.width / 70, 2.0, 20.0)))) {
       const double x = At(tick.value, y_range_.lo).x;
       painter_.Polyline({{x, inner_.bottom()}, {x, inner_.bottom() + 4}}, {.color = kFrame});
       painter_.Text({x, inner_.bottom() + 16}, tick.label, {.size = 10, .color = kMuted, .align = Align::kCentre});

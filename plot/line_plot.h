@@ -19,27 +19,27 @@
 namespace adret::plot {
 
 struct Series {
-  std::string name;
-  std::vector<double> x;
-  std::vector<double> y;  // as many as x; the line is interrupted where one is not finite
-  bool markers = false;   // a dot at every point
-  bool faint = false;     // in the background: raw numbers behind their average
+  std::string name = {};
+  std::vector<double> x = {};
+  std::vector<double> y = {};  // as many as x; the line is interrupted where one is not finite
+  bool markers = false;        // a dot at every point
+  bool faint = false;          // in the background: raw numbers behind their average
 };
 
 // One system of axes.
 struct Panel {
-  std::string title;
-  std::string x_label;
-  std::string y_unit;  // after the numbers of the y axis, such as "%"
+  std::string title = {};
+  std::string x_label = {};
+  std::string y_unit = {};  // after the numbers of the y axis, such as "%"
   Scale y_scale = Scale::kLinear;
-  std::optional<double> y_lo;  // by default whatever shows every point
-  std::optional<double> y_hi;
-  std::vector<Series> series;
+  std::optional<double> y_lo = {};  // by default whatever shows every point
+  std::optional<double> y_hi = {};
+  std::vector<Series> series = {};
 };
 
 struct LinePlotOptions {
-  std::string title;
-  std::string subtitle;
+  std::string title = {};
+  std::string subtitle = {};
   double panel_width = 460;  // points; two pixels each
   double panel_height = 300;
 };

@@ -17,8 +17,8 @@
 namespace adret::plot {
 
 struct SheetOptions {
-  std::string title;
-  std::string subtitle;
+  std::string title = {};
+  std::string subtitle = {};
   int64_t columns = 0;  // 0: a nearly square grid
   double cell = 84;     // width of an image in points; two pixels each
   io::PixelRange range = io::PixelRange::kUnit;

@@ -1,4 +1,3 @@
-#include <cmath>
 #include <limits>
 
 #include "adret/io/png.h"
@@ -80,7 +79,7 @@ TEST(LinePlotTest, RefusesWhatCannotBeShown) {
   EXPECT_FALSE(LinePlot({}).ok());
   EXPECT_THAT(std::string(LinePlot({{.series = {{"a", {1, 2}, {1}}}}}).status().message()), HasSubstr("\"a\" has 2 x"));
   EXPECT_FALSE(LinePlot({{.y_scale = Scale::kLog, .series = {{"a", {1}, {0}}}}}).ok());
-  EXPECT_FALSE(LinePlot({{.y_lo = NAN}}).ok());
+  EXPECT_FALSE(LinePlot({{.y_lo = std::numeric_limits<double>::quiet_NaN()}}).ok());
   EXPECT_FALSE(LinePlot({{}}, {.panel_width = 1e9}).ok());
 }
 
@@ -97,7 +96,9 @@ TEST(SheetTest, PaintsImagesAndCaptions) {
 }
 
 TEST(HeatMapTest, PaintsMatrices) {
-  EXPECT_TRUE(HeatMap(Tensor::From<float>({2, 3}, {0, 1, 2, 3, 4, NAN}), {.title = "T"}).ok());
+  EXPECT_TRUE(
+      HeatMap(Tensor::From<float>({2, 3}, {0, 1, 2, 3, 4, std::numeric_limits<float>::quiet_NaN()}), {.title = "T"})
+          .ok());
   EXPECT_TRUE(HeatMap(Tensor::Full(DType::kFloat32, {1, 1}, 2)).ok());
   EXPECT_TRUE(ConfusionMatrix(Tensor::From<int64_t>({2, 2}, {5, 0, 1, 9})).ok());
   EXPECT_TRUE(ConfusionMatrix(Tensor::Zeros(DType::kInt64, {2, 2})).ok());
