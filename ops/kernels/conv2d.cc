@@ -18,7 +18,14 @@ constexpr int64_t kFewTasks = 8;
 // Partial sums of the filter gradient: enough chunks to keep many cores busy, unless the filters are large.
 constexpr int64_t kMaxChunks = 16;
 constexpr int64_t kMaxPartialElements = 4 << 20;
+constexpr int64_t kMaxParts = 16;
+// The filter gradient sums over this many vectors of positions at a time: the rows of dy that a register tile reads stay
+// in the first-level cache.
+constexpr int64_t kGradientVectors = 80;
 constexpr int64_t kMaxStagedUnits = 16;
+constexpr int64_t kAnyVectors = int64_t{1} << 32;
+// Products over this many (channel, tap) pairs run as one loop over a table of distances.
+constexpr int64_t kFlatTaps = 1024;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -CeilDiv(-a, b); }
@@ -107,7 +114,8 @@ std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& s) {
 
 // ---- Layout ------------------------------------------------------------------------------------------------------
 
-CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct)
+CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct,
+                                     int64_t max_vectors)
     : c_(c), lanes_(lanes), tail_(2 * lanes) {
   int64_t last_row = 0, first_column = 0, last_column = 0;
   first_row_ = 0;
@@ -128,16 +136,19 @@ CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t el
   // At least a few vectors of results per block, whatever that takes.
   block_rows_ = std::clamp<int64_t>(fitting, std::min<int64_t>(c.height, CeilDiv(8 * lanes, pitch_)),
                                     std::max<int64_t>(c.height, 1));
-  block_rows_ = std::max<int64_t>(block_rows_, 1);
+  block_rows_ = std::max<int64_t>(std::min(block_rows_, max_vectors * lanes / pitch_), 1);
   blocks_ = std::max<int64_t>(CeilDiv(c.height, block_rows_), 1);
   block_rows_ = std::max<int64_t>(CeilDiv(c.height, blocks_), 1);  // of equal size
   blocks_ = std::max<int64_t>(CeilDiv(c.height, block_rows_), 1);
 
   const int64_t phase_plane = lead_ + (block_rows_ + rows_span_) * pitch_;
   plane_ = direct_ ? c.in_height * c.in_width : phase_plane * static_cast<int64_t>(c.phases.size());
-  for (const Correlation::Tap& tap : c.taps) {
-    offsets_.push_back(direct_ ? tap.row * pitch_ + tap.column
-                               : tap.phase * phase_plane + lead_ + (tap.row - first_row_) * pitch_ + tap.column);
+  for (int64_t channel = 0; channel < c.channels; ++channel) {
+    for (const Correlation::Tap& tap : c.taps) {
+      offsets_.push_back(channel * plane_ +
+                         (direct_ ? tap.row * pitch_ + tap.column
+                                  : tap.phase * phase_plane + lead_ + (tap.row - first_row_) * pitch_ + tap.column));
+    }
   }
 }
 
@@ -158,21 +169,23 @@ void CorrelationLayout::Stage(const T* in, int64_t channels, int64_t row, int64_
     for (const Correlation::Phase& phase : c_.phases) {
       const int64_t width = std::max<int64_t>(0, CeilDiv(c_.in_width - phase.column, c_.step_w));
       to = std::fill_n(to, lead_, T{0});
-      for (int64_t i = row + first_row_; i < row + first_row_ + block_rows_ + rows_span_; ++i, to += pitch_) {
-        const int64_t y = i * c_.step_h + phase.row;
-        const bool needed = i <= row + rows - 1 + first_row_ + rows_span_;
-        if (!needed || i < 0 || y >= c_.in_height) {
-          std::fill_n(to, pitch_, T{0});
-          continue;
-        }
-        const T* from = in + y * c_.in_width + phase.column;
-        if (c_.step_w == 1) {
-          std::copy_n(from, width, to);
-        } else {
+      // Rows [begin, end) of the copy are rows of the image; above and below are padding and what is not needed.
+      const int64_t height = block_rows_ + rows_span_, first = row + first_row_;
+      const int64_t in_rows = std::max<int64_t>(0, CeilDiv(c_.in_height - phase.row, c_.step_h));
+      const int64_t begin = std::clamp<int64_t>(-first, 0, height);
+      const int64_t end = std::clamp<int64_t>(std::min(in_rows - first, rows + rows_span_), begin, height);
+      to = std::fill_n(to, begin * pitch_, T{0});
+      const T* from = in + ((first + begin) * c_.step_h + phase.row) * c_.in_width + phase.column;
+      if (c_.step_w == 1 && begin < end) {
+        CopyRows(RowCopy<T>{from, c_.step_h * c_.in_width, width, end - begin, to, pitch_});
+        to += (end - begin) * pitch_;
+      } else {
+        for (int64_t i = begin; i < end; ++i, from += c_.step_h * c_.in_width, to += pitch_) {
           for (int64_t j = 0; j < width; ++j) to[j] = from[j * c_.step_w];
+          std::fill_n(to + width, pitch_ - width, T{0});
         }
-        std::fill_n(to + width, pitch_ - width, T{0});
       }
+      to = std::fill_n(to, (height - end) * pitch_, T{0});
     }
   }
   std::fill_n(to, tail_, T{0});
@@ -188,8 +201,8 @@ struct CorrelationPlan<T>::Task {
 
 template <class T>
 CorrelationPlan<T>::CorrelationPlan(Correlation c)
-    : c_(std::move(c)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true),
-      staged_layout_(c_, traits_.lanes, sizeof(T), false) {
+    : c_(std::move(c)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true, kAnyVectors),
+      staged_layout_(c_, traits_.lanes, sizeof(T), false, kAnyVectors) {
   const int64_t last_rows = c_.height - (layout_.blocks() - 1) * layout_.block_rows();
   stores_ = Stores(layout_.block_rows(), c_.width, layout_.pitch(), traits_.lanes);
   last_stores_ = Stores(last_rows, c_.width, layout_.pitch(), traits_.lanes);
@@ -249,8 +262,9 @@ void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed,
   const std::vector<FlatStore>& stores = task.rows == layout.block_rows() ? stores_ : last_stores_;
   TapBlock<T> block;
   block.in = in_place ? source + task.row * layout.pitch() : scratch;
-  block.plane = layout.plane(), block.channels = c_.channels;
-  block.taps = layout.offsets().data(), block.num_taps = taps;
+  const bool flat = c_.channels * taps <= kFlatTaps;
+  block.plane = layout.plane(), block.channels = flat ? 1 : c_.channels;
+  block.taps = layout.offsets().data(), block.num_taps = flat ? c_.channels * taps : taps;
   block.stores = stores.data(), block.vectors = stores.size();
   for (int64_t b = task.begin; b < task.end; ++b) {
     const int64_t first = FilterBlockBegin(b), count = FilterBlockBegin(b + 1) - first;
@@ -305,15 +319,18 @@ template class CorrelationPlan<double>;
 
 template <class T>
 FilterGradientPlan<T>::FilterGradientPlan(const Conv2dShape& shape)
-    : c_(ForwardCorrelation(shape)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true),
-      staged_layout_(c_, traits_.lanes, sizeof(T), false) {
+    : c_(ForwardCorrelation(shape)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true, kGradientVectors),
+      staged_layout_(c_, traits_.lanes, sizeof(T), false, kGradientVectors) {
   units_ = c_.batch * layout_.blocks();
   const double wanted = std::clamp(FlopsOf(c_) / kFlopsPerTask, 1.0, 64.0);
   const int64_t per_group = CeilDiv(static_cast<int64_t>(wanted), c_.groups);
   const int64_t affordable = std::max<int64_t>(kMaxPartialElements / std::max<int64_t>(group_size() * c_.groups, 1), 1);
   chunks_ = std::clamp<int64_t>(std::min({per_group, affordable, kMaxChunks}), 1, std::max<int64_t>(units_, 1));
-  parts_ = std::clamp<int64_t>(per_group / chunks_, 1, c_.channels);
-  staged_units_ = std::clamp<int64_t>(2 * kStagedBytes / std::max<int64_t>(unit_elements() * sizeof(T), 1), 1, kMaxStagedUnits);
+  parts_ = std::clamp<int64_t>(std::min(per_group / chunks_, kMaxParts), 1, c_.channels);
+  const int64_t vectors = std::max<int64_t>(layout_.vectors(layout_.block_rows()), 1);
+  const int64_t unit_bytes = std::max<int64_t>(unit_elements() * sizeof(T), 1);
+  staged_units_ = std::clamp<int64_t>(std::min(kGradientVectors / vectors, 4 * kStagedBytes / unit_bytes), 1,
+                                      kMaxStagedUnits);
 }
 
 template <class T>
@@ -327,13 +344,6 @@ int64_t FilterGradientPlan<T>::unit_elements() const {
   return staged_layout_.staged_elements(CeilDiv(c_.channels, parts_)) + c_.filters * dy_plane();
 }
 
-// The table of offsets, in whole cache lines.
-template <class T>
-int64_t FilterGradientPlan<T>::offset_bytes() const {
-  const int64_t bytes = CeilDiv(c_.channels, parts_) * static_cast<int64_t>(c_.taps.size() * sizeof(int64_t));
-  return CeilDiv(bytes, 64) * 64;
-}
-
 template <class T>
 int64_t FilterGradientPlan<T>::shared_bytes() const {
   return chunks_ == 1 ? 0 : chunks_ * c_.groups * group_size() * static_cast<int64_t>(sizeof(T));
@@ -341,7 +351,8 @@ int64_t FilterGradientPlan<T>::shared_bytes() const {
 
 template <class T>
 int64_t FilterGradientPlan<T>::scratch_bytes() const {
-  return staged_units_ * unit_elements() * static_cast<int64_t>(sizeof(T)) + offset_bytes();
+  // Copies of rows write up to a vector too far.
+  return (staged_units_ * unit_elements() + traits_.lanes) * static_cast<int64_t>(sizeof(T));
 }
 
 // dy's rows at the pitch of the source, zeros between them and behind.
@@ -349,30 +360,27 @@ template <class T>
 void FilterGradientPlan<T>::StageGradient(const T* dy, int64_t rows, T* to) const {
   for (int64_t f = 0; f < c_.filters; ++f, dy += c_.height * c_.width) {
     T* const end = to + dy_plane();
-    for (int64_t i = 0; i < rows; ++i) {
-      to = std::copy_n(dy + i * c_.width, c_.width, to);
-      to = std::fill_n(to, std::min<int64_t>(layout_.pitch() - c_.width, end - to), T{0});
-    }
-    std::fill(to, end, T{0});
-    to = end;
+    // The last row has no gap.
+    CopyRows(RowCopy<T>{dy, c_.width, c_.width, rows - 1, to, layout_.pitch()});
+    to += (rows - 1) * layout_.pitch();
+    CopyRows(RowCopy<T>{dy + (rows - 1) * c_.width, c_.width, c_.width, 1, to, c_.width});
+    to = std::fill_n(to + c_.width, end - to - c_.width, T{0});
   }
 }
 
 template <class T>
-void FilterGradientPlan<T>::RunTask(int64_t task, const T* x, const T* dy, T* partial, char* memory) const {
+void FilterGradientPlan<T>::RunTask(int64_t task, const T* x, const T* dy, T* partial, T* scratch) const {
   const int64_t group = task % c_.groups, part = task / c_.groups % parts_, chunk = task / (c_.groups * parts_);
   const int64_t first = part * c_.channels / parts_, channels = (part + 1) * c_.channels / parts_ - first;
   const int64_t taps = c_.taps.size();
   const int64_t x_elements = staged_layout_.staged_elements(CeilDiv(c_.channels, parts_));
-  int64_t* offsets = reinterpret_cast<int64_t*>(memory);
-  T* const scratch = reinterpret_cast<T*>(memory + offset_bytes());
 
   TapGradient<T> g;
   g.dw = partial + (chunk * c_.groups + group) * group_size() + first * taps, g.dw_stride = c_.w_filter;
   for (int64_t f = 0; f < c_.filters; ++f) std::fill_n(g.dw + f * c_.w_filter, channels * taps, T{0});
   std::array<const T*, kMaxStagedUnits> xs, dys;
   g.x = xs.data(), g.dy = dys.data();
-  g.offsets = offsets, g.columns = channels * taps, g.dy_plane = dy_plane(), g.filters = c_.filters;
+  g.columns = channels * taps, g.dy_plane = dy_plane(), g.filters = c_.filters;
 
   const auto rows_of = [&](int64_t unit) {
     return std::min(layout_.block_rows(), c_.height - unit % layout_.blocks() * layout_.block_rows());
@@ -381,17 +389,17 @@ void FilterGradientPlan<T>::RunTask(int64_t task, const T* x, const T* dy, T* pa
     return layout_.InPlace(unit / layout_.blocks() * c_.groups + group,
                            unit % layout_.blocks() * layout_.block_rows(), rows_of(unit));
   };
+  int64_t unit = chunk * units_ / chunks_;
   const int64_t end = (chunk + 1) * units_ / chunks_;
-  for (int64_t unit = chunk * units_ / chunks_; unit < end;) {
+  const int64_t batches = CeilDiv(end - unit, staged_units_), batch = batches > 0 ? CeilDiv(end - unit, batches) : 0;
+  while (unit < end) {
     // Units of as many rows and the same layout go together.
     const int64_t rows = rows_of(unit);
     const bool lies = in_place(unit);
     const CorrelationLayout& layout = lies ? layout_ : staged_layout_;
-    for (int64_t channel = 0; channel < channels; ++channel) {
-      for (int64_t t = 0; t < taps; ++t) offsets[channel * taps + t] = channel * layout.plane() + layout.offsets()[t];
-    }
+    g.offsets = layout.offsets().data();
     T* free = scratch;
-    for (g.units = 0; unit < end && g.units < staged_units_ && rows_of(unit) == rows && in_place(unit) == lies;
+    for (g.units = 0; unit < end && g.units < batch && rows_of(unit) == rows && in_place(unit) == lies;
          ++unit, ++g.units) {
       const int64_t image_group = unit / layout.blocks() * c_.groups + group;
       const int64_t row = unit % layout.blocks() * layout.block_rows();
@@ -414,7 +422,7 @@ void FilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemo
   const int64_t tasks = c_.groups * parts_ * chunks_;
   const double flops = std::max(FlopsOf(c_), 1.0);
   ParallelFor(tasks, std::clamp<int64_t>(kFlopsPerTask * tasks / flops, 1, std::max<int64_t>(tasks, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<char*>(memory.scratch()));
+    for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<T*>(memory.scratch()));
   });
   if (chunks_ == 1) return;
   const int64_t size = c_.groups * group_size();

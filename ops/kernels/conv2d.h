@@ -60,7 +60,8 @@ struct Correlation {
 class CorrelationLayout {
  public:
   // allow_direct = false: the layout of the staged copy, also where images can be read where they lie.
-  CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct);
+  // max_vectors: an upper limit of vectors(block_rows()), as long as that is a row.
+  CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct, int64_t max_vectors);
 
   // Rows of results in a block, and of the source that they need.
   int64_t block_rows() const { return block_rows_; }
@@ -70,7 +71,7 @@ class CorrelationLayout {
   bool direct() const { return direct_; }
   // Between channels, in the staged copy or in the image itself.
   int64_t plane() const { return plane_; }
-  // One distance per tap from the start of channel 0.
+  // The distance of each channel's taps from the start of channel 0: [channels, taps].
   const std::vector<int64_t>& offsets() const { return offsets_; }
   // Of a staged copy, in whole vectors.
   int64_t staged_elements(int64_t channels) const {
@@ -136,10 +137,9 @@ class FilterGradientPlan {
 
  private:
   void StageGradient(const T* dy, int64_t rows, T* to) const;
-  void RunTask(int64_t task, const T* x, const T* dy, T* partial, char* memory) const;
+  void RunTask(int64_t task, const T* x, const T* dy, T* partial, T* scratch) const;
   int64_t group_size() const { return c_.filters * c_.channels * static_cast<int64_t>(c_.taps.size()); }
   int64_t dy_plane() const;
-  int64_t offset_bytes() const;
   int64_t unit_elements() const;
 
   const Correlation c_;

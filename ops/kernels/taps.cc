@@ -15,10 +15,11 @@ namespace hn = hwy::HWY_NAMESPACE;
 // Accumulators fill the registers: 8 filters x 3 vectors of the 32 registers of AVX-512 and NEON, 4 x 3 of 16 elsewhere. One or two
 // filters (depthwise) take more vectors, so that enough independent sums hide the latency of a multiply-add.
 #if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
-constexpr int kFilterTile = 8, kGradientFilters = 4, kGradientColumns = 6;
+constexpr int kFilterTile = 8, kGradientFilters = 6, kGradientColumns = 4;
 #else
-constexpr int kFilterTile = 4, kGradientFilters = 3, kGradientColumns = 4;
+constexpr int kFilterTile = 4, kGradientFilters = 4, kGradientColumns = 3;
 #endif
+// Gradients hold 6 filters x 4 columns (4 x 3): most loads are of aligned rows of dy then.
 constexpr int MaxVectors(int filters) { return filters <= 2 ? 6 : 3; }
 
 template <int F, int V, class T>
@@ -121,14 +122,14 @@ void GradientTile(const TapGradient<T>& g, int64_t f0, int64_t j0) {
     const T* dy = g.dy[u] + f0 * g.dy_plane;
     const T* x = g.x[u];
     for (int64_t v = 0; v < g.vectors; ++v, dy += lanes, x += lanes) {
-      Vec dys[F];
+      Vec xs[J];
 #pragma GCC unroll 8
-      for (int f = 0; f < F; ++f) dys[f] = hn::LoadU(d, dy + f * g.dy_plane);
+      for (int j = 0; j < J; ++j) xs[j] = hn::LoadU(d, x + offsets[j]);
 #pragma GCC unroll 8
-      for (int j = 0; j < J; ++j) {
-        const Vec xj = hn::LoadU(d, x + offsets[j]);
+      for (int f = 0; f < F; ++f) {
+        const Vec dyf = hn::LoadU(d, dy + f * g.dy_plane);
 #pragma GCC unroll 8
-        for (int f = 0; f < F; ++f) sum[f][j] = hn::MulAdd(dys[f], xj, sum[f][j]);
+        for (int j = 0; j < J; ++j) sum[f][j] = hn::MulAdd(dyf, xs[j], sum[f][j]);
       }
     }
   }
@@ -139,39 +140,64 @@ void GradientTile(const TapGradient<T>& g, int64_t f0, int64_t j0) {
   }
 }
 
-template <int J, class T>
-void GradientColumns(const TapGradient<T>& g, int64_t j0) {
+// The rows of dy of one tile stay in the first-level cache while the columns pass by.
+template <int F, class T>
+void GradientFilters(const TapGradient<T>& g, int64_t f0) {
+  const int64_t tiles = (g.columns + kGradientColumns - 1) / kGradientColumns;
+  for (int64_t i = 0, j = 0; i < tiles; ++i) {
+    const int64_t count = (g.columns - j) / (tiles - i);
+    switch (count) {
+      case 1: GradientTile<F, 1>(g, f0, j); break;
+      case 2: GradientTile<F, 2>(g, f0, j); break;
+      case 3: GradientTile<F, 3>(g, f0, j); break;
+      default:
+        if constexpr (kGradientColumns == 4) GradientTile<F, 4>(g, f0, j);
+    }
+    j += count;
+  }
+}
+
+template <class T>
+void Gradient(const TapGradient<T>& g) {
   const int64_t tiles = (g.filters + kGradientFilters - 1) / kGradientFilters;
   for (int64_t i = 0, f = 0; i < tiles; ++i) {
     const int64_t count = (g.filters - f) / (tiles - i);
     switch (count) {
-      case 1: GradientTile<1, J>(g, f, j0); break;
-      case 2: GradientTile<2, J>(g, f, j0); break;
-      case 3: GradientTile<3, J>(g, f, j0); break;
+      case 1: GradientFilters<1>(g, f); break;
+      case 2: GradientFilters<2>(g, f); break;
+      case 3: GradientFilters<3>(g, f); break;
+      case 4: GradientFilters<4>(g, f); break;
       default:
-        if constexpr (kGradientFilters == 4) GradientTile<4, J>(g, f, j0);
+        if constexpr (kGradientFilters == 6) {
+          if (count == 5) GradientFilters<5>(g, f);
+          if (count == 6) GradientFilters<6>(g, f);
+        }
     }
     f += count;
   }
 }
 
 template <class T>
-void Gradient(const TapGradient<T>& g) {
-  const int64_t tiles = (g.columns + kGradientColumns - 1) / kGradientColumns;
-  for (int64_t i = 0, j = 0; i < tiles; ++i) {
-    const int64_t count = (g.columns - j) / (tiles - i);
-    switch (count) {
-      case 1: GradientColumns<1>(g, j); break;
-      case 2: GradientColumns<2>(g, j); break;
-      case 3: GradientColumns<3>(g, j); break;
-      case 4: GradientColumns<4>(g, j); break;
-      default:
-        if constexpr (kGradientColumns == 6) {
-          if (count == 5) GradientColumns<5>(g, j);
-          if (count == 6) GradientColumns<6>(g, j);
-        }
-    }
-    j += count;
+void Copy(const RowCopy<T>& c) {
+  const T* from = c.from;
+  T* to = c.to;
+  if (c.width == c.pitch && c.width == c.stride) {
+    std::copy_n(from, c.rows * c.width, to);
+    return;
+  }
+  [[maybe_unused]] const hn::ScalableTag<T> d;
+  for (int64_t i = 0; i < c.rows; ++i, from += c.stride, to += c.pitch) {
+    int64_t j = 0;
+#if HWY_TARGET <= HWY_AVX2
+    // Rows are short: calls of memcpy would take longer than copying. A mask keeps the last load inside the row and
+    // makes the zeros of the gap; what is stored too far is written again by the next row.
+    const int64_t lanes = hn::Lanes(d);
+    for (; j + lanes <= c.width; j += lanes) hn::StoreU(hn::LoadU(d, from + j), d, to + j);
+    if (j < c.width) hn::StoreU(hn::MaskedLoad(hn::FirstN(d, c.width - j), d, from + j), d, to + j), j += lanes;
+#else
+    for (; j < c.width; ++j) to[j] = from[j];
+#endif
+    for (; j < c.pitch; ++j) to[j] = 0;
   }
 }
 
@@ -184,6 +210,8 @@ TapTraits TraitsF32() { return Traits<float>(); }
 TapTraits TraitsF64() { return Traits<double>(); }
 void CorrelateF32(const TapBlock<float>& b) { Correlate(b); }
 void CorrelateF64(const TapBlock<double>& b) { Correlate(b); }
+void CopyF32(const RowCopy<float>& c) { Copy(c); }
+void CopyF64(const RowCopy<double>& c) { Copy(c); }
 void GradientF32(const TapGradient<float>& g) { Gradient(g); }
 void GradientF64(const TapGradient<double>& g) { Gradient(g); }
 
@@ -198,6 +226,8 @@ HWY_EXPORT(TraitsF32);
 HWY_EXPORT(TraitsF64);
 HWY_EXPORT(CorrelateF32);
 HWY_EXPORT(CorrelateF64);
+HWY_EXPORT(CopyF32);
+HWY_EXPORT(CopyF64);
 HWY_EXPORT(GradientF32);
 HWY_EXPORT(GradientF64);
 
@@ -216,6 +246,14 @@ void CorrelateTaps<float>(const TapBlock<float>& block) {
 template <>
 void CorrelateTaps<double>(const TapBlock<double>& block) {
   HWY_DYNAMIC_DISPATCH(CorrelateF64)(block);
+}
+template <>
+void CopyRows<float>(const RowCopy<float>& copy) {
+  HWY_DYNAMIC_DISPATCH(CopyF32)(copy);
+}
+template <>
+void CopyRows<double>(const RowCopy<double>& copy) {
+  HWY_DYNAMIC_DISPATCH(CopyF64)(copy);
 }
 template <>
 void AccumulateTapGradient<float>(const TapGradient<float>& gradient) {

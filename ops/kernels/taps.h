@@ -47,6 +47,18 @@ struct TapBlock {
 template <class T>
 void CorrelateTaps(const TapBlock<T>& block);
 
+// to[i * pitch + j] = from[i * stride + j] for j < width and 0 for width <= j < pitch; i < rows. May write up to lanes - 1
+// elements behind the last row.
+template <class T>
+struct RowCopy {
+  const T* from;
+  int64_t stride, width, rows;
+  T* to;
+  int64_t pitch;
+};
+template <class T>
+void CopyRows(const RowCopy<T>& copy);
+
 // dw[f * dw_stride + j] += sum_u sum_position dy[u][f * dy_plane + position] * x[u][offsets[j] + position], for `vectors`
 // whole vectors of positions; dy holds zeros at positions that are no outputs, and x finite numbers.
 template <class T>
