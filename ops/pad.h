@@ -15,7 +15,7 @@ namespace adret {
 
 struct PadAttrs {
   std::vector<int64_t> before = {};  // how many elements before the first, for every axis
-  std::vector<int64_t> after = {};  // and after the last
+  std::vector<int64_t> after = {};   // and after the last
   // What is in the border: "constant" is `value`; "edge" the nearest element; "reflect" the elements mirrored at the
   // outermost one, which is not repeated (so the border must be narrower than the axis is long).
   std::string mode = "constant";
