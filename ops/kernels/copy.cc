@@ -146,18 +146,20 @@ void StridedCopy::RunRows(const T* src, T* dst) const {
 
 template <class T>
 void StridedCopy::RunTiles(const T* src, T* dst) const {
-  constexpr int64_t kN = kTile<T>;
-  const int64_t bands = CeilDiv(across_.size, kN);  // a band: kTile rows of dst
-  const int64_t grain = std::max<int64_t>(1, kGrain / (kN * inner_.size));
+  // Tiles are taken in bands a few tiles wide, so that one page of src serves several of them.
+  constexpr int64_t kN = kTile<T>, kBand = 4 * kN;
+  const int64_t bands = CeilDiv(across_.size, kBand);
+  const int64_t grain = std::max<int64_t>(1, kGrain / (std::min(kBand, across_.size) * inner_.size));
   ParallelFor(outer_size_ * bands, grain, [&](int64_t begin, int64_t end) {
     RowCursor<T, decltype(outer_)> matrix(outer_, src, dst, begin / bands);
     int64_t band = begin % bands;
     for (int64_t unit = begin; unit < end; ++unit) {
-      const int64_t a = band * kN;
-      const int64_t rows = std::min(kN, across_.size - a);
+      const int64_t last = std::min(across_.size, (band + 1) * kBand);
       for (int64_t i = 0; i < inner_.size; i += kN) {
-        CopyTile(matrix.src() + a + i * inner_.src, inner_.src, matrix.dst() + a * across_.dst + i, across_.dst, rows,
-                 std::min(kN, inner_.size - i));
+        for (int64_t a = band * kBand; a < last; a += kN) {
+          CopyTile(matrix.src() + a + i * inner_.src, inner_.src, matrix.dst() + a * across_.dst + i, across_.dst,
+                   std::min(kN, last - a), std::min(kN, inner_.size - i));
+        }
       }
       if (++band == bands) {
         band = 0;
