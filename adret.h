@@ -21,6 +21,32 @@
 #include "adret/core/status.h"
 #include "adret/core/tensor.h"
 
+// ops: the operations.
+#include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+#include "adret/ops/compare.h"
+#include "adret/ops/concat.h"
+#include "adret/ops/conv2d.h"
+#include "adret/ops/gather.h"
+#include "adret/ops/layout.h"
+#include "adret/ops/matmul.h"
+#include "adret/ops/norm.h"
+#include "adret/ops/pad.h"
+#include "adret/ops/pool2d.h"
+#include "adret/ops/random.h"
+#include "adret/ops/range.h"
+#include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
+#include "adret/ops/resize.h"
+#include "adret/ops/scan.h"
+#include "adret/ops/slice.h"
+#include "adret/ops/softmax.h"
+#include "adret/ops/tile.h"
+#include "adret/ops/top_k.h"
+#include "adret/ops/transpose.h"
+#include "adret/ops/unary.h"
+#include "adret/ops/where.h"
+
 // autograd: derivatives.
 #include "adret/autograd/check_gradients.h"
 #include "adret/autograd/gradients.h"
@@ -36,5 +62,16 @@
 #include "adret/nn/schedules.h"
 #include "adret/nn/summary.h"
 #include "adret/nn/trainer.h"
+
+// io: files, data sets and pictures.
+#include "adret/io/contact_sheet.h"
+#include "adret/io/csv.h"
+#include "adret/io/dataset.h"
+#include "adret/io/dot.h"
+#include "adret/io/drawn_digits.h"
+#include "adret/io/idx.h"
+#include "adret/io/model.h"
+#include "adret/io/npy.h"
+#include "adret/io/png.h"
 
 #endif  // ADRET_ADRET_H_
