@@ -9,11 +9,13 @@
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/conv2d.h"
+#include "adret/ops/kernels/pointwise.h"
 
 namespace adret {
 namespace {
 
 using kernels::Conv2dMemory;
+using kernels::Conv2dMethod;
 using kernels::Conv2dShape;
 
 // The attributes of the gradients: a convolution's, and the size that is not seen in their inputs.
@@ -162,6 +164,35 @@ Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const C
   return kernel;
 }
 
+kernels::PointwiseShape Pointwise(const Conv2dShape& s) {
+  return {s.batch, s.groups, s.channels / s.groups, s.filters / s.groups, s.height * s.width};
+}
+
+// The same for 1x1 windows; transpose: from dy to dx.
+template <class T>
+Kernel PointwiseKernel(const Conv2dShape& s, bool transpose) {
+  Kernel kernel;
+  kernel.flops = s.flops();
+  kernel.run = [shape = Pointwise(s), transpose](const KernelArgs& args) {
+    kernels::PointwiseMap(shape, transpose, args.in<T>(0), args.in<T>(1), args.out<T>(),
+                          [&](int64_t begin, int64_t n) { args.Finished(begin, n); });
+    return absl::OkStatus();
+  };
+  return kernel;
+}
+
+template <class T>
+Kernel PointwiseFilterGradientKernel(const Conv2dShape& s) {
+  Kernel kernel;
+  kernel.flops = s.flops();
+  kernel.workspace_bytes = kernels::PointwisePartialElements(Pointwise(s)) * static_cast<int64_t>(sizeof(T));
+  kernel.run = [shape = Pointwise(s)](const KernelArgs& args) {
+    kernels::PointwiseFilterGradient(shape, args.in<T>(0), args.in<T>(1), static_cast<T*>(args.workspace), args.out<T>());
+    return absl::OkStatus();
+  };
+  return kernel;
+}
+
 template <class T>
 Kernel FilterGradientKernel(const Conv2dShape& s) {
   auto plan = std::make_shared<const kernels::FilterGradientPlan<T>>(s);
@@ -179,22 +210,27 @@ Kernel FilterGradientKernel(const Conv2dShape& s) {
 absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.x(1), spec.As<Conv2dAttrs>()));
   return VisitFloating(spec.dtype(), [&](auto tag) {
-    return CorrelationKernel<typename decltype(tag)::type>({kernels::ForwardCorrelation(s)}, s, spec.y().num_elements());
+    using T = typename decltype(tag)::type;
+    if (ChooseMethod(s) == Conv2dMethod::kPointwise) return PointwiseKernel<T>(s, /*transpose=*/false);
+    return CorrelationKernel<T>({kernels::ForwardCorrelation(s)}, s, spec.y().num_elements());
   });
 }
 
 absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.y(), spec.x(1), spec.As<Conv2dXGradAttrs>().conv));
   return VisitFloating(spec.dtype(), [&](auto tag) {
-    return CorrelationKernel<typename decltype(tag)::type>(kernels::InputGradientCorrelations(s), s,
-                                                           spec.y().num_elements());
+    using T = typename decltype(tag)::type;
+    if (ChooseMethod(s) == Conv2dMethod::kPointwise) return PointwiseKernel<T>(s, /*transpose=*/true);
+    return CorrelationKernel<T>(kernels::InputGradientCorrelations(s), s, spec.y().num_elements());
   });
 }
 
 absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.y(), spec.As<Conv2dWGradAttrs>().conv));
-  return VisitFloating(spec.dtype(),
-                       [&](auto tag) { return FilterGradientKernel<typename decltype(tag)::type>(s); });
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return ChooseMethod(s) == Conv2dMethod::kPointwise ? PointwiseFilterGradientKernel<T>(s) : FilterGradientKernel<T>(s);
+  });
 }
 
 // ---- Gradients: the three nodes of <dy, conv2d(x, w)> --------------------------------------------------------------

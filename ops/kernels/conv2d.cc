@@ -5,6 +5,7 @@
 #include <cstring>
 
 #include "adret/core/parallel.h"
+#include "adret/ops/kernels/sum_chunks.h"
 
 namespace adret::kernels {
 namespace {
@@ -24,6 +25,9 @@ constexpr int64_t kMaxParts = 16;
 constexpr int64_t kGradientVectors = 80;
 constexpr int64_t kMaxStagedUnits = 16;
 constexpr int64_t kAnyVectors = int64_t{1} << 32;
+// What makes a matrix product of a 1x1 window worth packing.
+constexpr int64_t kMinPixels = 64;
+constexpr int64_t kMinPointwiseChannels = 16;
 // Products over this many (channel, tap) pairs run as one loop over a table of distances.
 constexpr int64_t kFlatTaps = 1024;
 
@@ -64,9 +68,14 @@ double Conv2dShape::flops() const {
   return 2.0 * batch * filters * out_height * out_width * (channels / groups) * kernel_h * kernel_w;
 }
 
-bool Conv2dShape::is_product() const {
-  return kernel_h == 1 && kernel_w == 1 && stride_h == 1 && stride_w == 1 && pad_top == 0 && pad_left == 0 &&
-         out_height == height && out_width == width;
+Conv2dMethod ChooseMethod(const Conv2dShape& s) {
+  const bool once = s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
+                    s.pad_left == 0 && s.out_height == s.height && s.out_width == s.width;
+  const int64_t pixels = s.height * s.width;
+  // BLAS counts in 32 bits.
+  return once && pixels >= kMinPixels && pixels < int64_t{1} << 31 && s.channels / s.groups >= kMinPointwiseChannels
+             ? Conv2dMethod::kPointwise
+             : Conv2dMethod::kTaps;
 }
 
 Correlation ForwardCorrelation(const Conv2dShape& s) {
@@ -424,15 +433,7 @@ void FilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemo
   ParallelFor(tasks, std::clamp<int64_t>(kFlopsPerTask * tasks / flops, 1, std::max<int64_t>(tasks, 1)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<T*>(memory.scratch()));
   });
-  if (chunks_ == 1) return;
-  const int64_t size = c_.groups * group_size();
-  ParallelFor(size, 1 << 14, [&](int64_t begin, int64_t end) {
-    std::copy(partial + begin, partial + end, dw + begin);
-    for (int64_t chunk = 1; chunk < chunks_; ++chunk) {
-      const T* from = partial + chunk * size;
-      for (int64_t i = begin; i < end; ++i) dw[i] += from[i];
-    }
-  });
+  if (chunks_ > 1) SumChunks(partial, chunks_, c_.groups * group_size(), dw);
 }
 
 template class FilterGradientPlan<float>;

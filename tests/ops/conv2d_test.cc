@@ -195,6 +195,11 @@ TEST(Conv2d, EqualsNaiveLoopsAroundVectorAndTileSizes) {
       CheckAgainstLoops({2, channels, 3, width}, {channels, 1, 3, 3}, {.groups = channels}, &random);
     }
   }
+  // Matrix products: 1x1 windows of many pixels.
+  for (int64_t groups : {1, 2}) {
+    CheckAgainstLoops({3, 20 * groups, 8, 9}, {17 * groups, 20, 1, 1}, {.groups = groups}, &random);
+    CheckAgainstLoops({2, 16 * groups, 30, 41}, {3 * groups, 16, 1, 1}, {.groups = groups}, &random);
+  }
   // Several blocks of rows.
   CheckAgainstLoops({1, 3, 150, 301}, {2, 3, 3, 3}, {.padding = Padding::Explicit(1)}, &random);
   CheckAgainstLoops({2, 2, 260, 401}, {2, 2, 2, 2}, {}, &random);

@@ -1,0 +1,30 @@
+// Convolution with 1x1 windows, stride 1 and no padding: products of matrices as they lie, nothing is copied.
+#ifndef ADRET_OPS_KERNELS_POINTWISE_H_
+#define ADRET_OPS_KERNELS_POINTWISE_H_
+
+#include <cstdint>
+
+#include "absl/functional/function_ref.h"
+
+namespace adret::kernels {
+
+// x [batch, groups, channels, pixels], w [groups, filters, channels], y [batch, groups, filters, pixels].
+struct PointwiseShape {
+  int64_t batch, groups, channels, filters, pixels;
+};
+
+// y = w x for every image and group; with transpose, from y to x: dx = w^T dy. Calls finished once for each range of the result.
+template <class T>
+void PointwiseMap(const PointwiseShape& shape, bool transpose, const T* in, const T* w, T* out,
+                  absl::FunctionRef<void(int64_t begin, int64_t n)> finished);
+
+// Elements of memory that PointwiseFilterGradient needs.
+int64_t PointwisePartialElements(const PointwiseShape& shape);
+
+// dw = the sum over the images of dy x^T.
+template <class T>
+void PointwiseFilterGradient(const PointwiseShape& shape, const T* x, const T* dy, T* partial, T* dw);
+
+}  // namespace adret::kernels
+
+#endif  // ADRET_OPS_KERNELS_POINTWISE_H_
