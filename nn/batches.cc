@@ -84,10 +84,11 @@ absl::StatusOr<Batches> Batches::Create(Examples examples, const Type& x_type, c
   return batches;
 }
 
-int64_t Batches::count() const {
-  const int64_t n = examples_.size(), b = options_.batch;
-  return options_.drop_last ? n / b : (n + b - 1) / b;
+int64_t CountBatches(int64_t n, const BatchOptions& options) {
+  return options.drop_last ? n / options.batch : (n + options.batch - 1) / options.batch;
 }
+
+int64_t Batches::count() const { return CountBatches(examples_.size(), options_); }
 
 int64_t Batches::num_examples() const {
   return options_.drop_last ? count() * options_.batch : examples_.size();

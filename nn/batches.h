@@ -32,6 +32,9 @@ struct BatchOptions {
   bool drop_last = false;
 };
 
+// How many batches n examples make: the steps of an epoch. options.batch must be at least 1.
+int64_t CountBatches(int64_t n, const BatchOptions& options = {});
+
 class Batches {
  public:
   // x_type and y_type are those of the inputs that batches will be fed to, with a symbolic first axis. Fails when an

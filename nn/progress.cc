@@ -1,5 +1,6 @@
 #include "adret/nn/progress.h"
 
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cmath>
@@ -39,6 +40,12 @@ std::string EpochRow(const EpochRecord& r) {
                          tested ? absl::StrFormat("%.4f", r.test.loss) : "-",
                          tested ? absl::StrFormat("%.2f%%", 100 * r.test.accuracy) : "-",
                          WithCommas(std::llround(r.train.examples_per_second())), r.train.seconds);
+}
+
+double PeakRssMib() {
+  rusage usage{};
+  getrusage(RUSAGE_SELF, &usage);
+  return static_cast<double>(usage.ru_maxrss) / 1024;  // Linux counts in KiB
 }
 
 ProgressBar::ProgressBar(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) != 0) {}

@@ -23,6 +23,9 @@ std::string ProgressLine(const BatchRecord& record);
 std::string EpochHeading();
 std::string EpochRow(const EpochRecord& record);
 
+// The most memory that this process has occupied so far (resident set), in MiB.
+double PeakRssMib();
+
 // Draws only where somebody watches (a terminal), ten times a second at most.
 class ProgressBar {
  public:

@@ -1,8 +1,8 @@
 #include "adret/nn/trainer.h"
 
+#include <algorithm>
 #include <chrono>
 #include <cstring>
-#include <numeric>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -57,18 +57,25 @@ absl::StatusOr<Score> Trainer::Epoch(const Batches& batches, State* state, const
   return record.so_far;
 }
 
+absl::StatusOr<Batches> Trainer::MakeBatches(const Examples& examples, bool drop_last) const {
+  return Batches::Create(examples, objective_.x.type(), objective_.y.type(),
+                         {.batch = options_.batch, .drop_last = drop_last});
+}
+
+absl::StatusOr<int64_t> Trainer::EpochsDone(const Examples& train, const State& state) const {
+  AD_ASSIGN_OR_RETURN(const Batches batches, MakeBatches(train, options_.drop_last));
+  const int64_t steps = batches.count(), done = static_cast<int64_t>(state.step);
+  if (done % steps == 0) return done / steps;
+  return absl::FailedPreconditionError(absl::StrCat("the state is ", done % steps, " steps into an epoch of ", steps,
+                                                    ": it was trained with other examples or another batch size"));
+}
+
 absl::StatusOr<std::vector<EpochRecord>> Trainer::Fit(const Examples& train, State* state, const FitOptions& options) {
-  AD_ASSIGN_OR_RETURN(Batches batches,
-                      Batches::Create(train, objective_.x.type(), objective_.y.type(),
-                                      {.batch = options_.batch, .drop_last = options_.drop_last}));
-  const int64_t steps = batches.count(), done = static_cast<int64_t>(state->step);
-  if (done % steps != 0) {
-    return absl::FailedPreconditionError(absl::StrCat("the state is ", done % steps, " steps into an epoch of ", steps,
-                                                      ": it was trained with other examples or another batch size"));
-  }
+  AD_ASSIGN_OR_RETURN(Batches batches, MakeBatches(train, options_.drop_last));
+  AD_ASSIGN_OR_RETURN(int64_t epoch, EpochsDone(train, *state));
   const int64_t last = options.stop_after > 0 ? std::min(options.stop_after, options.epochs) : options.epochs;
   std::vector<EpochRecord> history;
-  for (int64_t epoch = done / steps; epoch < last; ++epoch) {
+  for (; epoch < last; ++epoch) {
     batches.Shuffle(state->seed, epoch);
     EpochRecord record{.epoch = epoch + 1, .epochs = options.epochs};
     AD_ASSIGN_OR_RETURN(record.train, Epoch(batches, state, options, epoch));
@@ -82,8 +89,7 @@ absl::StatusOr<std::vector<EpochRecord>> Trainer::Fit(const Examples& train, Sta
 }
 
 absl::StatusOr<Score> Trainer::Evaluate(const Examples& examples, const State& state) {
-  AD_ASSIGN_OR_RETURN(const Batches batches, Batches::Create(examples, objective_.x.type(), objective_.y.type(),
-                                                             {.batch = options_.batch}));
+  AD_ASSIGN_OR_RETURN(const Batches batches, MakeBatches(examples, /*drop_last=*/false));
   Score score;
   const Stopwatch stopwatch;
   for (int64_t i = 0; i < batches.count(); ++i) {
@@ -93,6 +99,31 @@ absl::StatusOr<Score> Trainer::Evaluate(const Examples& examples, const State& s
   }
   score.seconds = stopwatch.seconds();
   return score;
+}
+
+double TrainingSpeed(const std::vector<EpochRecord>& history) {
+  Score all;
+  for (const EpochRecord& epoch : history) {
+    all.examples += epoch.train.examples;
+    all.seconds += epoch.train.seconds;
+  }
+  return all.examples_per_second();
+}
+
+absl::Status CheckSameVariables(const State& expected, const State& found) {
+  for (const auto& [name, tensor] : expected.tensors()) {
+    const absl::StatusOr<Tensor> other = found.Get(name);
+    if (other.ok() && other->type() == tensor.type()) continue;
+    return absl::FailedPreconditionError(absl::StrCat("this is the state of another model: variable ", name, " should be ",
+                                                      tensor.type().ToString(), " but is ",
+                                                      other.ok() ? other->type().ToString() : "missing"));
+  }
+  for (const auto& [name, tensor] : found.tensors()) {
+    if (expected.Contains(name)) continue;
+    return absl::FailedPreconditionError(absl::StrCat("this is the state of another model: variable ", name,
+                                                      " is not part of this one"));
+  }
+  return absl::OkStatus();
 }
 
 absl::StatusOr<Tensor> RunInBatches(Value value, Value input, const Tensor& x, const State& state,

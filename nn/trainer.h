@@ -55,6 +55,10 @@ struct BatchRecord {
   int64_t batch = 1, batches = 1;   // from 1
   double loss = 0;                  // of this batch
   Score so_far = {};                // of this epoch
+  // 1.5: half of the second epoch is behind.
+  double epochs_done() const {
+    return static_cast<double>(epoch - 1) + static_cast<double>(batch) / static_cast<double>(batches);
+  }
 };
 
 // What an epoch came to.
@@ -63,6 +67,9 @@ struct EpochRecord {
   Score train = {};               // averages over the epoch, while weights moved
   Score test = {};                // after it; no examples where there was no test set
 };
+
+// Examples per second over all of these epochs' training; 0 when there are none.
+double TrainingSpeed(const std::vector<EpochRecord>& history);
 
 struct FitOptions {
   int64_t epochs = 1;
@@ -82,18 +89,25 @@ class Trainer {
   // there was nothing left to do. Fails when the state's step is not at the beginning of an epoch.
   absl::StatusOr<std::vector<EpochRecord>> Fit(const Examples& train, State* state, const FitOptions& options);
 
+  // How many epochs over these examples the state has behind it. Fails when it is not at the beginning of one.
+  absl::StatusOr<int64_t> EpochsDone(const Examples& train, const State& state) const;
+
   // Loss and accuracy on examples.
   absl::StatusOr<Score> Evaluate(const Examples& examples, const State& state);
 
  private:
   Trainer(const Objective& objective, const TrainerOptions& options, Executor train, Executor test)
       : objective_(objective), options_(options), train_(std::move(train)), test_(std::move(test)) {}
+  absl::StatusOr<Batches> MakeBatches(const Examples& examples, bool drop_last) const;
   absl::StatusOr<Score> Epoch(const Batches& batches, State* state, const FitOptions& options, int64_t epoch);
 
   Objective objective_;
   TrainerOptions options_;
   Executor train_, test_;
 };
+
+// Ok when both states have the same variables, of the same types: a checkpoint fits a graph whose initial state is `expected`.
+absl::Status CheckSameVariables(const State& expected, const State& found);
 
 // value for all of x [n, ...], batch by batch: what input is fed with, in pieces. value's first axis must be the batch.
 absl::StatusOr<Tensor> RunInBatches(Value value, Value input, const Tensor& x, const State& state,

@@ -46,7 +46,7 @@ struct Task {
                  .y = y,
                  .loss = loss,
                  .accuracy = Accuracy(logits, y),
-                 .updates = Adam({.learning_rate = OneCycle({.max = 0.02, .steps = 4 * 7})})
+                 .updates = Adam({.learning_rate = OneCycle({.max = 0.03, .steps = 20 * 7})})
                                 .Minimize(loss, graph.variables()),
                  .test_loss = SoftmaxCrossEntropy(answer, y),
                  .test_accuracy = Accuracy(answer, y)};
@@ -65,14 +65,14 @@ TEST(TrainerTest, LearnsASmallProblem) {
   ASSERT_TRUE(task.trainer->ok()) << task.trainer->status();
   int batches = 0;
   const auto history = (*task.trainer)->Fit(Bars(200, 1), &task.state,
-                                            {.epochs = 4, .test = Bars(100, 2), .on_batch = [&](const BatchRecord& r) {
+                                            {.epochs = 20, .test = Bars(100, 2), .on_batch = [&](const BatchRecord& r) {
                                                ++batches;
                                                EXPECT_EQ(r.batches, 7);
                                              }});
   ASSERT_TRUE(history.ok()) << history.status();
-  ASSERT_EQ(history->size(), 4);
-  EXPECT_EQ(batches, 28);
-  EXPECT_EQ(task.state.step, 28);
+  ASSERT_EQ(history->size(), 20);
+  EXPECT_EQ(batches, 140);
+  EXPECT_EQ(task.state.step, 140);
   EXPECT_EQ(history->back().train.examples, 200);
   EXPECT_GT(history->back().test.accuracy, 0.95);
   EXPECT_LT(history->back().train.loss, 0.5 * history->front().train.loss);

@@ -1,0 +1,59 @@
+// The layers that normalise.
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "adret/nn/layers.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/norm.h"
+#include "adret/ops/reduce.h"
+
+namespace adret::nn {
+namespace {
+
+// Stores next into variable at each training step, unless something else does already.
+void UpdateOnce(Graph* graph, Value variable, Value next) {
+  for (const auto& [known, value] : graph->side_updates()) {
+    if (known == variable) return;
+  }
+  graph->AddSideUpdate(variable, next);
+}
+
+}  // namespace
+
+Layer BatchNorm(const BatchNormOptions& o) {
+  return Layer("batch_norm", [o](LayerCall& call, Value x) -> Value {
+    if (!IsFloating(x.dtype()) || x.rank() < 2 || x.shape()[1] < 0) {
+      return call.Fail(absl::StrCat("expects floating-point [batch, channels, ...], but x is ", x.type().ToString()));
+    }
+    const Type per_channel{x.dtype(), {x.shape()[1]}};
+    const Value scale = call.Variable("scale", per_channel, Ones());
+    const Value bias = call.Variable("bias", per_channel, Zeros());
+    const Value mean = call.Variable("running_mean", per_channel, Zeros(), /*trainable=*/false);
+    const Value variance = call.Variable("running_variance", per_channel, Ones(), /*trainable=*/false);
+    if (!call.training()) return BatchNormInference(x, {scale, bias, mean, variance}, {.epsilon = o.epsilon});
+    const BatchNormResult batch = BatchNormTraining(x, scale, bias, {.epsilon = o.epsilon});
+    if (!batch.y.valid()) return Value();
+    // The op gives the variance of the batch; n / (n - 1) of it is the unbiased estimate.
+    std::vector<int64_t> axes{0};
+    for (int axis = 2; axis < x.rank(); ++axis) axes.push_back(axis);
+    const Value n = Size(x, axes);
+    const Value unbiased = batch.variance * (n / (n - 1.0));
+    UpdateOnce(call.graph(), mean, mean * (1 - o.momentum) + batch.mean * o.momentum);
+    UpdateOnce(call.graph(), variance, variance * (1 - o.momentum) + unbiased * o.momentum);
+    return batch.y;
+  });
+}
+
+Layer LayerNorm(const LayerNormOptions& o) {
+  return Layer("layer_norm", [o](LayerCall& call, Value x) -> Value {
+    if (o.axes < 1 || o.axes >= x.rank()) {
+      return call.Fail(absl::StrCat("normalises ", o.axes, " axes, but x is ", x.type().ToString()));
+    }
+    const Type type{x.dtype(), Shape(x.shape().dims().subspan(x.rank() - o.axes))};
+    const Value scale = call.Variable("scale", type, Ones());
+    const Value bias = call.Variable("bias", type, Zeros());
+    return adret::LayerNorm(x, scale, bias, {.epsilon = o.epsilon});
+  });
+}
+
+}  // namespace adret::nn
