@@ -1,7 +1,7 @@
 // An op of your own, from outside the library: softsign, y = x / (1 + |x|).
 //
-// Its loop over spans makes it element-wise: the executor fuses it with its neighbours. Its gradient rule adds nodes, so
-// derivatives of every order follow, and CheckGradients() compares the first two with finite differences.
+// Its loop over spans makes it element-wise: the executor fuses it with its neighbours. Its gradient rule adds nodes,
+// so derivatives of every order follow, and CheckGradients() compares the first two with finite differences.
 #include <cmath>
 #include <cstdio>
 

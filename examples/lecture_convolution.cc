@@ -1,4 +1,5 @@
-// The lecture's convolution by hand: a 6x6 image, two 3x3 filters, their maps with strides 1 and 2, and the maps pooled 2x2.
+// The lecture's convolution by hand: a 6x6 image, two 3x3 filters, their maps with strides 1 and 2, and the maps pooled
+// 2x2.
 //
 // Filter 1 looks for a diagonal, filter 2 for a vertical line: where a map is 3, the image shows exactly that.
 #include <algorithm>

@@ -1,11 +1,12 @@
-// Picking by index: gather (ONNX Gather, torch.index_select) and gather_elements (ONNX GatherElements, torch.gather); their
-// inverses scatter_add (torch.index_add) and scatter_elements_add (torch.scatter_add); one_hot.
+// Picking by index: gather (ONNX Gather, torch.index_select) and gather_elements (ONNX GatherElements, torch.gather);
+// their inverses scatter_add (torch.index_add) and scatter_elements_add (torch.scatter_add); one_hot.
 //
 //   Value vectors = Gather(table, tokens);              // table [1000,64], tokens i64[?,12] -> [?,12,64]
 //   Value picked = GatherElements(logits, label, 1);    // logits [?,10], label i64[?,1] -> [?,1]
 //
-// An axis may be negative: counted from the end. Indices are i32 or i64 and lie in [0, size of the axis): anything else fails at run time, naming the index and its
-// place. Where an index occurs several times, updates are added in the order of their place.
+// An axis may be negative: counted from the end. Indices are i32 or i64 and lie in [0, size of the axis): anything else
+// fails at run time, naming the index and its place. Where an index occurs several times, updates are added in the
+// order of their place.
 #ifndef ADRET_OPS_GATHER_H_
 #define ADRET_OPS_GATHER_H_
 
@@ -18,8 +19,8 @@ namespace adret {
 // y[.., k, ..] = x[.., indices[k], ..]: the shape of x (any dtype) with the shape of indices in place of the axis.
 Value Gather(Operand x, Operand indices, int64_t axis = 0);
 
-// y = x, then y[.., indices[k], ..] += updates[.., k, ..]. x and updates have one dtype (not bool); updates has the shape
-// that Gather(x, indices, axis) has.
+// y = x, then y[.., indices[k], ..] += updates[.., k, ..]. x and updates have one dtype (not bool); updates has the
+// shape that Gather(x, indices, axis) has.
 Value ScatterAdd(Operand x, Operand indices, Operand updates, int64_t axis = 0);
 
 // y[.., k, ..] = x[.., indices[.., k, ..], ..]: the shape of indices, which equals x's (any dtype) but for the axis.

@@ -33,8 +33,8 @@ absl::StatusOr<std::vector<bool>> AxisFlags(const std::vector<int64_t>& axes, in
 }
 
 Value Failed(const Operand& x, absl::string_view op, const absl::Status& status) {
-  x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(op, ": ", status.message(), " (x ", x->type().ToString(), ")")),
-                  x.location());
+  const std::string types = absl::StrCat(" (x ", x->type().ToString(), ")");
+  x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(op, ": ", status.message(), types)), x.location());
   return Value(x.graph(), {});
 }
 

@@ -1,4 +1,5 @@
-// Parts of a tensor along its axes: slice (with steps, also backwards), split, flip; and roll, which turns an axis round.
+// Parts of a tensor along its axes: slice (with steps, also backwards), split, flip; and roll, which turns an axis
+// round.
 //
 //   Value filter_k = Slice(maps, /*axis=*/1, k, k + 1);                  // maps[:, k:k+1]
 //   Value odd = Slice(x, {.axes = {0}, .begins = {1}, .ends = {kSliceToEnd}, .steps = {2}});   // x[1::2]
@@ -31,8 +32,8 @@ struct SliceAttrs {
   }
 };
 
-// Any dtype. Unlike Python's, a begin or end outside the axis is an error and is not clamped. Of a symbolic axis only the whole can be
-// taken: [0:kSliceToEnd] or, backwards, [kSliceToEnd:kSliceToBegin:-1].
+// Any dtype. Unlike Python's, a begin or end outside the axis is an error and is not clamped. Of a symbolic axis only
+// the whole can be taken: [0:kSliceToEnd] or, backwards, [kSliceToEnd:kSliceToBegin:-1].
 Value Slice(Operand x, const SliceAttrs& attrs);
 // x[begin:end] along one axis.
 Value Slice(Operand x, int64_t axis, int64_t begin, int64_t end);

@@ -46,14 +46,15 @@ TEST(Range, IsEmptyWhereTheLimitLiesBehind) {
 }
 
 TEST(Range, RefusesWhatItCannotCount) {
-  for (const RangeAttrs& a : std::vector<RangeAttrs>{{.dtype = DType::kBool, .limit = 1},
-                                                     {.limit = INFINITY},
-                                                     {.start = NAN, .limit = 1},
-                                                     {.limit = 1e300},
-                                                     {.start = -1e308, .limit = 1e308, .step = 1e-308},
-                                                     {.dtype = DType::kUint8, .limit = 300},
-                                                     {.dtype = DType::kInt32, .limit = 3, .step = 0.5},
-                                                     {.dtype = DType::kInt64, .start = 0x1p60, .limit = 0x1p60 + 4096}}) {
+  const std::vector<RangeAttrs> impossible = {{.dtype = DType::kBool, .limit = 1},
+                                              {.limit = INFINITY},
+                                              {.start = NAN, .limit = 1},
+                                              {.limit = 1e300},
+                                              {.start = -1e308, .limit = 1e308, .step = 1e-308},
+                                              {.dtype = DType::kUint8, .limit = 300},
+                                              {.dtype = DType::kInt32, .limit = 3, .step = 0.5},
+                                              {.dtype = DType::kInt64, .start = 0x1p60, .limit = 0x1p60 + 4096}};
+  for (const RangeAttrs& a : impossible) {
     Graph graph;
     Range(&graph, a);
     EXPECT_FALSE(graph.status().ok());

@@ -24,7 +24,8 @@ const OpCases kCases({
     {.name = "slice/steps",
      .build =
          [](Args x) {
-           return Values{Slice(x[0], {.axes = {1, -1}, .begins = {-2, 0}, .ends = {kSliceToBegin, 7}, .steps = {-2, 3}})};
+           return Values{Slice(
+               x[0], {.axes = {1, -1}, .begins = {-2, 0}, .ends = {kSliceToBegin, 7}, .steps = {-2, 3}})};
          },
      .inputs = {{.shape = {2, 6, 8}, .batch = true}},
      .reference = Picked({2, 3, 3}, [](auto x, const Index& i) { return At(x[0], {i[0], 4 - 2 * i[1], 3 * i[2]}); }),
@@ -81,9 +82,8 @@ const GoldenCases kGolden("shapes", {
 // Python's rule for x[begin:end:step], on a list of n numbers.
 std::vector<int64_t> PythonSlice(int64_t n, int64_t begin, int64_t end, int64_t step) {
   std::vector<int64_t> result;
-  for (int64_t i = begin < 0 ? begin + n : begin, last = end < 0 ? end + n : end; step > 0 ? i < last : i > last; i += step) {
-    result.push_back(i);
-  }
+  const int64_t first = begin < 0 ? begin + n : begin, last = end < 0 ? end + n : end;
+  for (int64_t i = first; step > 0 ? i < last : i > last; i += step) result.push_back(i);
   return result;
 }
 
