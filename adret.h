@@ -13,6 +13,7 @@
 // core: what a graph is and how it runs.
 #include "adret/core/executor.h"
 #include "adret/core/graph.h"
+#include "adret/core/import.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
 #include "adret/core/random.h"
