@@ -91,13 +91,11 @@ Tensor Noise(const Shape& shape) {
 }
 
 // The root mean square of each image, [n,1,1,1].
-Value Length(const Value& images) {
-  return Sqrt(Mean(Square(images), {.axes = {1, 2, 3}, .keepdims = true}) + 1e-20);
-}
+Value Length(const Value& images) { return Sqrt(Mean(Square(images), {.axes = {1, 2, 3}, .keepdims = true}) + 1e-20); }
 
 // All units of a layer at once: row k of the batch is unit k's own image, so one gradient serves them all.
 absl::StatusOr<Ascent> Ascend(const io::Model& model, const Layer& layer, double penalty) {
-  constexpr double kRate = 0.1;
+  constexpr double kRate = 0.2;
   AD_ASSIGN_OR_RETURN(const Value image, model.Input("image"));
   Graph graph;
   const int64_t n = layer.units();
@@ -116,14 +114,18 @@ absl::StatusOr<Ascent> Ascend(const io::Model& model, const Layer& layer, double
   AD_ASSIGN_OR_RETURN(const Tensor steepness, Evaluate(Length(Gradients(activation, {images})[0]), {}, &state));
   const Value cost = penalty * graph.Constant(steepness) * Abs(images);
 
-  // Steps are of one length, whatever the unit's scale, and pixels stay in [0, 1].
-  const Value slope = Gradients({Sum(activation) - Sum(cost)}, {images})[0];
-  const Updates step{{images, Clip(images + kRate * slope / Length(slope), {.min = 0, .max = 1})}};
+  // Steps are of one length, whatever the unit's scale, and get shorter to the end; pixels stay in [0, 1].
+  const Value rate = graph.Input("rate", DType::kFloat32, {});
+  const Value slope = Gradients(Sum(activation) - Sum(cost), {images})[0];
+  const Updates step{{images, Clip(images + rate * slope / Length(slope), {.min = 0, .max = 1})}};
 
   AD_ASSIGN_OR_RETURN(Executor climb, Executor::Create({}, step));
   AD_ASSIGN_OR_RETURN(Executor look, Executor::Create({images, activation, probability, ink}));
   AD_ASSIGN_OR_RETURN(const std::vector<Tensor> before, look.Run({}, state));
-  for (int i = 0; i < absl::GetFlag(FLAGS_steps); ++i) AD_RETURN_IF_ERROR(climb.Run({}, &state).status());
+  for (int steps = absl::GetFlag(FLAGS_steps), i = steps; i > 0; --i) {
+    const Tensor now = Tensor::Scalar(DType::kFloat32, kRate * i / steps);
+    AD_RETURN_IF_ERROR(climb.Run({{rate, now}}, &state).status());
+  }
   AD_ASSIGN_OR_RETURN(const std::vector<Tensor> after, look.Run({}, state));
   return Ascent{after[0], before[1], after[1], after[2], after[3]};
 }
@@ -179,13 +181,16 @@ absl::Status AscendAndPaint(const io::Model& model, const Layer& layer, bool cla
                 static_cast<int>(k), start, end, extra.c_str());
     captions.push_back(absl::StrFormat("%d\n%.3g \u2192 %.3g", k, start, end));
   }
-  const char* what = classes ? "what the network takes for each class"
-                     : layer.is_convolution() ? "what each filter looks for" : "what each neuron looks for";
+  const char* what = classes                  ? "what the network takes for each class"
+                     : layer.is_convolution() ? "what each filter looks for"
+                                              : "what each neuron looks for";
   const std::string goal = penalty > 0 ? "activation less a penalty on ink" : "activation";
   return Paint(ascent.images, captions, layer.name + (penalty > 0 ? "_l1" : ""),
                {.title = absl::StrCat(layer.name, ": ", what),
                 .subtitle = absl::StrFormat("%d steps up the gradient of the %s; below each image, the activation "
-                                            "before and after", absl::GetFlag(FLAGS_steps), goal)});
+                                            "before and after",
+                                            absl::GetFlag(FLAGS_steps), goal),
+                .columns = classes ? layer.units() : 0});
 }
 
 absl::Status Run() {
@@ -215,8 +220,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("Paints what the units of a network look for.");
   const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
   const absl::Status status =
-      arguments.size() > 1 ? absl::InvalidArgumentError(absl::StrCat("unknown argument '", arguments[1], "'; see --help"))
-                           : Run();
+      arguments.size() > 1
+          ? absl::InvalidArgumentError(absl::StrCat("unknown argument '", arguments[1], "'; see --help"))
+          : Run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "visualize_filters: %s\n", std::string(status.message()).c_str());
   return 1;
