@@ -52,6 +52,23 @@ HWY_INLINE void StoreFirst(V v, D d, int64_t n, hn::TFromD<D>* p) {
   }
 }
 
+// The inverse of LoadPair: the first 2 * n of even[0], odd[0], even[1], odd[1], ...
+HWY_INLINE void StorePair(F32 d, hn::Vec<F32> even, hn::Vec<F32> odd, int64_t n, float* p) {
+#if HWY_TARGET <= HWY_AVX2
+  const I32 di;
+  const int64_t lanes = hn::Lanes(d);
+  const auto half = hn::ShiftRight<1>(hn::Iota(di, 0));
+  const auto low = hn::IndicesFromVec(d, half);
+  StoreFirst(hn::OddEven(hn::TableLookupLanes(odd, low), hn::TableLookupLanes(even, low)), d, 2 * n, p);
+  if (2 * n <= lanes) return;
+  const auto high = hn::IndicesFromVec(d, hn::Add(half, hn::Set(di, static_cast<int32_t>(lanes / 2))));
+  StoreFirst(hn::OddEven(hn::TableLookupLanes(odd, high), hn::TableLookupLanes(even, high)), d, 2 * n - lanes, p + lanes);
+#else
+  (void)n;  // whole vectors only
+  hn::StoreInterleaved2(even, odd, d, p);
+#endif
+}
+
 void Halve(const Pool2dShape& s, const float* x, float* y, int32_t* argmax) {
   const F32 d;
   const I32 di;
@@ -116,10 +133,7 @@ bool Double(const Pool2dShape& s, const float* dy, const int32_t* argmax, float*
       all_found = hn::And(all_found, hn::Or(hn::Or(hn::Or(a, b), hn::Or(c, e)), hn::Not(hn::FirstN(di, n))));
       const auto part = [&](auto mask) HWY_ATTR { return hn::IfThenElseZero(hn::RebindMask(d, mask), g); };
       const auto store = [&](hn::Vec<F32> even, hn::Vec<F32> odd, float* p) HWY_ATTR {
-        if (n == lanes) return hn::StoreInterleaved2(even, odd, d, p);
-        HWY_ALIGN float both[2 * hn::MaxLanes(F32())];
-        hn::StoreInterleaved2(even, odd, d, both);
-        std::copy_n(both, 2 * n, p);
+        StorePair(d, even, odd, n, p);
       };
       store(part(a), part(b), top + 2 * j);
       store(part(c), part(e), bottom + 2 * j);
@@ -130,7 +144,7 @@ bool Double(const Pool2dShape& s, const float* dy, const int32_t* argmax, float*
       bottom[2 * j] = at == s.width ? dy[j] : 0, bottom[2 * j + 1] = at == s.width + 1 ? dy[j] : 0;
       good &= at == 0 || at == 1 || at == s.width || at == s.width + 1;
     }
-    for (float* p : {top, bottom}) std::fill(p + 2 * s.out_width, p + s.width, 0.0f);
+    if (s.width % 2 != 0) top[s.width - 1] = bottom[s.width - 1] = 0;
   }
   std::fill(dx + 2 * s.out_height * s.width, dx + s.height * s.width, 0.0f);
   return good && hn::AllTrue(di, all_found);
