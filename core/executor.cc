@@ -68,7 +68,7 @@ struct Executor::Impl {
   absl::StatusOr<int64_t> CheckFeeds(const Feeds& feeds) const;
   absl::Status BindInputs(const Plan& plan, const Feeds& feeds);
   absl::Status BindVariables(CachedPlan* cached, State* state);
-  void BindFetches(CachedPlan* cached);
+  absl::Status BindFetches(CachedPlan* cached);
   absl::Status GrowArena(int64_t bytes);
   std::vector<Tensor> Collect(const CachedPlan& cached, const Feeds& feeds) const;
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state);
@@ -220,15 +220,18 @@ absl::Status Executor::Impl::BindVariables(CachedPlan* cached, State* state) {
   return absl::OkStatus();
 }
 
-void Executor::Impl::BindFetches(CachedPlan* cached) {
+absl::Status Executor::Impl::BindFetches(CachedPlan* cached) {
   const auto& types = cached->plan->fetch_buffers();
   cached->fetch_tensors.resize(types.size());
   fetch_pointers.clear();
   for (size_t i = 0; i < types.size(); ++i) {
     Tensor& t = cached->fetch_tensors[i];
-    if (t.type() != types[i] || t.is_shared()) t = Tensor(types[i].dtype, types[i].shape);
+    if (t.type() != types[i] || t.is_shared()) {
+      AD_ASSIGN_OR_RETURN(t, Tensor::Allocate(types[i].dtype, types[i].shape));
+    }
     fetch_pointers.push_back(t.mutable_raw());
   }
+  return absl::OkStatus();
 }
 
 absl::Status Executor::Impl::GrowArena(int64_t bytes) {
@@ -266,7 +269,7 @@ absl::StatusOr<std::vector<Tensor>> Executor::Impl::Run(const Feeds& feeds, Stat
   AD_RETURN_IF_ERROR(BindInputs(*cached->plan, feeds));
   AD_RETURN_IF_ERROR(BindVariables(cached, state));
   AD_RETURN_IF_ERROR(GrowArena(cached->plan->arena_bytes()));
-  BindFetches(cached);
+  AD_RETURN_IF_ERROR(BindFetches(cached));
   Plan::Bindings bindings;
   bindings.arena = static_cast<char*>(arena.get());
   bindings.variables = absl::MakeConstSpan(variable_pointers);

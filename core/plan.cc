@@ -17,6 +17,13 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::Make(const Graph& graph, absl::Span<
                                                  const PlanOptions& options) {
   auto plan = std::make_unique<Plan>();
   AD_ASSIGN_OR_RETURN(plan->graph_, MakePlanGraph(graph, fetches, updates, batch));
+  // Refused here, before sums of sizes could overflow.
+  for (const auto& value : plan->graph_.values) {
+    if (value.type.bytes() <= options.memory_limit) continue;
+    return absl::ResourceExhaustedError(absl::StrCat("a value of type ", value.type.ToString(),
+                                                     " exceeds the memory limit of ", options.memory_limit >> 20,
+                                                     " MiB"));
+  }
   plan->profile_ = options.profile;
   plan->schedule_ = MakeSchedule(plan->graph_, options.fuse);
   AD_RETURN_IF_ERROR(plan->MakeSteps());

@@ -140,8 +140,10 @@ class Simplifier {
     // A repeated constant is cheaper to repeat again than to keep.
     if (op.traits.leaf || op.traits.random || op.traits.broadcast) return false;
     int64_t bytes = 0;
-    for (const Type& t : outputs) bytes += t.bytes();
-    if (bytes > kMaxFoldedBytes) return false;
+    for (const Type& t : outputs) {
+      if (t.bytes() > kMaxFoldedBytes - bytes) return false;
+      bytes += t.bytes();
+    }
     std::vector<Type> types;
     std::vector<Tensor> tensors;
     for (int v : inputs) {

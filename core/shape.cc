@@ -11,6 +11,8 @@ namespace adret {
 namespace {
 
 constexpr int64_t kMaxElements = int64_t{1} << 58;  // 8-byte elements stay below 2^62 bytes.
+// Kernels may walk over the other dimensions of a shape that has a zero; a file could make that walk endless.
+constexpr int64_t kMaxWalk = int64_t{1} << 28;
 
 std::string DimName(int64_t dim) {
   if (dim >= 0) return absl::StrCat(dim);
@@ -59,6 +61,9 @@ absl::Status Shape::Validate() const {
     if (dim != 0 && (__builtin_mul_overflow(product, std::abs(dim), &product) || product > kMaxElements)) {
       return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " has too many elements"));
     }
+  }
+  if (empty && product > kMaxWalk) {
+    return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " is empty but absurdly large"));
   }
   if (symbolic > 1) {
     return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " has more than one symbolic dimension"));

@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "absl/strings/str_cat.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/channel_norm.h"
@@ -122,7 +123,15 @@ auto Finisher(const KernelArgs& args) {
   return [&args](int64_t begin, int64_t n) { args.Finished(begin, n); };
 }
 
+// There are no statistics of nothing; a batch may turn out to be empty as late as here.
+absl::Status RequireElements(const KernelSpec& spec) {
+  if (spec.x(0).num_elements() > 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(absl::StrCat(spec.op->name, ": x has no elements to normalise (x ",
+                                                 spec.inputs[0].ToString(), ")"));
+}
+
 absl::StatusOr<Kernel> MakeBatchNorm(const KernelSpec& spec) {
+  AD_RETURN_IF_ERROR(RequireElements(spec));
   const ChannelNorm norm = ChannelNormOf(spec.x(0));
   const double epsilon = spec.As<NormAttrs>().epsilon;
   return VisitFloating(spec.dtype(), [&](auto tag) {
@@ -138,6 +147,7 @@ absl::StatusOr<Kernel> MakeBatchNorm(const KernelSpec& spec) {
 }
 
 absl::StatusOr<Kernel> MakeBatchNormXGrad(const KernelSpec& spec) {
+  AD_RETURN_IF_ERROR(RequireElements(spec));
   const ChannelNorm norm = ChannelNormOf(spec.x(0));
   const double epsilon = spec.As<NormAttrs>().epsilon;
   return VisitFloating(spec.dtype(), [&](auto tag) {
