@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <functional>
 #include <limits>
 #include <string>
@@ -28,6 +29,12 @@ void ExpectRefused(absl::string_view bytes, absl::string_view text, absl::Status
                    const ModelLimits& limits = {}) {
   const absl::Status status = ParseModel(bytes, limits).status();
   EXPECT_EQ(status.code(), code) << status;
+  // Seeds for tests/fuzz/model_fuzzer.
+  if (const char* folder = std::getenv("ADRET_FUZZ_SEEDS"); folder != nullptr && bytes.size() < 10'000) {
+    static int count = 0;
+    const auto* test = testing::UnitTest::GetInstance()->current_test_info();
+    EXPECT_TRUE(WriteFile(absl::StrCat(folder, "/threat_", test->test_suite_name(), "_", count++), bytes).ok());
+  }
   EXPECT_THAT(std::string(status.message()), HasSubstr(std::string(text)));
 }
 
@@ -191,6 +198,7 @@ TEST(Tensors6, TypesOfTensors) {
   ExpectRefusedAfter([&](RawModel& m) { dims(m, {int64_t{1} << 32, int64_t{1} << 32}); }, "too many elements");
   ExpectRefusedAfter([&](RawModel& m) { dims(m, {0, int64_t{1} << 40, int64_t{1} << 40}); }, "too many elements");
   ExpectRefusedAfter([&](RawModel& m) { dims(m, {int64_t{1} << 61}); }, "out of range");
+  ExpectRefusedAfter([&](RawModel& m) { dims(m, {0, int64_t{1} << 40}); }, "empty but absurdly large");
   ExpectRefusedAfter([&](RawModel& m) { dims(m, {int64_t{1} << 57}); }, "bytes instead of");
   // Two dimensions that multiply to the right number modulo 2^64.
   ExpectRefusedAfter([&](RawModel& m) { dims(m, {(int64_t{1} << 58), 1 << 6, 3}); }, "too many elements");

@@ -1,0 +1,133 @@
+#!/usr/bin/python3
+"""Writes the committed corpora of the readers of data files: small valid files, and files that lie.
+
+The model files come from the tests themselves: with ADRET_FUZZ_SEEDS=DIR, ops_test writes a model for each row of the
+op suite and io_test one for each threat.
+"""
+import gzip
+import io
+import os
+import struct
+import zlib
+
+import numpy
+
+HERE = os.path.join(os.path.dirname(os.path.abspath(__file__)), "corpus")
+
+
+def write(target, name, data):
+    os.makedirs(os.path.join(HERE, target), exist_ok=True)
+    with open(os.path.join(HERE, target, name), "wb") as f:
+        f.write(data)
+
+
+def idx(dims, data, kind=8):
+    return struct.pack(">BBBB", 0, 0, kind, len(dims)) + b"".join(struct.pack(">I", d) for d in dims) + data
+
+
+def make_idx():
+    images = idx([2, 3, 3], bytes(range(18)))
+    labels = idx([4], bytes([1, 2, 3, 250]))
+    write("idx", "images", images)
+    write("idx", "labels", labels)
+    write("idx", "floats", idx([2], struct.pack(">2f", 1, float("nan")), 0x0D))
+    write("idx", "doubles", idx([1], struct.pack(">d", 1), 0x0E))
+    write("idx", "shorts", idx([2], struct.pack(">2h", 1, -1), 0x0B))
+    write("idx", "packed", gzip.compress(images, mtime=0))
+    write("idx", "packed_truncated", gzip.compress(images, mtime=0)[:-9])
+    write("idx", "packed_bomb", gzip.compress(bytes(1 << 20), mtime=0))
+    write("idx", "packed_bomb_with_header", gzip.compress(images + bytes(1 << 20), mtime=0))
+    write("idx", "huge", idx([0xFFFFFFFF] * 3, b""))
+    write("idx", "overflow", idx([1 << 31] * 4, b""))
+    write("idx", "many_dims", idx([1] * 255, b"x"))
+    write("idx", "too_long", images + b"x")
+    write("idx", "too_short", images[:-1])
+    write("idx", "empty_dims", idx([0, 0xFFFFFFFF], b""))
+    write("idx", "empty", b"")
+
+
+def make_csv():
+    write("csv", "plain", b"a,b\n1,2\n3,-4e5\n")
+    write("csv", "quoted", b'\xef\xbb\xbf"a ""b""","c\nd"\r\n1,"x, y"\r\n')
+    write("csv", "open_quote", b'a,b\n1,"2\n')
+    write("csv", "ragged", b"a,b\n1\n")
+    write("csv", "twice", b"a,a\n1,2\n")
+    write("csv", "nul", b"a\0,b\n1,\0\n")
+    write("csv", "wide", b"," * 5000)
+    write("csv", "numbers", b"x\nnan\ninf\n1e400\n0x10\n 1\n\n")
+    write("csv", "returns", b"\r\r\n\n\r")
+
+
+def chunk(kind, data, crc=None):
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data) if crc is None else crc)
+
+
+def png(width, height, depth=8, colour=0, interlace=0, data=None, extra=b""):
+    if data is None:
+        channels = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}[colour]
+        data = b"".join(b"\0" + bytes((width * channels * depth + 7) // 8) for _ in range(height))
+    header = struct.pack(">IIBBBBB", width, height, depth, colour, 0, 0, interlace)
+    return (b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + extra + chunk(b"IDAT", zlib.compress(data)) +
+            chunk(b"IEND", b""))
+
+
+def make_png():
+    for name, depth, colour in [("grey", 8, 0), ("rgb", 8, 2), ("grey_alpha", 8, 4), ("rgba", 8, 6), ("grey16", 16, 0),
+                                ("rgba16", 16, 6), ("bits", 1, 0)]:
+        write("png", name, png(5, 3, depth, colour))
+    palette = chunk(b"PLTE", bytes(range(12)))
+    write("png", "palette", png(4, 2, 2, 3, extra=palette))
+    write("png", "palette_alpha", png(4, 2, 2, 3, extra=palette + chunk(b"tRNS", b"\x10")))
+    write("png", "palette_missing", png(4, 2, 2, 3))
+    write("png", "interlaced", png(8, 8, interlace=1))
+    write("png", "huge", png(0x7FFFFFFF, 0x7FFFFFFF, data=b""))
+    write("png", "wide", png(1 << 20, 2, data=b""))
+    write("png", "no_pixels", png(0, 0))
+    write("png", "too_little", png(9, 9, data=b"\0"))
+    write("png", "bomb", png(4, 4, data=bytes(1 << 20)))
+    write("png", "bad_crc", b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", struct.pack(">IIBBBBB", 4, 4, 8, 0, 0, 0, 0), 1))
+    write("png", "text", png(2, 2, extra=chunk(b"tEXt", b"key\0value") + chunk(b"zTXt", b"k\0\0" + zlib.compress(bytes(99)))))
+    write("png", "truncated", png(5, 3)[:-20])
+
+
+def npy(array):
+    out = io.BytesIO()
+    numpy.save(out, array)
+    return out.getvalue()
+
+
+def raw_npy(header, data=b"", version=1):
+    text = header.encode() + b"\n"
+    size = struct.pack("<H" if version == 1 else "<I", len(text))
+    return b"\x93NUMPY" + bytes([version, 0]) + size + text + data
+
+
+def make_npz():
+    arrays = {"f32": numpy.arange(6, dtype="f4").reshape(2, 3), "i64": numpy.array([1, -2]), "bool": numpy.array([True]),
+              "scalar": numpy.array(2.5)}
+    for name, array in arrays.items():
+        write("npz", name + ".npy", npy(array))
+    for name, save in [("stored", numpy.savez), ("packed", numpy.savez_compressed)]:
+        out = io.BytesIO()
+        save(out, **arrays)
+        write("npz", name + ".npz", out.getvalue())
+        write("npz", name + "_truncated.npz", out.getvalue()[:-30])
+    bomb = io.BytesIO()
+    numpy.savez_compressed(bomb, zeros=numpy.zeros(1 << 17, "f8"))
+    write("npz", "bomb.npz", bomb.getvalue())
+    header = "{'descr': '%s', 'fortran_order': %s, 'shape': %s, }"
+    write("npz", "fortran.npy", raw_npy(header % ("<f4", "True", "(2, 2)"), bytes(16)))
+    write("npz", "big_endian.npy", raw_npy(header % (">f4", "False", "(1,)"), bytes(4)))
+    write("npz", "object.npy", raw_npy(header % ("|O", "False", "(1,)"), b"\x80\x03N."))
+    write("npz", "huge.npy", raw_npy(header % ("<f8", "False", "(9223372036854775807, 9223372036854775807)")))
+    write("npz", "negative.npy", raw_npy(header % ("<f8", "False", "(-1,)")))
+    write("npz", "many.npy", raw_npy(header % ("<f8", "False", "(" + "1, " * 100 + ")"), bytes(8)))
+    write("npz", "version2.npy", raw_npy(header % ("<f4", "False", "(1,)"), bytes(4), 2))
+    write("npz", "nested.npy", raw_npy("{" * 200))
+
+
+if __name__ == "__main__":
+    make_idx()
+    make_csv()
+    make_png()
+    make_npz()
