@@ -52,6 +52,26 @@ function(adret_interface kind library export_name)
   endif()
 endfunction()
 
+# What gets installed: adret.h, the headers of plot/, and every header of ours that these include.
+function(adret_public_headers result)
+  file(GLOB plot RELATIVE ${PROJECT_SOURCE_DIR} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/plot/*.h)
+  list(FILTER plot EXCLUDE REGEX "_internal\\.h$")
+  set(headers adret.h ${plot})
+  set(next ${headers})
+  while(next)
+    list(POP_FRONT next header)
+    file(STRINGS ${PROJECT_SOURCE_DIR}/${header} includes REGEX "^#include \"adret/")
+    foreach(include ${includes})
+      string(REGEX REPLACE "^#include \"adret/([^\"]+)\".*" "\\1" include ${include})
+      if(NOT include IN_LIST headers)
+        list(APPEND headers ${include})
+        list(APPEND next ${include})
+      endif()
+    endforeach()
+  endwhile()
+  set(${result} ${headers} PARENT_SCOPE)
+endfunction()
+
 # adret_package(STATIC|SHARED [VARIANT]): makes adret::adret and adret::plot of this kind, and installs them. A VARIANT
 # gets no such names and is installed only on demand, as component package_<kind> (the package test does).
 function(adret_package kind)
@@ -90,13 +110,10 @@ function(adret_package kind)
   install(FILES ${PROJECT_SOURCE_DIR}/cmake/adretConfig.cmake ${PROJECT_SOURCE_DIR}/cmake/AdretDependencies.cmake
                 ${PROJECT_BINARY_DIR}/adretConfigVersion.cmake
           DESTINATION ${config_dir} COMPONENT ${component} ${when})
-  install(FILES ${PROJECT_SOURCE_DIR}/adret.h DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/adret
-          COMPONENT ${component} ${when})
-  foreach(folder core ops autograd nn explain io plot)
-    if(TARGET adret_${folder})
-      install(DIRECTORY ${PROJECT_SOURCE_DIR}/${folder} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/adret
-              COMPONENT ${component} ${when}
-              FILES_MATCHING PATTERN "*.h" PATTERN "*_internal.h" EXCLUDE PATTERN "kernels" EXCLUDE)
-    endif()
+  adret_public_headers(headers)
+  foreach(header ${headers})
+    cmake_path(GET header PARENT_PATH folder)
+    install(FILES ${PROJECT_SOURCE_DIR}/${header} DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}/adret/${folder}
+            COMPONENT ${component} ${when})
   endforeach()
 endfunction()

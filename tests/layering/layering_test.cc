@@ -156,6 +156,20 @@ TEST(Layering, FilesAreOfAFewHundredLines) {
   EXPECT_THAT(long_files, testing::IsEmpty());
 }
 
+// A header of ops/ that declares a builder is for users.
+TEST(Layering, TheOneHeaderIncludesEveryBuilder) {
+  std::ifstream in(fs::path(ADRET_SOURCE_DIR) / "adret.h");
+  std::set<std::string> included;
+  for (std::string line; std::getline(in, line);) included.insert(Ours(Included(line)));
+  for (const SourceFile& file : Library()) {
+    const bool builds = std::any_of(file.lines.begin(), file.lines.end(), [](const std::string& line) {
+      return absl::StartsWith(line, "Value ") || absl::StartsWith(line, "Values ");
+    });
+    if (file.folder != "ops" || !absl::EndsWith(file.path, ".h") || !builds) continue;
+    EXPECT_EQ(included.count(file.path), 1u) << "adret.h lacks " << file.path;
+  }
+}
+
 TEST(Layering, HeadersOpenWithACommentAndAGuard) {
   std::vector<std::string> wrong;
   for (const SourceFile& file : Library()) {

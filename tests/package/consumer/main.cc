@@ -1,0 +1,44 @@
+// Differentiates, saves and loads with the installed adret, next to protobuf messages of its own. Prints the number of
+// registered ops.
+#include <cstdio>
+#include <iostream>
+#include <string>
+
+#include "adret/adret.h"
+#include "model.pb.h"
+
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  adret::Graph graph;
+  adret::Value x = graph.Input("x", adret::DType::kFloat64, {adret::kAnyBatch});
+  adret::Value y = adret::Sum(adret::Exp(x) * x);
+  adret::Value dx = adret::Gradients(y, {x})[0];
+  auto result = adret::Evaluate(dx, {{x, adret::Tensor::From<double>({2}, {0.0, 1.0})}});
+  if (!result.ok()) {
+    std::cerr << result.status() << "\n";
+    return 1;
+  }
+  if (result->At(0) != 1.0) {
+    std::cerr << "the gradient of x exp(x) at 0 is 1, not " << result->At(0) << "\n";
+    return 1;
+  }
+
+  const std::string path = argv[1];
+  absl::Status saved = adret::io::SaveModel(path, {.graph = &graph, .outputs = {{"dx", dx}}});
+  auto model = adret::io::LoadModel(path);
+  if (!saved.ok() || !model.ok() || model->graph->num_nodes() != graph.num_nodes()) {
+    std::cerr << saved << " " << model.status() << "\n";
+    return 1;
+  }
+
+  consumer::Model message;
+  message.set_name("ours");
+  message.add_numbers(result->At(1));
+  consumer::Model copy;
+  if (!copy.ParseFromString(message.SerializeAsString()) || copy.numbers(0) != result->At(1)) {
+    std::cerr << "the message did not survive\n";
+    return 1;
+  }
+  std::cout << adret::AllOps().size() << "\n";
+  return 0;
+}
