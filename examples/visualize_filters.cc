@@ -211,6 +211,7 @@ absl::Status Run() {
     AD_RETURN_IF_ERROR(AscendAndPaint(model, layer, classes, 0));
     if (classes) AD_RETURN_IF_ERROR(AscendAndPaint(model, layer, classes, penalty));
   }
+  if (std::fflush(stdout) != 0) return absl::ResourceExhaustedError("cannot write to the standard output");
   return absl::OkStatus();
 }
 
