@@ -97,7 +97,8 @@ absl::StatusOr<Types> Conv2dType(const TypeContext& c) {
 
 Shape XShape(const Shape& dy, const Shape& w, const Conv2dXGradAttrs& a) {
   // More channels than can be: refused by Geometry() as not matching.
-  const bool sane = a.conv.groups > 0 && w[kFilterChannelAxis] > 0 && a.conv.groups <= kMaxExtent / w[kFilterChannelAxis];
+  const bool sane =
+      a.conv.groups > 0 && w[kFilterChannelAxis] > 0 && a.conv.groups <= kMaxExtent / w[kFilterChannelAxis];
   return {dy[kBatchAxis], sane ? w[kFilterChannelAxis] * a.conv.groups : 0, a.size[0], a.size[1]};
 }
 
@@ -137,7 +138,8 @@ absl::StatusOr<Types> Conv2dWGradType(const TypeContext& c) {
 // Correlations that together write output 0, from inputs 0 (images) and 1 (filters). The epilogue follows each range
 // when there is one correlation, and otherwise the whole.
 template <class T>
-Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const Conv2dShape& s, int64_t output_elements) {
+Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const Conv2dShape& s,
+                         int64_t output_elements) {
   using Plan = kernels::CorrelationPlan<T>;
   auto plans = std::make_shared<std::vector<std::unique_ptr<const Plan>>>();
   Kernel kernel;
@@ -187,7 +189,8 @@ Kernel PointwiseFilterGradientKernel(const Conv2dShape& s) {
   kernel.flops = s.flops();
   kernel.workspace_bytes = kernels::PointwisePartialElements(Pointwise(s)) * static_cast<int64_t>(sizeof(T));
   kernel.run = [shape = Pointwise(s)](const KernelArgs& args) {
-    kernels::PointwiseFilterGradient(shape, args.in<T>(0), args.in<T>(1), static_cast<T*>(args.workspace), args.out<T>());
+    kernels::PointwiseFilterGradient(shape, args.in<T>(0), args.in<T>(1), static_cast<T*>(args.workspace),
+                                     args.out<T>());
     return absl::OkStatus();
   };
   return kernel;
@@ -229,7 +232,8 @@ absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.y(), spec.As<Conv2dWGradAttrs>().conv));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return ChooseMethod(s) == Conv2dMethod::kPointwise ? PointwiseFilterGradientKernel<T>(s) : FilterGradientKernel<T>(s);
+    return ChooseMethod(s) == Conv2dMethod::kPointwise ? PointwiseFilterGradientKernel<T>(s)
+                                                       : FilterGradientKernel<T>(s);
   });
 }
 
@@ -263,7 +267,8 @@ int64_t MultiplyAdds(const Shape& y, const Shape& w) {
 
 const OpRegistration kConv2d({
     .name = "conv2d",
-    .doc = "y[n, k, i, j] = sum_{c, r, s} x[n, c, i stride + r dilation - top, j stride + s dilation - left] w[k, c, r, s].",
+    .doc = "y[n, k, i, j] = sum_{c, r, s} x[n, c, i stride + r dilation - top, j stride + s dilation - left] w[k, c, "
+           "r, s].",
     .inputs = {"x", "w"},
     .parse_attrs = &ParseAttrs<Conv2dAttrs>,
     .type = Conv2dType,

@@ -2,7 +2,8 @@
 //
 //   Images are NCHW: [batch, channels, height, width]. Filters are OIHW: [filters, channels, height, width].
 //
-//   Conv2d(x, w, {.padding = Padding::Same()});          // also Valid(), Explicit(1), Explicit(top, left, bottom, right)
+//   Conv2d(x, w, {.padding = Padding::Same()});          // also Valid(), Explicit(1), Explicit(top, left, bottom,
+//   right)
 #ifndef ADRET_OPS_LAYOUT_H_
 #define ADRET_OPS_LAYOUT_H_
 
@@ -69,8 +70,8 @@ struct WindowAxis {
     return absl::OkStatus();
   }
 
-  // The number of places where the window fits, at least 1. ceil: a last window that begins inside the image or its first
-  // padding but sticks out of the end counts too (PyTorch's ceil_mode).
+  // The number of places where the window fits, at least 1. ceil: a last window that begins inside the image or its
+  // first padding but sticks out of the end counts too (PyTorch's ceil_mode).
   absl::StatusOr<int64_t> Output(absl::string_view what, bool ceil = false) const {
     AD_RETURN_IF_ERROR(Check(what));
     const int64_t room = input + before + after - extent();

@@ -35,8 +35,8 @@ absl::StatusOr<Types> MatMulType(const TypeContext& c) {
   AD_RETURN_IF_ERROR(c.RequireFloating(0));
   AD_RETURN_IF_ERROR(c.RequireSameDType());
   for (int i = 0; i < 2; ++i) {
-    if (c.shape(i).rank() < 2) return c.Error("expects matrices, rank 2 or more, but ", i == 0 ? "a" : "b", " has rank ",
-                                              c.shape(i).rank());
+    if (c.shape(i).rank() < 2)
+      return c.Error("expects matrices, rank 2 or more, but ", i == 0 ? "a" : "b", " has rank ", c.shape(i).rank());
     for (int axis = c.shape(i).rank() - 2; axis < c.shape(i).rank(); ++axis) {
       if (c.shape(i)[axis] > kMaxDim) return c.Error("expects dimensions below 2^31");
     }
@@ -118,9 +118,10 @@ const OpRegistration kMatMul({
     .inputs = {"a", "b"},
     .parse_attrs = &ParseAttrs<MatMulAttrs>,
     .type = MatMulType,
-    .kernel = [](const KernelSpec& spec) {
-      return VisitFloating(spec.dtype(), [&](auto tag) { return MakeKernel<typename decltype(tag)::type>(spec); });
-    },
+    .kernel =
+        [](const KernelSpec& spec) {
+          return VisitFloating(spec.dtype(), [&](auto tag) { return MakeKernel<typename decltype(tag)::type>(spec); });
+        },
     .gradient = MatMulGradient,
     .multiply_adds = MultiplyAdds,
     .traits = {.epilogue = true},

@@ -58,8 +58,8 @@ absl::Status RequirePixels(const WindowAxis& axis, int64_t output, absl::string_
 template <class Pool>
 absl::StatusOr<Pool2dShape> Geometry(int64_t height, int64_t width, const Pool& a) {
   if (a.padding.mode != "explicit") {
-    return absl::InvalidArgumentError(absl::StrCat("the padding's mode must be \"explicit\" or \"same\", but is \"",
-                                                   a.padding.mode, "\""));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the padding's mode must be \"explicit\" or \"same\", but is \"", a.padding.mode, "\""));
   }
   const WindowAxis rows = HeightWindow(height, a), columns = WidthWindow(width, a);
   AD_ASSIGN_OR_RETURN(const int64_t out_height, rows.Output("the height", a.ceil_mode));
@@ -69,8 +69,14 @@ absl::StatusOr<Pool2dShape> Geometry(int64_t height, int64_t width, const Pool& 
   if (height * width > std::numeric_limits<int32_t>::max()) {
     return absl::InvalidArgumentError("x must have less than 2^31 pixels per channel");
   }
-  Pool2dShape s{.height = height, .width = width, .out_height = out_height, .out_width = out_width,
-                .kernel_h = rows.kernel, .kernel_w = columns.kernel, .stride_h = rows.stride, .stride_w = columns.stride};
+  Pool2dShape s{.height = height,
+                .width = width,
+                .out_height = out_height,
+                .out_width = out_width,
+                .kernel_h = rows.kernel,
+                .kernel_w = columns.kernel,
+                .stride_h = rows.stride,
+                .stride_w = columns.stride};
   s.dilation_h = rows.dilation, s.dilation_w = columns.dilation;
   s.pad_top = rows.before, s.pad_left = columns.before, s.pad_bottom = rows.after, s.pad_right = columns.after;
   s.count_padding = CountsPadding(a);
@@ -123,7 +129,8 @@ absl::Status RequireArgmax(const TypeContext& c, const Shape& expected) {
 constexpr int64_t kElementsPerChunk = 1 << 15;
 
 int64_t PlaneGrain(const Pool2dShape& s) {
-  const int64_t work = s.height * s.width + s.out_height * s.out_width * std::max<int64_t>(s.kernel_h * s.kernel_w / 2, 1);
+  const int64_t work =
+      s.height * s.width + s.out_height * s.out_width * std::max<int64_t>(s.kernel_h * s.kernel_w / 2, 1);
   return std::max<int64_t>(1, kElementsPerChunk / std::max<int64_t>(work, 1));
 }
 
@@ -221,7 +228,8 @@ Value MaxPoolXGrad(Value dy, Value argmax, const MaxPool2dAttrs& pool, std::arra
 
 const OpRegistration kMaxPool2d({
     .name = "max_pool2d",
-    .doc = "y = the maximum of a window sliding over each channel; argmax = its index h * W + w, the first of equal ones.",
+    .doc =
+        "y = the maximum of a window sliding over each channel; argmax = its index h * W + w, the first of equal ones.",
     .inputs = {"x"},
     .outputs = {"y", "argmax"},
     .parse_attrs = &ParseAttrs<MaxPool2dAttrs>,

@@ -39,9 +39,9 @@ struct AvgPool2dAttrs {
   }
 };
 
-// [N, C, H', W'] with H' = floor((H + top + bottom - (kernel - 1) * dilation - 1) / stride) + 1 (ceil in ceil_mode). Of equal
-// maxima the first in row-major order counts for the gradient; a NaN is larger than every number. It is an error when a window would
-// cover no pixel.
+// [N, C, H', W'] with H' = floor((H + top + bottom - (kernel - 1) * dilation - 1) / stride) + 1 (ceil in ceil_mode). Of
+// equal maxima the first in row-major order counts for the gradient; a NaN is larger than every number. It is an error
+// when a window would cover no pixel.
 Value MaxPool2d(Operand x, MaxPool2dAttrs attrs = {});
 
 struct MaxPool2dResult {

@@ -114,7 +114,11 @@ absl::StatusOr<Kernel> ResizeGradKernel(const KernelSpec& spec) {
 template <class Resize>
 Op ResizeOp(const std::string& name, const std::string& doc) {
   const std::string gradient = name + "_x_grad";
-  return {.name = name, .doc = doc, .inputs = {"x"}, .parse_attrs = &ParseAttrs<Resize>, .type = ResizeType<Resize>,
+  return {.name = name,
+          .doc = doc,
+          .inputs = {"x"},
+          .parse_attrs = &ParseAttrs<Resize>,
+          .type = ResizeType<Resize>,
           .kernel = ResizeKernel<Resize>,
           .gradient = [gradient](const GradientContext& c) -> Values {
             const Shape& x = c.x().shape();
@@ -125,9 +129,13 @@ Op ResizeOp(const std::string& name, const std::string& doc) {
 }
 template <class Resize>
 Op ResizeGradOp(const std::string& name) {
-  return {.name = name + "_x_grad", .doc = "dx, the gradient of <dy, " + name + "(x)>: its transpose applied to dy.",
-          .inputs = {"dy"}, .outputs = {"dx"}, .parse_attrs = &ParseAttrs<ResizeGradAttrs<Resize>>,
-          .type = ResizeGradType<Resize>, .kernel = ResizeGradKernel<Resize>,
+  return {.name = name + "_x_grad",
+          .doc = "dx, the gradient of <dy, " + name + "(x)>: its transpose applied to dy.",
+          .inputs = {"dy"},
+          .outputs = {"dx"},
+          .parse_attrs = &ParseAttrs<ResizeGradAttrs<Resize>>,
+          .type = ResizeGradType<Resize>,
+          .kernel = ResizeGradKernel<Resize>,
           .gradient = [name](const GradientContext& c) -> Values {
             return {Build(name, {c.dy()}, Attrs(c.attrs<ResizeGradAttrs<Resize>>().resize))};
           },
@@ -137,8 +145,8 @@ Op ResizeGradOp(const std::string& name) {
 const OpRegistration kResizeBilinear(ResizeOp<ResizeBilinearAttrs>(
     "resize_bilinear", "y = x at another height and width, interpolated linearly along both axes."));
 const OpRegistration kResizeBilinearXGrad(ResizeGradOp<ResizeBilinearAttrs>("resize_bilinear"));
-const OpRegistration kResizeNearest(ResizeOp<ResizeNearestAttrs>(
-    "resize_nearest", "y[n, c, i, j] = x[n, c, floor(i H / H'), floor(j W / W')]."));
+const OpRegistration kResizeNearest(
+    ResizeOp<ResizeNearestAttrs>("resize_nearest", "y[n, c, i, j] = x[n, c, floor(i H / H'), floor(j W / W')]."));
 const OpRegistration kResizeNearestXGrad(ResizeGradOp<ResizeNearestAttrs>("resize_nearest"));
 
 }  // namespace

@@ -3,8 +3,8 @@
 //   Value large = ResizeBilinear(x, {.height = 224, .width = 224});   // [?,3,28,28] -> [?,3,224,224]
 //   Value blocks = ResizeNearest(x, {.height = 56, .width = 56});
 //
-// Numbers equal PyTorch's interpolate (modes bilinear and nearest). Both maps are linear; each op's gradient is its transpose, an op
-// whose gradient is the first again.
+// Numbers equal PyTorch's interpolate (modes bilinear and nearest). Both maps are linear; each op's gradient is its
+// transpose, an op whose gradient is the first again.
 #ifndef ADRET_OPS_RESIZE_H_
 #define ADRET_OPS_RESIZE_H_
 

@@ -6,9 +6,9 @@ namespace adret::kernels {
 
 // Must have been called before any BLAS function; cheap after the first time. Thread-safe.
 //
-// OpenBLAS chooses its kernels by the CPU's model number when it is loaded, and takes generic ones (down to SSE3) for models that are
-// newer than itself. Where the CPU can do more than the chosen kernels use, this switches to AVX-512 or AVX2 ones, unless
-// the user has set OPENBLAS_CORETYPE. It also sets OpenBLAS's own number of threads to 1.
+// OpenBLAS chooses its kernels by the CPU's model number when it is loaded, and takes generic ones (down to SSE3) for
+// models that are newer than itself. Where the CPU can do more than the chosen kernels use, this switches to AVX-512 or
+// AVX2 ones, unless the user has set OPENBLAS_CORETYPE. It also sets OpenBLAS's own number of threads to 1.
 void PrepareBlas();
 
 }  // namespace adret::kernels

@@ -20,8 +20,8 @@ constexpr int64_t kFewTasks = 8;
 constexpr int64_t kMaxChunks = 16;
 constexpr int64_t kMaxPartialElements = 4 << 20;
 constexpr int64_t kMaxParts = 16;
-// The filter gradient sums over this many vectors of positions at a time: the rows of dy that a register tile reads stay
-// in the first-level cache.
+// The filter gradient sums over this many vectors of positions at a time: the rows of dy that a register tile reads
+// stay in the first-level cache.
 constexpr int64_t kGradientVectors = 80;
 constexpr int64_t kMaxStagedUnits = 16;
 constexpr int64_t kAnyVectors = int64_t{1} << 32;
@@ -79,9 +79,20 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s) {
 }
 
 Correlation ForwardCorrelation(const Conv2dShape& s) {
-  Correlation c{.batch = s.batch, .groups = s.groups, .channels = s.channels / s.groups, .filters = s.filters / s.groups,
-                .in_height = s.height, .in_width = s.width, .step_h = s.stride_h, .step_w = s.stride_w, .phases = {}, .taps = {},
-                .height = s.out_height, .width = s.out_width, .out_height = s.out_height, .out_width = s.out_width};
+  Correlation c{.batch = s.batch,
+                .groups = s.groups,
+                .channels = s.channels / s.groups,
+                .filters = s.filters / s.groups,
+                .in_height = s.height,
+                .in_width = s.width,
+                .step_h = s.stride_h,
+                .step_w = s.stride_w,
+                .phases = {},
+                .taps = {},
+                .height = s.out_height,
+                .width = s.out_width,
+                .out_height = s.out_height,
+                .out_width = s.out_width};
   const int64_t window = s.kernel_h * s.kernel_w;
   c.w_channel = window, c.w_filter = c.channels * window, c.w_group = c.filters * c.w_filter;
   for (int64_t r = 0; r < s.kernel_h; ++r) {
@@ -89,8 +100,8 @@ Correlation ForwardCorrelation(const Conv2dShape& s) {
       // Source row i * stride + y is row i + floor(y / stride) of the phase y mod stride.
       const int64_t y = r * s.dilation_h - s.pad_top, x = q * s.dilation_w - s.pad_left;
       const int64_t row = FloorDiv(y, s.stride_h), column = FloorDiv(x, s.stride_w);
-      c.taps.push_back({row, column, PhaseIndex(y - row * s.stride_h, x - column * s.stride_w, &c.phases),
-                        r * s.kernel_w + q});
+      c.taps.push_back(
+          {row, column, PhaseIndex(y - row * s.stride_h, x - column * s.stride_w, &c.phases), r * s.kernel_w + q});
     }
   }
   return c;
@@ -102,11 +113,22 @@ std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& s) {
   for (int64_t row = 0; row < std::min(s.stride_h, s.height); ++row) {
     for (int64_t column = 0; column < std::min(s.stride_w, s.width); ++column) {
       // Row i * stride + row of dx; the roles of filters and channels are exchanged.
-      Correlation c{.batch = s.batch, .groups = s.groups, .channels = filters, .filters = channels,
-                    .in_height = s.out_height, .in_width = s.out_width, .phases = {{0, 0}}, .taps = {},
-                    .height = CeilDiv(s.height - row, s.stride_h), .width = CeilDiv(s.width - column, s.stride_w),
-                    .out_height = s.height, .out_width = s.width, .out_step_h = s.stride_h, .out_step_w = s.stride_w,
-                    .out_row = row, .out_column = column};
+      Correlation c{.batch = s.batch,
+                    .groups = s.groups,
+                    .channels = filters,
+                    .filters = channels,
+                    .in_height = s.out_height,
+                    .in_width = s.out_width,
+                    .phases = {{0, 0}},
+                    .taps = {},
+                    .height = CeilDiv(s.height - row, s.stride_h),
+                    .width = CeilDiv(s.width - column, s.stride_w),
+                    .out_height = s.height,
+                    .out_width = s.width,
+                    .out_step_h = s.stride_h,
+                    .out_step_w = s.stride_w,
+                    .out_row = row,
+                    .out_column = column};
       c.w_filter = window, c.w_channel = channels * window, c.w_group = filters * c.w_channel;
       for (int64_t r = 0; r < s.kernel_h; ++r) {
         for (int64_t q = 0; q < s.kernel_w; ++q) {
@@ -210,7 +232,9 @@ struct CorrelationPlan<T>::Task {
 
 template <class T>
 CorrelationPlan<T>::CorrelationPlan(Correlation c)
-    : c_(std::move(c)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true, kAnyVectors),
+    : c_(std::move(c)),
+      traits_(GetTapTraits<T>()),
+      layout_(c_, traits_.lanes, sizeof(T), true, kAnyVectors),
       staged_layout_(c_, traits_.lanes, sizeof(T), false, kAnyVectors) {
   const int64_t last_rows = c_.height - (layout_.blocks() - 1) * layout_.block_rows();
   stores_ = Stores(layout_.block_rows(), c_.width, layout_.pitch(), traits_.lanes);
@@ -219,9 +243,9 @@ CorrelationPlan<T>::CorrelationPlan(Correlation c)
   const int64_t tasks = std::max<int64_t>(c_.batch * c_.groups * layout_.blocks(), 1);
   const double flops = FlopsOf(c_);
   // As many parts as the arithmetic is worth, when there are few tasks.
-  parts_ = tasks >= kFewTasks
-               ? 1
-               : std::clamp<int64_t>(std::min<int64_t>(kFewTasks / tasks, flops / kFlopsPerTask / tasks), 1, filter_blocks_);
+  parts_ = tasks >= kFewTasks ? 1
+                              : std::clamp<int64_t>(std::min<int64_t>(kFewTasks / tasks, flops / kFlopsPerTask / tasks),
+                                                    1, filter_blocks_);
   grain_ = std::clamp<int64_t>(kFlopsPerTask * tasks * parts_ / std::max(flops, 1.0), 1, tasks * parts_);
 }
 
@@ -242,18 +266,18 @@ void CorrelationPlan<T>::PackFilters(const T* w, T* packed) const {
   const int64_t taps = c_.taps.size(), block_size = traits_.filter_tile * c_.channels * taps;
   ParallelFor(c_.groups * filter_blocks_, std::max<int64_t>(1, (1 << 15) / std::max<int64_t>(block_size, 1)),
               [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) {
-      const int64_t group = i / filter_blocks_, block = i % filter_blocks_;
-      const int64_t first = FilterBlockBegin(block), count = FilterBlockBegin(block + 1) - first;
-      T* to = packed + (group * c_.filters + first) * c_.channels * taps;
-      for (int64_t channel = 0; channel < c_.channels; ++channel) {
-        const T* from = w + group * c_.w_group + first * c_.w_filter + channel * c_.w_channel;
-        for (const Correlation::Tap& tap : c_.taps) {
-          for (int64_t f = 0; f < count; ++f) *to++ = from[f * c_.w_filter + tap.weight];
-        }
-      }
-    }
-  });
+                for (int64_t i = begin; i < end; ++i) {
+                  const int64_t group = i / filter_blocks_, block = i % filter_blocks_;
+                  const int64_t first = FilterBlockBegin(block), count = FilterBlockBegin(block + 1) - first;
+                  T* to = packed + (group * c_.filters + first) * c_.channels * taps;
+                  for (int64_t channel = 0; channel < c_.channels; ++channel) {
+                    const T* from = w + group * c_.w_group + first * c_.w_filter + channel * c_.w_channel;
+                    for (const Correlation::Tap& tap : c_.taps) {
+                      for (int64_t f = 0; f < count; ++f) *to++ = from[f * c_.w_filter + tap.weight];
+                    }
+                  }
+                }
+              });
 }
 
 template <class T>
@@ -328,7 +352,9 @@ template class CorrelationPlan<double>;
 
 template <class T>
 FilterGradientPlan<T>::FilterGradientPlan(const Conv2dShape& shape)
-    : c_(ForwardCorrelation(shape)), traits_(GetTapTraits<T>()), layout_(c_, traits_.lanes, sizeof(T), true, kGradientVectors),
+    : c_(ForwardCorrelation(shape)),
+      traits_(GetTapTraits<T>()),
+      layout_(c_, traits_.lanes, sizeof(T), true, kGradientVectors),
       staged_layout_(c_, traits_.lanes, sizeof(T), false, kGradientVectors) {
   units_ = c_.batch * layout_.blocks();
   const double wanted = std::clamp(FlopsOf(c_) / kFlopsPerTask, 1.0, 64.0);
@@ -338,8 +364,8 @@ FilterGradientPlan<T>::FilterGradientPlan(const Conv2dShape& shape)
   parts_ = std::clamp<int64_t>(std::min(per_group / chunks_, kMaxParts), 1, c_.channels);
   const int64_t vectors = std::max<int64_t>(layout_.vectors(layout_.block_rows()), 1);
   const int64_t unit_bytes = std::max<int64_t>(unit_elements() * sizeof(T), 1);
-  staged_units_ = std::clamp<int64_t>(std::min(kGradientVectors / vectors, 4 * kStagedBytes / unit_bytes), 1,
-                                      kMaxStagedUnits);
+  staged_units_ =
+      std::clamp<int64_t>(std::min(kGradientVectors / vectors, 4 * kStagedBytes / unit_bytes), 1, kMaxStagedUnits);
 }
 
 template <class T>
@@ -395,8 +421,8 @@ void FilterGradientPlan<T>::RunTask(int64_t task, const T* x, const T* dy, T* pa
     return std::min(layout_.block_rows(), c_.height - unit % layout_.blocks() * layout_.block_rows());
   };
   const auto in_place = [&](int64_t unit) {
-    return layout_.InPlace(unit / layout_.blocks() * c_.groups + group,
-                           unit % layout_.blocks() * layout_.block_rows(), rows_of(unit));
+    return layout_.InPlace(unit / layout_.blocks() * c_.groups + group, unit % layout_.blocks() * layout_.block_rows(),
+                           rows_of(unit));
   };
   int64_t unit = chunk * units_ / chunks_;
   const int64_t end = (chunk + 1) * units_ / chunks_;
@@ -430,9 +456,10 @@ void FilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemo
   T* partial = chunks_ == 1 ? dw : static_cast<T*>(memory.shared);
   const int64_t tasks = c_.groups * parts_ * chunks_;
   const double flops = std::max(FlopsOf(c_), 1.0);
-  ParallelFor(tasks, std::clamp<int64_t>(kFlopsPerTask * tasks / flops, 1, std::max<int64_t>(tasks, 1)), [&](int64_t begin, int64_t end) {
-    for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<T*>(memory.scratch()));
-  });
+  ParallelFor(tasks, std::clamp<int64_t>(kFlopsPerTask * tasks / flops, 1, std::max<int64_t>(tasks, 1)),
+              [&](int64_t begin, int64_t end) {
+                for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<T*>(memory.scratch()));
+              });
   if (chunks_ > 1) SumChunks(partial, chunks_, c_.groups * group_size(), dw);
 }
 

@@ -15,9 +15,9 @@
 namespace adret::kernels {
 
 struct Conv2dShape {
-  int64_t batch, channels, height, width;     // x
-  int64_t filters, kernel_h, kernel_w;        // w: [filters, channels / groups, kernel_h, kernel_w]
-  int64_t out_height, out_width;              // y: [batch, filters, out_height, out_width]
+  int64_t batch, channels, height, width;  // x
+  int64_t filters, kernel_h, kernel_w;     // w: [filters, channels / groups, kernel_h, kernel_w]
+  int64_t out_height, out_width;           // y: [batch, filters, out_height, out_width]
   int64_t groups = 1;
   int64_t stride_h = 1, stride_w = 1, dilation_h = 1, dilation_w = 1, pad_top = 0, pad_left = 0;
 
@@ -30,11 +30,11 @@ enum class Conv2dMethod {
 };
 
 // How a shape is computed, all three maps alike.
-//   1x1 windows that touch every pixel once are matrix products as they stand. OpenBLAS packs their long rows, which taps
-//   would read from many pages at once: 1.3 to 2 times faster at 64 to 256 channels. Below a few vectors of pixels packing
-//   costs more than it saves.
-//   Everything else goes by taps: without im2col's copies they run near the peak of the multiply-add units, down to one
-//   input channel; depthwise filters are the case of one channel and few filters, with more vectors per tile.
+//   1x1 windows that touch every pixel once are matrix products as they stand. OpenBLAS packs their long rows, which
+//   taps would read from many pages at once: 1.3 to 2 times faster at 64 to 256 channels. Below a few vectors of pixels
+//   packing costs more than it saves. Everything else goes by taps: without im2col's copies they run near the peak of
+//   the multiply-add units, down to one input channel; depthwise filters are the case of one channel and few filters,
+//   with more vectors per tile.
 Conv2dMethod ChooseMethod(const Conv2dShape& shape);
 
 // Memory for one run, from the caller: `shared` is written once, `scratch()` belongs to the calling thread.
@@ -125,14 +125,15 @@ class CorrelationPlan {
   const Correlation c_;
   const TapTraits traits_;
   const CorrelationLayout layout_, staged_layout_;  // equal unless the first is direct
-  std::vector<FlatStore> stores_, last_stores_;  // of a full block and of the last one
-  int64_t filter_blocks_, parts_;                // a part is a range of filter blocks
+  std::vector<FlatStore> stores_, last_stores_;     // of a full block and of the last one
+  int64_t filter_blocks_, parts_;                   // a part is a range of filter blocks
   int64_t grain_;
 };
 
 // The correlation that computes y; also what dw's gradient reads x through.
 Correlation ForwardCorrelation(const Conv2dShape& shape);
-// The correlations that together compute dx. Places of dx that no tap reaches are in none of them, or in one without taps.
+// The correlations that together compute dx. Places of dx that no tap reaches are in none of them, or in one without
+// taps.
 std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& shape);
 
 // dw from (x, dy).
@@ -156,9 +157,9 @@ class FilterGradientPlan {
   const Correlation c_;
   const TapTraits traits_;
   const CorrelationLayout layout_, staged_layout_;  // equal unless the first is direct
-  int64_t units_;   // (image, block of rows)
-  int64_t chunks_;  // ranges of units with a partial sum each
-  int64_t parts_;   // ranges of channels
+  int64_t units_;                                   // (image, block of rows)
+  int64_t chunks_;                                  // ranges of units with a partial sum each
+  int64_t parts_;                                   // ranges of channels
   int64_t staged_units_;
 };
 

@@ -10,11 +10,11 @@
 namespace adret::kernels {
 namespace {
 
-// Products of at most this many rows (or columns) read the large matrix once per row, as matrix-vector products: packing it for
-// a blocked product costs more.
+// Products of at most this many rows (or columns) read the large matrix once per row, as matrix-vector products:
+// packing it for a blocked product costs more.
 constexpr int64_t kFewVectors = 3;
-// A block is worth a task of its own above this much arithmetic; blocks grow once there are enough for many cores, because
-// each one packs its rows and columns anew.
+// A block is worth a task of its own above this much arithmetic; blocks grow once there are enough for many cores,
+// because each one packs its rows and columns anew.
 constexpr double kFlopsPerTask = 8e6;
 constexpr double kFlopsPerLargeTask = 64e6;
 constexpr int64_t kManyTasks = 16;
@@ -36,8 +36,8 @@ void BlasGemv(bool transpose, int64_t rows, int64_t columns, const float* a, int
               float* y, int64_t incy) {
   cblas_sgemv(CblasRowMajor, Op(transpose), rows, columns, 1.0f, a, lda, x, incx, 1.0f, y, incy);
 }
-void BlasGemv(bool transpose, int64_t rows, int64_t columns, const double* a, int64_t lda, const double* x, int64_t incx,
-              double* y, int64_t incy) {
+void BlasGemv(bool transpose, int64_t rows, int64_t columns, const double* a, int64_t lda, const double* x,
+              int64_t incx, double* y, int64_t incy) {
   cblas_dgemv(CblasRowMajor, Op(transpose), rows, columns, 1.0, a, lda, x, incx, 1.0, y, incy);
 }
 

@@ -6,8 +6,9 @@
 
 namespace adret::kernels {
 
-// c = op(a) op(b) + beta * c with op(a) [m, k], op(b) [k, n], c [m, n]; row-major, op = transposition where asked. lda, ldb
-// and ldc are the distances between rows as stored. beta is 0 (c may be uninitialised) or 1. Every size is below 2^31.
+// c = op(a) op(b) + beta * c with op(a) [m, k], op(b) [k, n], c [m, n]; row-major, op = transposition where asked. lda,
+// ldb and ldc are the distances between rows as stored. beta is 0 (c may be uninitialised) or 1. Every size is below
+// 2^31.
 template <class T>
 struct Gemm {
   bool transpose_a = false, transpose_b = false;

@@ -87,9 +87,9 @@ void PointwiseFilterGradient(const PointwiseShape& s, const T* x, const T* dy, T
   if (chunks > 1) SumChunks(partial, chunks, s.groups * size, dw);
 }
 
-#define ADRET_INSTANTIATE(T)                                                                     \
-  template void PointwiseMap<T>(const PointwiseShape&, bool, const T*, const T*, T*,             \
-                                absl::FunctionRef<void(int64_t, int64_t)>);                      \
+#define ADRET_INSTANTIATE(T)                                                         \
+  template void PointwiseMap<T>(const PointwiseShape&, bool, const T*, const T*, T*, \
+                                absl::FunctionRef<void(int64_t, int64_t)>);          \
   template void PointwiseFilterGradient<T>(const PointwiseShape&, const T*, const T*, T*, T*)
 ADRET_INSTANTIATE(float);
 ADRET_INSTANTIATE(double);

@@ -13,7 +13,8 @@ struct PointwiseShape {
   int64_t batch, groups, channels, filters, pixels;
 };
 
-// y = w x for every image and group; with transpose, from y to x: dx = w^T dy. Calls finished once for each range of the result.
+// y = w x for every image and group; with transpose, from y to x: dx = w^T dy. Calls finished once for each range of
+// the result.
 template <class T>
 void PointwiseMap(const PointwiseShape& shape, bool transpose, const T* in, const T* w, T* out,
                   absl::FunctionRef<void(int64_t begin, int64_t n)> finished);

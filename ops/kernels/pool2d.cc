@@ -16,8 +16,8 @@ namespace hn = hwy::HWY_NAMESPACE;
 using F32 = hn::ScalableTag<float>;
 using I32 = hn::ScalableTag<int32_t>;
 
-// Rows are shorter than a vector more often than not, so the rest of a row goes through masked loads and stores where the
-// hardware suppresses faults behind the mask, and through a scalar loop elsewhere.
+// Rows are shorter than a vector more often than not, so the rest of a row goes through masked loads and stores where
+// the hardware suppresses faults behind the mask, and through a scalar loop elsewhere.
 #if HWY_TARGET <= HWY_AVX2
 constexpr bool kMasks = true;
 #else
@@ -62,7 +62,8 @@ HWY_INLINE void StorePair(F32 d, hn::Vec<F32> even, hn::Vec<F32> odd, int64_t n,
   StoreFirst(hn::OddEven(hn::TableLookupLanes(odd, low), hn::TableLookupLanes(even, low)), d, 2 * n, p);
   if (2 * n <= lanes) return;
   const auto high = hn::IndicesFromVec(d, hn::Add(half, hn::Set(di, static_cast<int32_t>(lanes / 2))));
-  StoreFirst(hn::OddEven(hn::TableLookupLanes(odd, high), hn::TableLookupLanes(even, high)), d, 2 * n - lanes, p + lanes);
+  StoreFirst(hn::OddEven(hn::TableLookupLanes(odd, high), hn::TableLookupLanes(even, high)), d, 2 * n - lanes,
+             p + lanes);
 #else
   (void)n;  // whole vectors only
   hn::StoreInterleaved2(even, odd, d, p);
@@ -100,7 +101,8 @@ void Halve(const Pool2dShape& s, const float* x, float* y, int32_t* argmax) {
     }
     for (; j < s.out_width; ++j) {
       int32_t index = row + static_cast<int32_t>(2 * j);
-      for (const int32_t at : {index + 1, index + static_cast<int32_t>(s.width), index + static_cast<int32_t>(s.width) + 1}) {
+      for (const int32_t at :
+           {index + 1, index + static_cast<int32_t>(s.width), index + static_cast<int32_t>(s.width) + 1}) {
         if (!(x[at] <= x[index]) && !std::isnan(x[index])) index = at;
       }
       y[j] = x[index], argmax[j] = index;
@@ -132,9 +134,7 @@ bool Double(const Pool2dShape& s, const float* dy, const int32_t* argmax, float*
       const auto c = hn::Eq(at, w), e = hn::Eq(at, hn::Add(w, hn::Set(di, 1)));
       all_found = hn::And(all_found, hn::Or(hn::Or(hn::Or(a, b), hn::Or(c, e)), hn::Not(hn::FirstN(di, n))));
       const auto part = [&](auto mask) HWY_ATTR { return hn::IfThenElseZero(hn::RebindMask(d, mask), g); };
-      const auto store = [&](hn::Vec<F32> even, hn::Vec<F32> odd, float* p) HWY_ATTR {
-        StorePair(d, even, odd, n, p);
-      };
+      const auto store = [&](hn::Vec<F32> even, hn::Vec<F32> odd, float* p) HWY_ATTR { StorePair(d, even, odd, n, p); };
       store(part(a), part(b), top + 2 * j);
       store(part(c), part(e), bottom + 2 * j);
     }
@@ -263,11 +263,11 @@ void AvgPoolScatterPlane(const Pool2dShape& s, const T* dy, T* dx) {
   });
 }
 
-#define ADRET_INSTANTIATE(T)                                                                \
-  template void MaxPoolPlane<T>(const Pool2dShape&, const T*, T*, int32_t*);                \
-  template bool MaxPoolScatterPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*);   \
-  template bool MaxPoolGatherPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*);    \
-  template void AvgPoolPlane<T>(const Pool2dShape&, const T*, T*);                          \
+#define ADRET_INSTANTIATE(T)                                                              \
+  template void MaxPoolPlane<T>(const Pool2dShape&, const T*, T*, int32_t*);              \
+  template bool MaxPoolScatterPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*); \
+  template bool MaxPoolGatherPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*);  \
+  template void AvgPoolPlane<T>(const Pool2dShape&, const T*, T*);                        \
   template void AvgPoolScatterPlane<T>(const Pool2dShape&, const T*, T*)
 ADRET_INSTANTIATE(float);
 ADRET_INSTANTIATE(double);

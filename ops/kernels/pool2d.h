@@ -6,7 +6,8 @@
 
 namespace adret::kernels {
 
-// A window sliding over a plane. Every window covers at least one element; what it covers of the padding does not count.
+// A window sliding over a plane. Every window covers at least one element; what it covers of the padding does not
+// count.
 struct Pool2dShape {
   int64_t height, width;          // of x
   int64_t out_height, out_width;  // of y

@@ -14,8 +14,8 @@ struct ResizeTap {
 };
 using ResizeAxis = std::vector<ResizeTap>;  // one tap per output
 
-// Linear interpolation as PyTorch does it: corners of the pixels' areas are aligned, or with align_corners the centres of the first
-// and the last pixels. in and out are positive.
+// Linear interpolation as PyTorch does it: corners of the pixels' areas are aligned, or with align_corners the centres
+// of the first and the last pixels. in and out are positive.
 ResizeAxis LinearAxis(int64_t in, int64_t out, bool align_corners);
 // Output i is input floor(i * in / out), with weight 0.
 ResizeAxis NearestAxis(int64_t in, int64_t out);

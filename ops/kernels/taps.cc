@@ -12,8 +12,9 @@ namespace adret::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// Accumulators fill the registers: 8 filters x 3 vectors of the 32 registers of AVX-512 and NEON, 4 x 3 of 16 elsewhere. One or two
-// filters (depthwise) take more vectors, so that enough independent sums hide the latency of a multiply-add.
+// Accumulators fill the registers: 8 filters x 3 vectors of the 32 registers of AVX-512 and NEON, 4 x 3 of 16
+// elsewhere. One or two filters (depthwise) take more vectors, so that enough independent sums hide the latency of a
+// multiply-add.
 #if HWY_TARGET <= HWY_AVX3 || HWY_TARGET == HWY_NEON
 constexpr int kFilterTile = 8, kGradientFilters = 6, kGradientColumns = 4;
 #else
@@ -73,9 +74,15 @@ void CorrelateFilters(const TapBlock<T>& b) {
   for (int64_t i = 0, first = 0; i < tiles; ++i) {
     const int64_t count = (b.vectors - first) / (tiles - i);
     switch (count) {
-      case 1: CorrelateTile<F, 1>(b, first); break;
-      case 2: CorrelateTile<F, 2>(b, first); break;
-      case 3: CorrelateTile<F, 3>(b, first); break;
+      case 1:
+        CorrelateTile<F, 1>(b, first);
+        break;
+      case 2:
+        CorrelateTile<F, 2>(b, first);
+        break;
+      case 3:
+        CorrelateTile<F, 3>(b, first);
+        break;
       default:
         if constexpr (kMax > 3) {
           if (count == 4) CorrelateTile<F, 4>(b, first);
@@ -90,18 +97,27 @@ void CorrelateFilters(const TapBlock<T>& b) {
 template <class T>
 void Correlate(const TapBlock<T>& b) {
   switch (b.filters) {
-    case 1: return CorrelateFilters<1>(b);
-    case 2: return CorrelateFilters<2>(b);
-    case 3: return CorrelateFilters<3>(b);
-    case 4: return CorrelateFilters<4>(b);
-    default: break;
+    case 1:
+      return CorrelateFilters<1>(b);
+    case 2:
+      return CorrelateFilters<2>(b);
+    case 3:
+      return CorrelateFilters<3>(b);
+    case 4:
+      return CorrelateFilters<4>(b);
+    default:
+      break;
   }
   if constexpr (kFilterTile == 8) {
     switch (b.filters) {
-      case 5: return CorrelateFilters<5>(b);
-      case 6: return CorrelateFilters<6>(b);
-      case 7: return CorrelateFilters<7>(b);
-      default: return CorrelateFilters<8>(b);
+      case 5:
+        return CorrelateFilters<5>(b);
+      case 6:
+        return CorrelateFilters<6>(b);
+      case 7:
+        return CorrelateFilters<7>(b);
+      default:
+        return CorrelateFilters<8>(b);
     }
   }
 }
@@ -147,9 +163,15 @@ void GradientFilters(const TapGradient<T>& g, int64_t f0) {
   for (int64_t i = 0, j = 0; i < tiles; ++i) {
     const int64_t count = (g.columns - j) / (tiles - i);
     switch (count) {
-      case 1: GradientTile<F, 1>(g, f0, j); break;
-      case 2: GradientTile<F, 2>(g, f0, j); break;
-      case 3: GradientTile<F, 3>(g, f0, j); break;
+      case 1:
+        GradientTile<F, 1>(g, f0, j);
+        break;
+      case 2:
+        GradientTile<F, 2>(g, f0, j);
+        break;
+      case 3:
+        GradientTile<F, 3>(g, f0, j);
+        break;
       default:
         if constexpr (kGradientColumns == 4) GradientTile<F, 4>(g, f0, j);
     }
@@ -163,10 +185,18 @@ void Gradient(const TapGradient<T>& g) {
   for (int64_t i = 0, f = 0; i < tiles; ++i) {
     const int64_t count = (g.filters - f) / (tiles - i);
     switch (count) {
-      case 1: GradientFilters<1>(g, f); break;
-      case 2: GradientFilters<2>(g, f); break;
-      case 3: GradientFilters<3>(g, f); break;
-      case 4: GradientFilters<4>(g, f); break;
+      case 1:
+        GradientFilters<1>(g, f);
+        break;
+      case 2:
+        GradientFilters<2>(g, f);
+        break;
+      case 3:
+        GradientFilters<3>(g, f);
+        break;
+      case 4:
+        GradientFilters<4>(g, f);
+        break;
       default:
         if constexpr (kGradientFilters == 6) {
           if (count == 5) GradientFilters<5>(g, f);

@@ -59,7 +59,8 @@ case("global_avg_pool2d", lambda a: F.adaptive_avg_pool2d(a, 1), x(2, 3, 4, 5))
 case("global_max_pool2d", lambda a: F.adaptive_max_pool2d(a, 1), x(2, 3, 4, 5))
 
 for name, size in [("up", (7, 9)), ("down", (3, 2)), ("mixed", (2, 11)), ("one", (1, 1))]:
-    case(f"resize_bilinear/{name}", lambda a: F.interpolate(a, size, mode="bilinear", align_corners=False), x(2, 2, 4, 5))
+    case(f"resize_bilinear/{name}", lambda a: F.interpolate(a, size, mode="bilinear", align_corners=False),
+         x(2, 2, 4, 5))
     case(f"resize_bilinear/corners_{name}", lambda a: F.interpolate(a, size, mode="bilinear", align_corners=True),
          x(2, 2, 4, 5))
     case(f"resize_nearest/{name}", lambda a: F.interpolate(a, size, mode="nearest"), x(2, 2, 4, 5))

@@ -31,7 +31,8 @@ void ForEachProduct(const Shape& x, const Shape& w, const Shape& y, const Conv2d
                 const int64_t v = j * a.stride[1] + s * a.dilation[1] - a.padding.left;
                 if (h < 0 || v < 0 || h >= x[2] || v >= x[3]) continue;
                 f(((n * y[1] + k) * y[2] + i) * y[3] + j,
-                  ((n * x[1] + k / filters * channels + c) * x[2] + h) * x[3] + v, ((k * channels + c) * w[2] + r) * w[3] + s);
+                  ((n * x[1] + k / filters * channels + c) * x[2] + h) * x[3] + v,
+                  ((k * channels + c) * w[2] + r) * w[3] + s);
               }
             }
           }
@@ -57,12 +58,15 @@ Tensor NaiveConv2d(const Tensor& x, const Tensor& w, const Conv2dAttrs& a) {
 }
 
 // same: attributes for the reference, where the builder works out the padding.
-OpCase Row(const std::string& name, const Shape& x, const Shape& w, Conv2dAttrs attrs, const Conv2dAttrs* resolved = nullptr) {
+OpCase Row(const std::string& name, const Shape& x, const Shape& w, Conv2dAttrs attrs,
+           const Conv2dAttrs* resolved = nullptr) {
   const Conv2dAttrs reference = resolved != nullptr ? *resolved : attrs;
-  return {.name = absl::StrCat("conv2d/", name),
-          .build = [attrs](Args v) { return Values{Conv2d(v[0], v[1], attrs)}; },
-          .inputs = {{.shape = x, .batch = true}, {.shape = w}},
-          .reference = [reference](absl::Span<const Tensor> v) { return std::vector<Tensor>{NaiveConv2d(v[0], v[1], reference)}; }};
+  return {
+      .name = absl::StrCat("conv2d/", name),
+      .build = [attrs](Args v) { return Values{Conv2d(v[0], v[1], attrs)}; },
+      .inputs = {{.shape = x, .batch = true}, {.shape = w}},
+      .reference =
+          [reference](absl::Span<const Tensor> v) { return std::vector<Tensor>{NaiveConv2d(v[0], v[1], reference)}; }};
 }
 
 const OpCases kCases([] {
@@ -83,23 +87,31 @@ const OpCases kCases([] {
   groups.bad_message = "3 groups";
   OpCase stride = Row("stride", {2, 2, 7, 8}, {3, 2, 3, 3}, {.stride = {2, 3}, .padding = Padding::Explicit(1, 2)});
   stride.bad = [](Graph* g) {
-    Conv2d(g->Input("x", DType::kFloat32, {1, 1, 4, 9}), g->Input("w", DType::kFloat32, {1, 1, 3, 3}), {.stride = {0, 1}});
+    Conv2d(g->Input("x", DType::kFloat32, {1, 1, 4, 9}), g->Input("w", DType::kFloat32, {1, 1, 3, 3}),
+           {.stride = {0, 1}});
   };
   stride.bad_message = "the stride along the height must be in [1, 2^24], but is 0";
   const Conv2dAttrs same{.stride = {2, 1}, .padding = Padding::Explicit(0, 1, 1, 2)};
-  OpCase transposed{.name = "conv_transpose2d",
-                    .build = [](Args v) {
-                      return Values{ConvTranspose2d(v[0], v[1], {.stride = {2, 3}, .padding = Padding::Explicit(1, 0),
-                                                                 .output_padding = {1, 2}, .groups = 2})};
-                    },
-                    .inputs = {{.shape = {2, 4, 3, 3}, .batch = true}, {.shape = {4, 2, 3, 2}}}};
+  OpCase transposed{
+      .name = "conv_transpose2d",
+      .build =
+          [](Args v) {
+            return Values{ConvTranspose2d(
+                v[0], v[1],
+                {.stride = {2, 3}, .padding = Padding::Explicit(1, 0), .output_padding = {1, 2}, .groups = 2})};
+          },
+      .inputs = {{.shape = {2, 4, 3, 3}, .batch = true}, {.shape = {4, 2, 3, 2}}}};
   transposed.bad = [](Graph* g) {
     ConvTranspose2d(g->Input("x", DType::kFloat32, {1, 1, 4, 9}), g->Input("w", DType::kFloat32, {1, 1, 3, 3}),
                     {.output_padding = {1, 0}});
   };
   transposed.bad_message = "output_padding must be in [0, stride)";
   return std::vector<OpCase>{
-      plain, small, groups, stride, transposed,
+      plain,
+      small,
+      groups,
+      stride,
+      transposed,
       Row("same", {2, 1, 6, 5}, {2, 1, 3, 4}, {.stride = {2, 1}, .padding = Padding::Same()}, &same),
       Row("explicit", {1, 2, 5, 4}, {3, 2, 3, 3}, {.padding = Padding::Explicit(0, 2, 1, 3)}),
       Row("dilation", {1, 2, 8, 7}, {2, 2, 3, 2}, {.padding = Padding::Explicit(1), .dilation = {2, 3}}),
@@ -108,27 +120,44 @@ const OpCases kCases([] {
       Row("lecture", {3, 4, 13, 13}, {9, 4, 3, 3}, {})};
 }());
 
-const GoldenCases kGolden("conv", {
-    {"conv2d/valid", [](Args x) { return Values{Conv2d(x[0], x[1])}; }},
-    {"conv2d/same", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Same()})}; }},
-    {"conv2d/explicit", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(1, 0, 3, 2)})}; }},
-    {"conv2d/stride",
-     [](Args x) { return Values{Conv2d(x[0], x[1], {.stride = {2, 3}, .padding = Padding::Explicit(1, 2)})}; }},
-    {"conv2d/dilation",
-     [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(2), .dilation = {2, 3}})}; }},
-    {"conv2d/groups", [](Args x) { return Values{Conv2d(x[0], x[1], {.stride = {2, 2}, .groups = 2})}; }},
-    {"conv2d/depthwise",
-     [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(1), .groups = 3})}; }},
-    {"conv2d/one_by_one", [](Args x) { return Values{Conv2d(x[0], x[1])}; }},
-    {"conv2d/one_by_one_stride", [](Args x) { return Values{Conv2d(x[0], x[1], {.stride = {2, 2}})}; }},
-    {"conv2d/wide_padding", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(3)})}; }},
-    {"conv_transpose2d", [](Args x) { return Values{ConvTranspose2d(x[0], x[1])}; }},
-    {"conv_transpose2d/all",
-     [](Args x) {
-       return Values{ConvTranspose2d(x[0], x[1], {.stride = {2, 3}, .padding = Padding::Explicit(1, 2),
-                                                  .output_padding = {1, 2}, .dilation = {2, 1}, .groups = 2})};
-     }},
-});
+const GoldenCases kGolden(
+    "conv",
+    {
+        {"conv2d/valid", [](Args x) { return Values{Conv2d(x[0], x[1])}; }},
+        {"conv2d/same", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Same()})}; }},
+        {"conv2d/explicit",
+         [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(1, 0, 3, 2)})}; }},
+        {"conv2d/stride",
+         [](Args x) {
+           return Values{Conv2d(x[0], x[1], {.stride = {2, 3}, .padding = Padding::Explicit(1, 2)})};
+         }},
+        {"conv2d/dilation",
+         [](Args x) {
+           return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(2), .dilation = {2, 3}})};
+         }},
+        {"conv2d/groups",
+         [](Args x) {
+           return Values{Conv2d(x[0], x[1], {.stride = {2, 2}, .groups = 2})};
+         }},
+        {"conv2d/depthwise",
+         [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(1), .groups = 3})}; }},
+        {"conv2d/one_by_one", [](Args x) { return Values{Conv2d(x[0], x[1])}; }},
+        {"conv2d/one_by_one_stride",
+         [](Args x) {
+           return Values{Conv2d(x[0], x[1], {.stride = {2, 2}})};
+         }},
+        {"conv2d/wide_padding", [](Args x) { return Values{Conv2d(x[0], x[1], {.padding = Padding::Explicit(3)})}; }},
+        {"conv_transpose2d", [](Args x) { return Values{ConvTranspose2d(x[0], x[1])}; }},
+        {"conv_transpose2d/all",
+         [](Args x) {
+           return Values{ConvTranspose2d(x[0], x[1],
+                                         {.stride = {2, 3},
+                                          .padding = Padding::Explicit(1, 2),
+                                          .output_padding = {1, 2},
+                                          .dilation = {2, 1},
+                                          .groups = 2})};
+         }},
+    });
 
 // ---- Random shapes and attributes --------------------------------------------------------------------------------
 
@@ -176,8 +205,10 @@ TEST(Conv2d, EqualsNaiveLoopsAtRandomShapes) {
   const auto in = [&](int64_t low, int64_t high) { return low + random.Below(static_cast<uint32_t>(high - low + 1)); };
   int tried = 0;
   while (tried < 80) {
-    Conv2dAttrs a{.stride = {in(1, 3), in(1, 3)}, .padding = Padding::Explicit(in(0, 3), in(0, 3), in(0, 3), in(0, 3)),
-                  .dilation = {in(1, 2), in(1, 2)}, .groups = in(0, 2) > 0 ? 1 : in(2, 3)};
+    Conv2dAttrs a{.stride = {in(1, 3), in(1, 3)},
+                  .padding = Padding::Explicit(in(0, 3), in(0, 3), in(0, 3), in(0, 3)),
+                  .dilation = {in(1, 2), in(1, 2)},
+                  .groups = in(0, 2) > 0 ? 1 : in(2, 3)};
     const Shape x{in(1, 4), a.groups * in(1, 6), in(1, 14), in(1, 24)};
     const Shape w{a.groups * in(1, 9), x[1] / a.groups, in(1, 4), in(1, 4)};
     if (x[2] + a.padding.top + a.padding.bottom < (w[2] - 1) * a.dilation[0] + 1) continue;
@@ -191,7 +222,8 @@ TEST(Conv2d, EqualsNaiveLoopsAroundVectorAndTileSizes) {
   RandomStream random(6);
   for (int64_t channels : {15, 16, 17}) {
     for (int64_t width : {15, 16, 17}) {
-      CheckAgainstLoops({2, channels, 3, width}, {channels, channels, 3, 3}, {.padding = Padding::Explicit(1)}, &random);
+      CheckAgainstLoops({2, channels, 3, width}, {channels, channels, 3, 3}, {.padding = Padding::Explicit(1)},
+                        &random);
       CheckAgainstLoops({2, channels, 3, width}, {channels, 1, 3, 3}, {.groups = channels}, &random);
     }
   }

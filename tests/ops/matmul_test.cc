@@ -45,10 +45,11 @@ Tensor NaiveMatMul(const Tensor& a, const Tensor& b, const MatMulAttrs& attrs) {
 }
 
 OpCase Row(const std::string& name, const Shape& a, const Shape& b, MatMulAttrs attrs = {}, bool batch = true) {
-  return {.name = absl::StrCat("matmul", name),
-          .build = [attrs](Args x) { return Values{MatMul(x[0], x[1], attrs)}; },
-          .inputs = {{.shape = a, .batch = batch}, {.shape = b}},
-          .reference = [attrs](absl::Span<const Tensor> x) { return std::vector<Tensor>{NaiveMatMul(x[0], x[1], attrs)}; }};
+  return {
+      .name = absl::StrCat("matmul", name),
+      .build = [attrs](Args x) { return Values{MatMul(x[0], x[1], attrs)}; },
+      .inputs = {{.shape = a, .batch = batch}, {.shape = b}},
+      .reference = [attrs](absl::Span<const Tensor> x) { return std::vector<Tensor>{NaiveMatMul(x[0], x[1], attrs)}; }};
 }
 
 const OpCases kCases([] {
@@ -60,24 +61,29 @@ const OpCases kCases([] {
   OpCase contracted = Row("/transpose_a", {6, 4}, {6, 5}, {.transpose_a = true});
   contracted.inputs[1].batch = true;  // the symbolic dimension is summed over
   OpCase broadcast{.name = "matmul/broadcast",
-                   .build = [](Args x) { return Values{MatMul(x[0], x[1]), MatMul(x[0], x[2])}; },
+                   .build =
+                       [](Args x) {
+                         return Values{MatMul(x[0], x[1]), MatMul(x[0], x[2])};
+                       },
                    .inputs = {{.shape = {3, 1, 2, 4}, .batch = true}, {.shape = {5, 4, 2}}, {.shape = {4, 6}}}};
-  return std::vector<OpCase>{
-      plain, contracted, broadcast,
-      Row("/transpose_b", {4, 7}, {5, 7}, {.transpose_b = true}),
-      Row("/transpose_both", {7, 4}, {5, 7}, {.transpose_a = true, .transpose_b = true}, false),
-      Row("/batched", {3, 4, 2}, {3, 2, 5}, {}, false),
-      Row("/row", {1, 40}, {40, 9}), Row("/column", {40, 9}, {9, 1}),
-      Row("/row_transposed", {1, 40}, {9, 40}, {.transpose_b = true}),
-      Row("/column_transposed", {9, 40}, {9, 1}, {.transpose_a = true}, false),
-      Row("/empty_sum", {3, 0}, {0, 4}, {}, false)};
+  return std::vector<OpCase>{plain,
+                             contracted,
+                             broadcast,
+                             Row("/transpose_b", {4, 7}, {5, 7}, {.transpose_b = true}),
+                             Row("/transpose_both", {7, 4}, {5, 7}, {.transpose_a = true, .transpose_b = true}, false),
+                             Row("/batched", {3, 4, 2}, {3, 2, 5}, {}, false),
+                             Row("/row", {1, 40}, {40, 9}),
+                             Row("/column", {40, 9}, {9, 1}),
+                             Row("/row_transposed", {1, 40}, {9, 40}, {.transpose_b = true}),
+                             Row("/column_transposed", {9, 40}, {9, 1}, {.transpose_a = true}, false),
+                             Row("/empty_sum", {3, 0}, {0, 4}, {}, false)};
 }());
 
 const GoldenCases kGolden("conv", {
-    {"matmul", [](Args x) { return Values{MatMul(x[0], x[1])}; }},
-    {"matmul/batched", [](Args x) { return Values{MatMul(x[0], x[1])}; }},
-    {"matmul/rows", [](Args x) { return Values{MatMul(x[0], x[1])}; }},
-});
+                                      {"matmul", [](Args x) { return Values{MatMul(x[0], x[1])}; }},
+                                      {"matmul/batched", [](Args x) { return Values{MatMul(x[0], x[1])}; }},
+                                      {"matmul/rows", [](Args x) { return Values{MatMul(x[0], x[1])}; }},
+                                  });
 
 TEST(MatMul, EqualsNaiveLoopsAtRandomSizes) {
   RandomStream random(11);

@@ -56,10 +56,11 @@ OpCase MaxRow(const std::string& name, const Shape& x, MaxPool2dAttrs attrs) {
     if (resolved.stride[i] == 0) resolved.stride[i] = resolved.kernel[i];
   }
   return {.name = absl::StrCat("max_pool2d", name),
-          .build = [attrs](Args v) {
-            const MaxPool2dResult r = MaxPool2dWithArgmax(v[0], attrs);
-            return Values{r.y, r.argmax};
-          },
+          .build =
+              [attrs](Args v) {
+                const MaxPool2dResult r = MaxPool2dWithArgmax(v[0], attrs);
+                return Values{r.y, r.argmax};
+              },
           .inputs = {{.shape = x, .batch = true}},
           .reference = [resolved](absl::Span<const Tensor> v) { return NaiveMaxPool(v[0], resolved); }};
 }
@@ -74,7 +75,8 @@ const OpCases kCases([] {
   OpCase halving = MaxRow("", {2, 3, 5, 7}, {});
   halving.bad = [](Graph* g) { MaxPool2d(g->Input("x", DType::kFloat32, {1, 1, 1, 8})); };
   halving.bad_message = "the window covers 2 along the height";
-  OpCase padded = MaxRow("/padding", {2, 2, 6, 7}, {.kernel = {3, 3}, .stride = {2, 1}, .padding = Padding::Explicit(1)});
+  OpCase padded =
+      MaxRow("/padding", {2, 2, 6, 7}, {.kernel = {3, 3}, .stride = {2, 1}, .padding = Padding::Explicit(1)});
   padded.bad = [](Graph* g) {
     MaxPool2d(g->Input("x", DType::kFloat32, {1, 1, 8, 8}), {.padding = Padding::Explicit(2)});
   };
@@ -87,42 +89,66 @@ const OpCases kCases([] {
   avg.bad = [](Graph* g) { AvgPool2d(g->Input("x", DType::kFloat32, {1, 1, 8, 8}), {.kernel = {0, 2}}); };
   avg.bad_message = "the window along the height must be in [1, 2^24], but is 0";
   return std::vector<OpCase>{
-      halving, padded, scatter, avg,
+      halving,
+      padded,
+      scatter,
+      avg,
       MaxRow("/wide", {1, 2, 4, 71}, {}),
       MaxRow("/ceil", {2, 1, 6, 8}, {.kernel = {3, 3}, .stride = {2, 2}, .ceil_mode = true}),
       MaxRow("/dilation", {1, 2, 7, 8}, {.kernel = {2, 3}, .stride = {1, 2}, .dilation = {3, 2}}),
       AvgRow("/padding", {2, 2, 6, 7}, {.kernel = {3, 2}, .stride = {2, 1}, .padding = Padding::Explicit(1, 0, 1, 1)}),
       AvgRow("/pixels", {1, 2, 6, 7},
-             {.kernel = {3, 3}, .stride = {2, 2}, .padding = Padding::Same(), .ceil_mode = true, .count_include_pad = false}),
+             {.kernel = {3, 3},
+              .stride = {2, 2},
+              .padding = Padding::Same(),
+              .ceil_mode = true,
+              .count_include_pad = false}),
       {.name = "global_pools",
-       .build = [](Args v) { return Values{GlobalAvgPool2d(v[0]), GlobalMaxPool2d(v[0])}; },
+       .build =
+           [](Args v) {
+             return Values{GlobalAvgPool2d(v[0]), GlobalMaxPool2d(v[0])};
+           },
        .inputs = {{.shape = {2, 3, 4, 5}, .batch = true}}}};
 }());
 
-const GoldenCases kGolden("conv", {
-    {"max_pool2d", [](Args x) { return Values{MaxPool2d(x[0])}; }},
-    {"max_pool2d/all",
-     [](Args x) {
-       return Values{MaxPool2d(x[0], {.kernel = {3, 4}, .stride = {2, 1}, .padding = Padding::Explicit(1, 2), .dilation = {2, 1}})};
-     }},
-    {"max_pool2d/ceil",
-     [](Args x) {
-       return Values{MaxPool2d(x[0], {.kernel = {3, 3}, .stride = {2, 2}, .padding = Padding::Explicit(1), .ceil_mode = true})};
-     }},
-    {"max_pool2d/ties", [](Args x) { return Values{MaxPool2d(x[0], {.kernel = {3, 3}, .stride = {1, 1}})}; }},
-    {"avg_pool2d", [](Args x) { return Values{AvgPool2d(x[0], {.kernel = {2, 3}})}; }},
-    {"avg_pool2d/ceil",
-     [](Args x) {
-       return Values{AvgPool2d(x[0], {.kernel = {3, 3}, .stride = {2, 2}, .padding = Padding::Explicit(1), .ceil_mode = true})};
-     }},
-    {"avg_pool2d/pixels",
-     [](Args x) {
-       return Values{AvgPool2d(x[0], {.kernel = {3, 3}, .stride = {2, 2}, .padding = Padding::Explicit(1), .ceil_mode = true,
-                                      .count_include_pad = false})};
-     }},
-    {"global_avg_pool2d", [](Args x) { return Values{GlobalAvgPool2d(x[0])}; }},
-    {"global_max_pool2d", [](Args x) { return Values{GlobalMaxPool2d(x[0])}; }},
-});
+const GoldenCases kGolden(
+    "conv",
+    {
+        {"max_pool2d", [](Args x) { return Values{MaxPool2d(x[0])}; }},
+        {"max_pool2d/all",
+         [](Args x) {
+           return Values{MaxPool2d(
+               x[0], {.kernel = {3, 4}, .stride = {2, 1}, .padding = Padding::Explicit(1, 2), .dilation = {2, 1}})};
+         }},
+        {"max_pool2d/ceil",
+         [](Args x) {
+           return Values{MaxPool2d(
+               x[0], {.kernel = {3, 3}, .stride = {2, 2}, .padding = Padding::Explicit(1), .ceil_mode = true})};
+         }},
+        {"max_pool2d/ties",
+         [](Args x) {
+           return Values{MaxPool2d(x[0], {.kernel = {3, 3}, .stride = {1, 1}})};
+         }},
+        {"avg_pool2d",
+         [](Args x) {
+           return Values{AvgPool2d(x[0], {.kernel = {2, 3}})};
+         }},
+        {"avg_pool2d/ceil",
+         [](Args x) {
+           return Values{AvgPool2d(
+               x[0], {.kernel = {3, 3}, .stride = {2, 2}, .padding = Padding::Explicit(1), .ceil_mode = true})};
+         }},
+        {"avg_pool2d/pixels",
+         [](Args x) {
+           return Values{AvgPool2d(x[0], {.kernel = {3, 3},
+                                          .stride = {2, 2},
+                                          .padding = Padding::Explicit(1),
+                                          .ceil_mode = true,
+                                          .count_include_pad = false})};
+         }},
+        {"global_avg_pool2d", [](Args x) { return Values{GlobalAvgPool2d(x[0])}; }},
+        {"global_max_pool2d", [](Args x) { return Values{GlobalMaxPool2d(x[0])}; }},
+    });
 
 TEST(MaxPool2d, HalvesLikeTheDefinitionInBothPrecisions) {
   RandomStream random(9);

@@ -22,14 +22,15 @@ const OpCases kCases([] {
   OpCase nearest{.name = "resize_nearest",
                  .build = [](Args x) { return Values{ResizeNearest(x[0], {.height = 7, .width = 3})}; },
                  .inputs = {{.shape = {2, 2, 4, 5}, .batch = true}},
-                 .reference = [](absl::Span<const Tensor> x) {
-                   Tensor y(DType::kFloat64, {2, 2, 7, 3});
-                   for (int64_t i = 0; i < y.num_elements(); ++i) {
-                     const int64_t plane = i / 21, row = i / 3 % 7 * 4 / 7, column = i % 3 * 5 / 3;
-                     y.mutable_data<double>()[i] = x[0].At((plane * 4 + row) * 5 + column);
-                   }
-                   return std::vector<Tensor>{y};
-                 }};
+                 .reference =
+                     [](absl::Span<const Tensor> x) {
+                       Tensor y(DType::kFloat64, {2, 2, 7, 3});
+                       for (int64_t i = 0; i < y.num_elements(); ++i) {
+                         const int64_t plane = i / 21, row = i / 3 % 7 * 4 / 7, column = i % 3 * 5 / 3;
+                         y.mutable_data<double>()[i] = x[0].At((plane * 4 + row) * 5 + column);
+                       }
+                       return std::vector<Tensor>{y};
+                     }};
   nearest.bad = [](Graph* g) { ResizeNearest(g->Input("x", DType::kFloat32, {1, 4, 4}), {.height = 2, .width = 3}); };
   nearest.bad_message = "rank";
   return std::vector<OpCase>{up, nearest, Bilinear("down", {.height = 2, .width = 3}),
@@ -37,12 +38,13 @@ const OpCases kCases([] {
 }());
 
 std::vector<GoldenCase> Golden(const std::string& name, int64_t height, int64_t width) {
-  return {{absl::StrCat("resize_bilinear/", name),
-           [=](Args x) { return Values{ResizeBilinear(x[0], {.height = height, .width = width})}; }},
-          {absl::StrCat("resize_bilinear/corners_", name),
-           [=](Args x) { return Values{ResizeBilinear(x[0], {.height = height, .width = width, .align_corners = true})}; }},
-          {absl::StrCat("resize_nearest/", name),
-           [=](Args x) { return Values{ResizeNearest(x[0], {.height = height, .width = width})}; }}};
+  return {
+      {absl::StrCat("resize_bilinear/", name),
+       [=](Args x) { return Values{ResizeBilinear(x[0], {.height = height, .width = width})}; }},
+      {absl::StrCat("resize_bilinear/corners_", name),
+       [=](Args x) { return Values{ResizeBilinear(x[0], {.height = height, .width = width, .align_corners = true})}; }},
+      {absl::StrCat("resize_nearest/", name),
+       [=](Args x) { return Values{ResizeNearest(x[0], {.height = height, .width = width})}; }}};
 }
 const GoldenCases kUp("conv", Golden("up", 7, 9));
 const GoldenCases kDown("conv", Golden("down", 3, 2));
