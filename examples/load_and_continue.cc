@@ -1,5 +1,5 @@
-// Loads a model file and trains it for one more epoch. Nothing here knows what the model is: the file holds its graph, and a
-// graph can be differentiated.
+// Loads a model file and trains it for one more epoch. Nothing here knows what the model is: the file holds its graph,
+// and a graph can be differentiated.
 //
 //   load_and_continue --model=lecture_cnn.adret --data=mnist
 #include <cstdio>
@@ -11,9 +11,6 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "adret/adret.h"
-#include "adret/io/drawn_digits.h"
-#include "adret/io/idx.h"
-#include "adret/io/model.h"
 
 ABSL_FLAG(std::string, model, "lecture_cnn.adret", "model file, made by train_lecture_cnn");
 ABSL_FLAG(std::string, out, "", "file to write; by default the model file");
@@ -36,8 +33,10 @@ absl::Status Run() {
   AD_ASSIGN_OR_RETURN(const Value accuracy, model.Output("accuracy"));
   std::printf("%s\n", nn::Summary(loss).c_str());
 
-  // The file's own training step is at the end of its schedule. A new one, under the old one's name, goes on with its moments.
-  const nn::Optimizer adam = nn::Adam({.learning_rate = absl::GetFlag(FLAGS_learning_rate), .common = {.name = "adam"}});
+  // The file's own training step is at the end of its schedule. A new one, under the old one's name, goes on with its
+  // moments.
+  const nn::Optimizer adam =
+      nn::Adam({.learning_rate = absl::GetFlag(FLAGS_learning_rate), .common = {.name = "adam"}});
   model.updates = adam.Minimize(loss, model.graph->variables());
   AD_RETURN_IF_ERROR(InitializeMissing(*model.graph, model.state.seed, &model.state));
 
@@ -48,9 +47,10 @@ absl::Status Run() {
   AD_ASSIGN_OR_RETURN(const nn::Score before, trainer.Evaluate(test, model.state));
   nn::ProgressBar bar;
   AD_ASSIGN_OR_RETURN(const int64_t epochs_done, trainer.EpochsDone(train, model.state));
-  AD_ASSIGN_OR_RETURN(const std::vector<nn::EpochRecord> history,
-                      trainer.Fit(train, &model.state,
-                                  {.epochs = epochs_done + 1, .test = test, .on_batch = [&](const auto& b) { bar.Show(b); }}));
+  AD_ASSIGN_OR_RETURN(
+      const std::vector<nn::EpochRecord> history,
+      trainer.Fit(train, &model.state,
+                  {.epochs = epochs_done + 1, .test = test, .on_batch = [&](const auto& b) { bar.Show(b); }}));
   bar.Clear();
   io::ModelContents contents = model.contents();
   contents.only_needed = true;  // without the old training step's nodes
@@ -67,8 +67,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("Loads a model file, trains one more epoch, and saves it.");
   const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
   const absl::Status status =
-      arguments.size() > 1 ? absl::InvalidArgumentError(absl::StrCat("unknown argument '", arguments[1], "'; see --help"))
-                           : Run();
+      arguments.size() > 1
+          ? absl::InvalidArgumentError(absl::StrCat("unknown argument '", arguments[1], "'; see --help"))
+          : Run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "load_and_continue: %s\n", std::string(status.message()).c_str());
   return 1;

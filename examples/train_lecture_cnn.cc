@@ -2,8 +2,10 @@
 //
 //   train_lecture_cnn --data=mnist --epochs=5 --model=lecture_cnn.adret
 //
-// Without --data it learns digits that the program draws itself. After every epoch the model file holds all that training needs
-// to go on: --stop_after=EPOCH ends early, --resume continues to --epochs. The last line of the output is for programs.
+// Without --data it learns digits that the program draws itself. After every epoch the model file holds all that
+// training needs to go on: --stop_after=EPOCH ends early, --resume continues to --epochs. The last line of the output
+// is for programs.
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <string>
@@ -15,12 +17,8 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "adret/adret.h"
-#include "adret/io/drawn_digits.h"
 #include "adret/io/file.h"
-#include "adret/io/idx.h"
 #include "adret/io/in_file.h"
-#include "adret/io/model.h"
-#include "adret/io/png.h"
 #include "adret/plot/line_plot.h"
 
 ABSL_FLAG(std::string, data, "", "folder with MNIST's four files; by default the program draws digits");
@@ -48,19 +46,19 @@ struct Lecture {
   Graph graph;
   Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 28, 28});
   Value label = graph.Input("label", DType::kInt64, {kAnyBatch});
-  nn::Sequential net{nn::Conv2d(25, 3), nn::Relu(),     nn::MaxPool2d(2), nn::Conv2d(50, 3), nn::Relu(),
-                     nn::MaxPool2d(2),  nn::Flatten(), nn::Dense(100),    nn::Relu(),        nn::Dense(10).Named("logits")};
+  nn::Sequential net{nn::Conv2d(25, 3), nn::Relu(),     nn::MaxPool2d(2),  //
+                     nn::Conv2d(50, 3), nn::Relu(),     nn::MaxPool2d(2),  //
+                     nn::Flatten(),     nn::Dense(100), nn::Relu(),       nn::Dense(10).Named("logits")};
   Value logits, loss, accuracy;
   Updates step;
 };
 
 absl::Status Save(const Lecture& lecture, const State& state) {
-  return io::SaveModel(absl::GetFlag(FLAGS_model), {.graph = &lecture.graph,
-                                                    .state = &state,
-                                                    .outputs = {{"logits", lecture.logits},
-                                                                {"loss", lecture.loss},
-                                                                {"accuracy", lecture.accuracy}},
-                                                    .updates = lecture.step});
+  return io::SaveModel(absl::GetFlag(FLAGS_model),
+                       {.graph = &lecture.graph,
+                        .state = &state,
+                        .outputs = {{"logits", lecture.logits}, {"loss", lecture.loss}, {"accuracy", lecture.accuracy}},
+                        .updates = lecture.step});
 }
 
 // The training curve, next to the model: lecture_cnn_curve.png.
@@ -75,9 +73,10 @@ absl::Status SaveCurve(const plot::Series& batches, const std::vector<nn::EpochR
   }
   AD_ASSIGN_OR_RETURN(
       Tensor picture,
-      plot::LinePlot({{.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {batches, test_loss}},
-                      {.title = "Accuracy", .x_label = "epoch", .y_unit = "%", .series = {train, test}}},
-                     {.title = "The lecture's network"}));
+      plot::LinePlot(
+          {{.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {batches, test_loss}},
+           {.title = "Accuracy", .x_label = "epoch", .y_unit = "%", .series = {train, test}}},
+          {.title = "The lecture's network"}));
   std::filesystem::path path = absl::GetFlag(FLAGS_model);
   path.replace_filename(path.stem().string() + "_curve.png");
   std::printf("\nThe training curve is in %s.\n", path.c_str());
@@ -123,24 +122,24 @@ absl::Status Run() {
   nn::ProgressBar bar;
   plot::Series losses{.name = "training, each batch", .faint = true};
   std::puts(nn::EpochHeading().c_str());
-  AD_ASSIGN_OR_RETURN(
-      const std::vector<nn::EpochRecord> history,
-      trainer.Fit(train, &state, {.epochs = epochs,
-                                  .stop_after = absl::GetFlag(FLAGS_stop_after),
-                                  .test = test,
-                                  .on_batch =
-                                      [&](const nn::BatchRecord& b) {
-                                        bar.Show(b);
-                                        losses.x.push_back(b.epochs_done());
-                                        losses.y.push_back(b.loss);
-                                      },
-                                  .on_epoch =
-                                      [&](const nn::EpochRecord& e) {
-                                        bar.Clear();
-                                        std::puts(nn::EpochRow(e).c_str());
-                                        std::fflush(stdout);
-                                        return Save(lecture, state);
-                                      }}));
+  AD_ASSIGN_OR_RETURN(const std::vector<nn::EpochRecord> history,
+                      trainer.Fit(train, &state,
+                                  {.epochs = epochs,
+                                   .stop_after = absl::GetFlag(FLAGS_stop_after),
+                                   .test = test,
+                                   .on_batch =
+                                       [&](const nn::BatchRecord& b) {
+                                         bar.Show(b);
+                                         losses.x.push_back(b.epochs_done());
+                                         losses.y.push_back(std::max(b.loss, 1e-8));  // the axis is logarithmic
+                                       },
+                                   .on_epoch =
+                                       [&](const nn::EpochRecord& e) {
+                                         bar.Clear();
+                                         std::puts(nn::EpochRow(e).c_str());
+                                         std::fflush(stdout);
+                                         return Save(lecture, state);
+                                       }}));
   if (!history.empty()) AD_RETURN_IF_ERROR(SaveCurve(losses, history));
 
   AD_ASSIGN_OR_RETURN(const Tensor answers,
@@ -148,8 +147,9 @@ absl::Status Run() {
   nn::ConfusionMatrix confusion(10);
   AD_RETURN_IF_ERROR(confusion.Add(test.y, answers));
   std::printf("\n%s\n", confusion.ToString().c_str());
-  std::printf("{\"test_accuracy\": %.4f, \"images_per_second\": %.0f, \"peak_rss_mib\": %.1f, \"state_digest\": \"%s\"}\n",
-              confusion.accuracy(), nn::TrainingSpeed(history), nn::PeakRssMib(), state.Digest().c_str());
+  std::printf(
+      "{\"test_accuracy\": %.4f, \"images_per_second\": %.0f, \"peak_rss_mib\": %.1f, \"state_digest\": \"%s\"}\n",
+      confusion.accuracy(), nn::TrainingSpeed(history), nn::PeakRssMib(), state.Digest().c_str());
   return absl::OkStatus();
 }
 
@@ -159,8 +159,9 @@ int main(int argc, char** argv) {
   absl::SetProgramUsageMessage("Trains the lecture's convolutional network on handwritten digits.");
   const std::vector<char*> arguments = absl::ParseCommandLine(argc, argv);
   const absl::Status status =
-      arguments.size() > 1 ? absl::InvalidArgumentError(absl::StrCat("unknown argument '", arguments[1], "'; see --help"))
-                           : Run();
+      arguments.size() > 1
+          ? absl::InvalidArgumentError(absl::StrCat("unknown argument '", arguments[1], "'; see --help"))
+          : Run();
   if (status.ok()) return 0;
   std::fprintf(stderr, "train_lecture_cnn: %s\n", std::string(status.message()).c_str());
   return 1;

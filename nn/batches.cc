@@ -18,12 +18,14 @@ constexpr uint32_t kShuffleStream = 0;
 absl::Status CheckExamples(const Tensor& data, const Type& input, absl::string_view what) {
   const Shape example(input.shape.dims().subspan(std::min(1, input.shape.rank())));
   if (input.shape.symbolic_axis() != 0) {
-    return absl::InvalidArgumentError(absl::StrCat("batches: the input for ", what, " must have a symbolic first axis, "
-                                                   "but is ", input.ToString()));
+    return absl::InvalidArgumentError(absl::StrCat("batches: the input for ", what,
+                                                   " must have a symbolic first axis, "
+                                                   "but is ",
+                                                   input.ToString()));
   }
   if (data.rank() == 0 || Shape(data.shape().dims().subspan(1)) != example) {
-    return absl::InvalidArgumentError(absl::StrCat("batches: ", what, " is ", data.type().ToString(),
-                                                   ", but the graph expects ", input.ToString()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("batches: ", what, " is ", data.type().ToString(), ", but the graph expects ", input.ToString()));
   }
   return absl::OkStatus();
 }
@@ -48,9 +50,8 @@ Tensor TakeRows(const Tensor& data, absl::Span<const uint32_t> rows, DType dtype
   const int64_t row_size = data.shape()[0] == 0 ? 0 : data.num_elements() / data.shape()[0];
   if (data.dtype() == DType::kUint8 && IsFloating(dtype)) {
     Tensor result(dtype, shape);
-    VisitFloating(dtype, [&](auto tag) {
-      PixelsToFloating<typename decltype(tag)::type>(data, rows, row_size, &result);
-    });
+    VisitFloating(dtype,
+                  [&](auto tag) { PixelsToFloating<typename decltype(tag)::type>(data, rows, row_size, &result); });
     return result;
   }
   Tensor taken(data.dtype(), shape);
@@ -67,12 +68,13 @@ absl::StatusOr<Batches> Batches::Create(Examples examples, const Type& x_type, c
   AD_RETURN_IF_ERROR(CheckExamples(examples.y, y_type, "y"));
   const int64_t n = examples.size();
   if (n != examples.y.shape()[0]) {
-    return absl::InvalidArgumentError(absl::StrCat("batches: there are ", n, " examples but ", examples.y.shape()[0],
-                                                   " answers"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("batches: there are ", n, " examples but ", examples.y.shape()[0], " answers"));
   }
-  if (options.batch < 1 || n < 1 || n > std::numeric_limits<uint32_t>::max() || (options.drop_last && n < options.batch)) {
-    return absl::InvalidArgumentError(absl::StrCat("batches: no batch of ", options.batch, " can be made of ", n,
-                                                   " examples"));
+  if (options.batch < 1 || n < 1 || n > std::numeric_limits<uint32_t>::max() ||
+      (options.drop_last && n < options.batch)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("batches: no batch of ", options.batch, " can be made of ", n, " examples"));
   }
   Batches batches;
   batches.examples_ = std::move(examples);
@@ -85,14 +87,12 @@ absl::StatusOr<Batches> Batches::Create(Examples examples, const Type& x_type, c
 }
 
 int64_t CountBatches(int64_t n, const BatchOptions& options) {
-  return options.drop_last ? n / options.batch : (n + options.batch - 1) / options.batch;
+  return n / options.batch + (!options.drop_last && n % options.batch != 0 ? 1 : 0);
 }
 
 int64_t Batches::count() const { return CountBatches(examples_.size(), options_); }
 
-int64_t Batches::num_examples() const {
-  return options_.drop_last ? count() * options_.batch : examples_.size();
-}
+int64_t Batches::num_examples() const { return options_.drop_last ? count() * options_.batch : examples_.size(); }
 
 void Batches::Shuffle(uint64_t seed, int64_t epoch) {
   std::iota(order_.begin(), order_.end(), 0u);

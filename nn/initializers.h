@@ -36,7 +36,8 @@ Initializer GlorotNormal(double gain = 1);
 // He et al. 2015, for layers that relu follows: variance 2 / fan_in. Uniform in +-sqrt(6 / fan_in).
 Initializer HeUniform();
 Initializer HeNormal();
-// LeCun et al. 1998: uniform in +-1/sqrt(fan_in), variance 1 / (3 fan_in). What PyTorch's dense and convolutional layers start with.
+// LeCun et al. 1998: uniform in +-1/sqrt(fan_in), variance 1 / (3 fan_in). What PyTorch's dense and convolutional
+// layers start with.
 Initializer LeCunUniform();
 
 // Saxe et al. 2014: with the shape seen as a matrix [dim(0), rest], rows (or columns, whichever are fewer) are

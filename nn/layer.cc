@@ -111,9 +111,7 @@ Sequential::Sequential(std::vector<Layer> layers)
 
 Sequential Sequential::Named(std::string name) const { return Sequential(Layer::Named(std::move(name))); }
 
-Layer Residual(Layer body) {
-  return Residual(std::move(body), Sequential(std::vector<Layer>{}));
-}
+Layer Residual(Layer body) { return Residual(std::move(body), Sequential(std::vector<Layer>{})); }
 
 Layer Residual(Layer body, Layer shortcut) {
   return Layer("residual", [body = std::move(body), shortcut = std::move(shortcut)](LayerCall& call, Value x) {
@@ -121,8 +119,8 @@ Layer Residual(Layer body, Layer shortcut) {
     const Value past = shortcut(x, call.mode());
     if (!y.valid() || !past.valid()) return Value();
     if (y.shape() != past.shape()) {
-      return call.Fail(absl::StrCat("the body gives ", y.type().ToString(), " but the shortcut gives ",
-                                    past.type().ToString()));
+      return call.Fail(
+          absl::StrCat("the body gives ", y.type().ToString(), " but the shortcut gives ", past.type().ToString()));
     }
     return Add(y, past);
   });

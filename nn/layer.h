@@ -61,8 +61,8 @@ class Layer {
  public:
   using Function = std::function<Value(LayerCall& call, Value x)>;
 
-  // A layer of one's own: a kind ("conv", the stem of its name) and what it builds. With an empty kind the layer has no name and
-  // no scope unless Named() gives one, and its function names the output.
+  // A layer of one's own: a kind ("conv", the stem of its name) and what it builds. With an empty kind the layer has no
+  // name and no scope unless Named() gives one, and its function names the output.
   Layer(std::string kind, Function function);
 
   // Names the layer (before its first call) and returns it.
@@ -90,8 +90,8 @@ class Sequential : public Layer {
   explicit Sequential(Layer layer) : Layer(std::move(layer)) {}
 };
 
-// y = body(x) + shortcut(x) (He et al. 2016). The shortcut is the identity unless given; use a 1x1 convolution where the body
-// changes the shape.
+// y = body(x) + shortcut(x) (He et al. 2016). The shortcut is the identity unless given; use a 1x1 convolution where
+// the body changes the shape.
 Layer Residual(Layer body);
 Layer Residual(Layer body, Layer shortcut);
 

@@ -20,8 +20,8 @@ namespace {
 // True when x is f32 or f64 images of known channels; else the call has failed.
 bool IsImage(LayerCall& call, const Value& x) {
   if (IsFloating(x.dtype()) && x.rank() == 4 && x.shape()[kChannelAxis] > 0) return true;
-  call.Fail(absl::StrCat("expects floating-point images [batch, channels, height, width], but x is ",
-                         x.type().ToString()));
+  call.Fail(
+      absl::StrCat("expects floating-point images [batch, channels, height, width], but x is ", x.type().ToString()));
   return false;
 }
 
@@ -53,13 +53,14 @@ Layer Conv2d(int64_t filters, Extent2d kernel, const Conv2dOptions& o) {
     if (!IsImage(call, x) || !IsPositive(call, "the number of filters", filters)) return Value();
     const int64_t channels = x.shape()[kChannelAxis];
     if (o.groups < 1 || channels % o.groups != 0 || filters % o.groups != 0) {
-      return call.Fail(absl::StrCat(o.groups, " groups do not divide ", channels, " channels and ", filters, " filters"));
+      return call.Fail(
+          absl::StrCat(o.groups, " groups do not divide ", channels, " channels and ", filters, " filters"));
     }
     const Shape shape{filters, channels / o.groups, kernel.sizes[0], kernel.sizes[1]};
     if (!IsPositive(call, "the kernel's size", std::min(kernel.sizes[0], kernel.sizes[1]))) return Value();
     const Value w = call.Variable("w", {x.dtype(), shape}, o.initializer);
-    const Value y = adret::Conv2d(
-        x, w, {.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups});
+    const Value y =
+        adret::Conv2d(x, w, {.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups});
     return o.bias ? AddChannelBias(call, y, o.bias_initializer) : y;
   });
 }
@@ -69,7 +70,8 @@ Layer ConvTranspose2d(int64_t filters, Extent2d kernel, const ConvTranspose2dOpt
     if (!IsImage(call, x) || !IsPositive(call, "the number of filters", filters)) return Value();
     const int64_t channels = x.shape()[kChannelAxis];
     if (o.groups < 1 || channels % o.groups != 0 || filters % o.groups != 0) {
-      return call.Fail(absl::StrCat(o.groups, " groups do not divide ", channels, " channels and ", filters, " filters"));
+      return call.Fail(
+          absl::StrCat(o.groups, " groups do not divide ", channels, " channels and ", filters, " filters"));
     }
     if (!IsPositive(call, "the kernel's size", std::min(kernel.sizes[0], kernel.sizes[1]))) return Value();
     const Shape shape{channels, filters / o.groups, kernel.sizes[0], kernel.sizes[1]};
@@ -99,10 +101,7 @@ Layer Dense(int64_t units, const DenseOptions& o) {
 
 Layer MaxPool2d(Extent2d window, const Pool2dOptions& o) {
   return Plain("pool", [window, o](Value x) {
-    return adret::MaxPool2d(x, {.kernel = window,
-                                .stride = o.stride,
-                                .padding = o.padding,
-                                .ceil_mode = o.ceil_mode});
+    return adret::MaxPool2d(x, {.kernel = window, .stride = o.stride, .padding = o.padding, .ceil_mode = o.ceil_mode});
   });
 }
 

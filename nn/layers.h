@@ -3,8 +3,8 @@
 //   nn::Sequential net{nn::Conv2d(16, 3, {.padding = Padding::Same(), .bias = false}), nn::BatchNorm(), nn::Relu(),
 //                      nn::MaxPool2d(2), nn::Flatten(), nn::Dropout(0.5), nn::Dense(10).Named("logits")};
 //
-// Only outputs are stated: inputs follow from the value that the layer is called on. Images are [batch, channels, height,
-// width], f32 or f64. Defaults are PyTorch's, except that convolutional and dense layers start with He's
+// Only outputs are stated: inputs follow from the value that the layer is called on. Images are [batch, channels,
+// height, width], f32 or f64. Defaults are PyTorch's, except that convolutional and dense layers start with He's
 // initialiser and zero biases.
 #ifndef ADRET_NN_LAYERS_H_
 #define ADRET_NN_LAYERS_H_
@@ -20,13 +20,13 @@ namespace adret::nn {
 
 // Height and width: `.stride = 2` or `.stride = {2, 1}`.
 struct Extent2d {
-  Extent2d(int64_t both) : sizes{both, both} {}                             // NOLINT(google-explicit-constructor)
+  Extent2d(int64_t both) : sizes{both, both} {}  // NOLINT(google-explicit-constructor)
   Extent2d(int64_t height, int64_t width) : sizes{height, width} {}
-  operator std::array<int64_t, 2>() const { return sizes; }                 // NOLINT(google-explicit-constructor)
+  operator std::array<int64_t, 2>() const { return sizes; }  // NOLINT(google-explicit-constructor)
   std::array<int64_t, 2> sizes;
 };
 
-// ---- With weights ----------------------------------------------------------------------------------------------------
+// ---- With weights ----
 
 struct Conv2dOptions {
   Extent2d stride = 1;
@@ -61,9 +61,10 @@ struct DenseOptions {
 // "dense": y = x w^T + b with x [batch, in], w [units, in], b [units].
 Layer Dense(int64_t units, const DenseOptions& options = {});
 
-// Ioffe and Szegedy 2015, over all axes but the second. Training normalises by the batch's statistics and, once per run of an optimiser's
-// updates, moves running ones: running = (1 - momentum) running + momentum batch, with the unbiased variance.
-// Inference normalises by the running ones. Called several times in training mode in one graph, the first call's batch counts.
+// Ioffe and Szegedy 2015, over all axes but the second. Training normalises by the batch's statistics and, once per run
+// of an optimiser's updates, moves running ones: running = (1 - momentum) running + momentum batch, with the unbiased
+// variance. Inference normalises by the running ones. Called several times in training mode in one graph, the first
+// call's batch counts.
 struct BatchNormOptions {
   double epsilon = 1e-5;
   double momentum = 0.1;
@@ -79,7 +80,7 @@ struct LayerNormOptions {
 // "layer_norm": scale and bias of the shape of those axes.
 Layer LayerNorm(const LayerNormOptions& options = {});
 
-// ---- Without weights -------------------------------------------------------------------------------------------------
+// ---- Without weights ----
 
 struct Pool2dOptions {
   Extent2d stride = 0;  // 0: the window's size
@@ -102,11 +103,11 @@ Layer GlobalMaxPool2d();
 // "flatten": [n, ...] -> [n, product of the others]
 Layer Flatten();
 
-// "dropout": each element is zero with probability `rate`, else divided by 1 - rate (Srivastava et al. 2014). The identity
-// in inference.
+// "dropout": each element is zero with probability `rate`, else divided by 1 - rate (Srivastava et al. 2014). The
+// identity in inference.
 Layer Dropout(double rate);
 
-// ---- Activations, called after their op ------------------------------------------------------------------------------
+// ---- Activations, called after their op ----
 
 Layer Relu();
 Layer LeakyRelu(double slope = 0.01);

@@ -18,14 +18,15 @@ Value Reduce(Value losses, Reduction reduction) {
   return reduction == Reduction::kSum ? Sum(losses) : Mean(losses);
 }
 
-// False, having told the graph why, unless x and target are floating-point numbers of one type. Broadcasting [n,1] against [n] here is
-// always a mistake.
+// False, having told the graph why, unless x and target are floating-point numbers of one type. Broadcasting [n,1]
+// against [n] here is always a mistake.
 bool SameType(absl::string_view loss, const Operand& x, const Operand& target) {
   if (!x->valid() || !target->valid()) return false;
   if (IsFloating(x->dtype()) && x->type() == target->type()) return true;
-  x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(loss, ": expects floating-point numbers and targets of one "
-                                                          "type, but they are ", x->type().ToString(), " and ",
-                                                          target->type().ToString())),
+  x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(loss,
+                                                          ": expects floating-point numbers and targets of one "
+                                                          "type, but they are ",
+                                                          x->type().ToString(), " and ", target->type().ToString())),
                   x.location());
   return false;
 }
@@ -75,7 +76,8 @@ Value Hinge(Operand x, Operand target, const HingeOptions& options) {
 Value KlDivergence(Operand log_q, Operand p, const LossOptions& options) {
   LocationScope place(log_q.graph(), log_q.location());
   if (!SameType("KlDivergence", log_q, p)) return Value();
-  const double tiny = p->dtype() == DType::kFloat64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
+  const double tiny =
+      p->dtype() == DType::kFloat64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
   return Reduce(Sum(p * (Log(Maximum(p, tiny)) - log_q), {.axes = {-1}}), options.reduction);
 }
 

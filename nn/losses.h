@@ -19,8 +19,8 @@ struct LossOptions {
   Reduction reduction = Reduction::kMean;
 };
 
-// -sum_c p_c log softmax(logits)_c for each row of logits [n, classes]; label: i64[n] indices, or p itself, [n, classes]. With smoothing s,
-// p becomes (1 - s) p + s / classes.
+// -sum_c p_c log softmax(logits)_c for each row of logits [n, classes]; label: i64[n] indices, or p itself, [n,
+// classes]. With smoothing s, p becomes (1 - s) p + s / classes.
 struct SoftmaxCrossEntropyOptions {
   double label_smoothing = 0;
   Reduction reduction = Reduction::kMean;
@@ -50,8 +50,8 @@ struct HingeOptions {
 };
 Value Hinge(Operand x, Operand target, const HingeOptions& options = {});
 
-// sum_c p_c (log p_c - log_q_c) for each row of the last axis; p are probabilities, log_q log-probabilities (LogSoftmax). 0 log 0 is
-// 0. Averaged over rows (PyTorch's "batchmean").
+// sum_c p_c (log p_c - log_q_c) for each row of the last axis; p are probabilities, log_q log-probabilities
+// (LogSoftmax). 0 log 0 is 0. Averaged over rows (PyTorch's "batchmean").
 Value KlDivergence(Operand log_q, Operand p, const LossOptions& options = {});
 
 }  // namespace adret::nn

@@ -14,15 +14,19 @@
 namespace adret::nn {
 namespace {
 
-double Ratio(int64_t part, int64_t whole) { return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole); }
+double Ratio(int64_t part, int64_t whole) {
+  return whole == 0 ? 0 : static_cast<double>(part) / static_cast<double>(whole);
+}
 
 bool AreLogitsAndIndices(absl::string_view metric, const Operand& logits, const Operand& label) {
   if (!logits->valid() || !label->valid()) return false;
   if (logits->rank() == 2 && label->rank() == 1 && label->dtype() == DType::kInt64) return true;
-  logits.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(metric, ": expects logits [n, classes] and labels i64[n], "
-                                                               "but they are ", logits->type().ToString(), " and ",
-                                                               label->type().ToString())),
-                       logits.location());
+  logits.graph()->Fail(
+      absl::InvalidArgumentError(absl::StrCat(metric,
+                                              ": expects logits [n, classes] and labels i64[n], "
+                                              "but they are ",
+                                              logits->type().ToString(), " and ", label->type().ToString())),
+      logits.location());
   return false;
 }
 
@@ -51,8 +55,8 @@ absl::Status ConfusionMatrix::Add(const Tensor& truth, const Tensor& predicted) 
   for (const Tensor* t : {&truth, &predicted}) {
     for (int64_t i = 0; i < t->num_elements(); ++i) {
       if (t->At(i) >= 0 && t->At(i) < classes_) continue;
-      return absl::InvalidArgumentError(absl::StrCat("confusion matrix: class ", t->At(i), " of example ", i,
-                                                     " is not in [0, ", classes_, ")"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("confusion matrix: class ", t->At(i), " of example ", i, " is not in [0, ", classes_, ")"));
     }
   }
   for (int64_t i = 0; i < truth.num_elements(); ++i) {

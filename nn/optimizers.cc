@@ -151,14 +151,12 @@ Optimizer Sgd(const SgdOptions& o) {
 
 Optimizer Adam(const AdamOptions& o) {
   const AdamWOptions shared{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon};
-  return Optimizer({.name = "adam",
-                    .learning_rate = o.learning_rate,
-                    .scalars = [o](Value rate, Value t) { return AdamScalars(o.beta1, o.beta2, rate, t); },
-                    .next =
-                        [o, shared](RuleContext& c) {
-                          return AdamStep(c, shared, c.variable(), Decayed(c, o.weight_decay));
-                        }},
-                   o.common);
+  return Optimizer(
+      {.name = "adam",
+       .learning_rate = o.learning_rate,
+       .scalars = [o](Value rate, Value t) { return AdamScalars(o.beta1, o.beta2, rate, t); },
+       .next = [o, shared](RuleContext& c) { return AdamStep(c, shared, c.variable(), Decayed(c, o.weight_decay)); }},
+      o.common);
 }
 
 Optimizer AdamW(const AdamWOptions& o) {
@@ -205,8 +203,7 @@ Optimizer RmsProp(const RmsPropOptions& o) {
 Optimizer Adagrad(const AdagradOptions& o) {
   return Optimizer({.name = "adagrad",
                     .learning_rate = o.learning_rate,
-                    .scalars =
-                        [o](Value rate, Value t) { return Values{rate / ((t - 1.0) * o.rate_decay + 1.0)}; },
+                    .scalars = [o](Value rate, Value t) { return Values{rate / ((t - 1.0) * o.rate_decay + 1.0)}; },
                     .next =
                         [o](RuleContext& c) {
                           const Value g = Decayed(c, o.weight_decay);

@@ -4,8 +4,8 @@
 //   Executor executor = *Executor::Create({loss}, step);
 //
 // An optimiser builds nodes: gradients, slots ("adam/m/<variable>", variables that are not trainable), the step count
-// ("adam/step", an i64 scalar), and each variable's next value. So it is saved with the graph, a checkpoint resumes exactly, and what is loaded
-// trains on without it. Arithmetic is that of torch.optim (1.13).
+// ("adam/step", an i64 scalar), and each variable's next value. So it is saved with the graph, a checkpoint resumes
+// exactly, and what is loaded trains on without it. Arithmetic is that of torch.optim (1.13).
 //
 // Ascending works the same way: minimise the negative, on whatever variables there are (an image, say).
 #ifndef ADRET_NN_OPTIMIZERS_H_
@@ -29,8 +29,8 @@ struct CommonOptions {
   // is at most clip_norm (torch.nn.utils.clip_grad_*). 0: off.
   double clip_value = 0;
   double clip_norm = 0;
-  // The scope of the slots and the step count. Empty: the rule's name, or the first of name2, name3, ... that is free. A name
-  // that is given and already there is continued: its slots and step count go on.
+  // The scope of the slots and the step count. Empty: the rule's name, or the first of name2, name3, ... that is free.
+  // A name that is given and already there is continued: its slots and step count go on.
   std::string name = "";
 };
 
@@ -111,8 +111,8 @@ struct AdamWOptions {
 };
 Optimizer AdamW(const AdamWOptions& options = {});
 
-// Tieleman and Hinton 2012: w' = w - rate g / (sqrt(s') + epsilon), s' = decay s + (1 - decay) g^2; centered: the variance
-// in place of s'.
+// Tieleman and Hinton 2012: w' = w - rate g / (sqrt(s') + epsilon), s' = decay s + (1 - decay) g^2; centered: the
+// variance in place of s'.
 struct RmsPropOptions {
   Schedule learning_rate = 1e-2;
   double decay = 0.99;

@@ -24,8 +24,8 @@ std::string ProgressLine(const BatchRecord& r) {
   if (filled < kBarWidth) bar += '>';
   bar.resize(kBarWidth, ' ');
   const double left = r.so_far.seconds / done * (1 - done);
-  return absl::StrFormat("epoch %d/%d [%s] %3.0f%%  loss %.4f  accuracy %.1f%%  %s images/s  %.0f s left", r.epoch, r.epochs,
-                         bar, 100 * done, r.so_far.loss, 100 * r.so_far.accuracy,
+  return absl::StrFormat("epoch %d/%d [%s] %3.0f%%  loss %.4f  accuracy %.1f%%  %s images/s  %.0f s left", r.epoch,
+                         r.epochs, bar, 100 * done, r.so_far.loss, 100 * r.so_far.accuracy,
                          WithCommas(std::llround(r.so_far.examples_per_second())), std::ceil(left));
 }
 

@@ -40,8 +40,8 @@ Schedule ConstantRate(double rate) { return Schedule(rate); }
 
 Schedule StepDecay(const StepDecayOptions& options) {
   return Schedule([options](Value step) {
-    const Value whole = Cast(Cast(step / static_cast<double>(std::max<int64_t>(1, options.every)), DType::kInt64),
-                             DType::kFloat64);
+    const Value whole =
+        Cast(Cast(step / static_cast<double>(std::max<int64_t>(1, options.every)), DType::kInt64), DType::kFloat64);
     return Pow(F64(step, options.gamma), whole) * options.start;
   });
 }

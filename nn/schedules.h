@@ -4,8 +4,9 @@
 //   nn::Adam({.learning_rate = nn::OneCycle({.max = 4e-3, .steps = 5 * 469})});
 //   nn::Sgd({.learning_rate = nn::WarmUp(500, nn::Cosine({.start = 0.1, .steps = 10000}))});
 //
-// A schedule is a function that builds an f64 scalar from the f64 scalar `step`, the number of updates done before (0 at the first), in the
-// graph: it is saved with the model and goes on where a checkpoint stopped. Formulas are PyTorch's.
+// A schedule is a function that builds an f64 scalar from the f64 scalar `step`, the number of updates done before (0
+// at the first), in the graph: it is saved with the model and goes on where a checkpoint stopped. Formulas are
+// PyTorch's.
 #ifndef ADRET_NN_SCHEDULES_H_
 #define ADRET_NN_SCHEDULES_H_
 
@@ -61,7 +62,8 @@ struct OneCycleOptions {
 };
 Schedule OneCycle(const OneCycleOptions& options);
 
-// Rises linearly to schedule(0) over the first `steps` steps, (step + 1) / steps of it at each; then schedule(step - steps).
+// Rises linearly to schedule(0) over the first `steps` steps, (step + 1) / steps of it at each; then schedule(step -
+// steps).
 Schedule WarmUp(int64_t steps, Schedule schedule);
 
 }  // namespace adret::nn

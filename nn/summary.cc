@@ -39,7 +39,8 @@ int64_t MultiplyAdds(const Graph& graph, const Node& node) {
   return node.op->multiply_adds(inputs, {node.outputs[0].dtype, node.outputs[0].shape.WithBatch(1)});
 }
 
-// Adds what a node contributes to the layer it belongs to: the one with the longest name that is the node's or a scope around it.
+// Adds what a node contributes to the layer it belongs to: the one with the longest name that is the node's or a scope
+// around it.
 void Attribute(const Graph& graph, const Node& node, const absl::flat_hash_map<std::string, int>& index,
                std::vector<LayerSummary>& layers) {
   absl::string_view scope = node.name;
@@ -73,7 +74,8 @@ std::vector<LayerSummary> LayersOf(const Graph& graph, const std::vector<bool>& 
   }
   std::vector<LayerSummary> kept;
   for (size_t i = 0; i < layers.size(); ++i) {
-    if (!elementwise[i] || layers[i].parameters > 0 || layers[i].multiply_adds > 0) kept.push_back(std::move(layers[i]));
+    if (!elementwise[i] || layers[i].parameters > 0 || layers[i].multiply_adds > 0)
+      kept.push_back(std::move(layers[i]));
   }
   return kept;
 }

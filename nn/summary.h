@@ -7,8 +7,8 @@
 //   pool1    25x13x13
 //   ...
 //
-// Everything is derived from nodes and their names, so that a graph loaded from a file has a summary, too. A layer is a node
-// that somebody named (automatic names are the op's, with a number: relu, relu_1); nodes and variables named
+// Everything is derived from nodes and their names, so that a graph loaded from a file has a summary, too. A layer is a
+// node that somebody named (automatic names are the op's, with a number: relu, relu_1); nodes and variables named
 // "conv1/..." belong to it. Element-wise layers without parameters are left out.
 #ifndef ADRET_NN_SUMMARY_H_
 #define ADRET_NN_SUMMARY_H_
@@ -23,9 +23,9 @@ namespace adret::nn {
 
 struct LayerSummary {
   std::string name;
-  Shape output;                // the first axis is the batch where the shape is symbolic
-  int64_t parameters = 0;      // elements of trainable variables
-  int64_t multiply_adds = 0;   // for one example: batch 1
+  Shape output;               // the first axis is the batch where the shape is symbolic
+  int64_t parameters = 0;     // elements of trainable variables
+  int64_t multiply_adds = 0;  // for one example: batch 1
 };
 
 // The layers that a value is computed by, in order.

@@ -114,14 +114,14 @@ absl::Status CheckSameVariables(const State& expected, const State& found) {
   for (const auto& [name, tensor] : expected.tensors()) {
     const absl::StatusOr<Tensor> other = found.Get(name);
     if (other.ok() && other->type() == tensor.type()) continue;
-    return absl::FailedPreconditionError(absl::StrCat("this is the state of another model: variable ", name, " should be ",
-                                                      tensor.type().ToString(), " but is ",
+    return absl::FailedPreconditionError(absl::StrCat("this is the state of another model: variable ", name,
+                                                      " should be ", tensor.type().ToString(), " but is ",
                                                       other.ok() ? other->type().ToString() : "missing"));
   }
   for (const auto& [name, tensor] : found.tensors()) {
     if (expected.Contains(name)) continue;
-    return absl::FailedPreconditionError(absl::StrCat("this is the state of another model: variable ", name,
-                                                      " is not part of this one"));
+    return absl::FailedPreconditionError(
+        absl::StrCat("this is the state of another model: variable ", name, " is not part of this one"));
   }
   return absl::OkStatus();
 }
@@ -129,15 +129,14 @@ absl::Status CheckSameVariables(const State& expected, const State& found) {
 absl::StatusOr<Tensor> RunInBatches(Value value, Value input, const Tensor& x, const State& state,
                                     const TrainerOptions& options) {
   if (value.shape().symbolic_axis() != 0 || value.shape()[0] != kAnyBatch) {
-    return absl::InvalidArgumentError(absl::StrCat("the first axis of ", value.name(), " must be the batch, but it is ",
-                                                   value.type().ToString()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the first axis of ", value.name(), " must be the batch, but it is ", value.type().ToString()));
   }
   // Nobody reads the answers: the indices of x serve.
   AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({value}, {}, {.threads = options.threads}));
   const int64_t n = x.rank() == 0 ? 0 : x.shape()[0];
-  AD_ASSIGN_OR_RETURN(const Batches batches,
-                      Batches::Create({x, Tensor(DType::kUint8, {n})}, input.type(), {DType::kUint8, {kAnyBatch}},
-                                      {.batch = options.batch}));
+  AD_ASSIGN_OR_RETURN(const Batches batches, Batches::Create({x, Tensor(DType::kUint8, {n})}, input.type(),
+                                                             {DType::kUint8, {kAnyBatch}}, {.batch = options.batch}));
   Tensor result(value.dtype(), value.shape().WithBatch(n));
   char* to = static_cast<char*>(result.mutable_raw());
   for (int64_t i = 0; i < batches.count(); ++i) {

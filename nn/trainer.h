@@ -6,8 +6,9 @@
 //                               {.epochs = 5, .test = {test_images, test_labels},
 //                                .on_epoch = [&](const EpochRecord& e) { return Save(e, state); }});
 //
-// The order of the examples is drawn from (state.seed, epoch), and how many epochs are behind follows from state.step. So training
-// that stops after an epoch and goes on from a saved state does exactly what it would have done without the stop.
+// The order of the examples is drawn from (state.seed, epoch), and how many epochs are behind follows from state.step.
+// So training that stops after an epoch and goes on from a saved state does exactly what it would have done without the
+// stop.
 #ifndef ADRET_NN_TRAINER_H_
 #define ADRET_NN_TRAINER_H_
 
@@ -26,10 +27,10 @@ namespace adret::nn {
 // What to train: two inputs of a graph, what to watch, and what a step does.
 struct Objective {
   Value x, y;
-  Value loss;               // scalar, in training mode
-  Value accuracy = {};      // scalar, or invalid: none
+  Value loss;           // scalar, in training mode
+  Value accuracy = {};  // scalar, or invalid: none
   Updates updates = {};
-  Value test_loss = {};     // the same in inference mode; invalid: those of training
+  Value test_loss = {};  // the same in inference mode; invalid: those of training
   Value test_accuracy = {};
 };
 
@@ -51,10 +52,10 @@ struct Score {
 
 // Where training stands after a batch.
 struct BatchRecord {
-  int64_t epoch = 1, epochs = 1;    // from 1
-  int64_t batch = 1, batches = 1;   // from 1
-  double loss = 0;                  // of this batch
-  Score so_far = {};                // of this epoch
+  int64_t epoch = 1, epochs = 1;   // from 1
+  int64_t batch = 1, batches = 1;  // from 1
+  double loss = 0;                 // of this batch
+  Score so_far = {};               // of this epoch
   // 1.5: half of the second epoch is behind.
   double epochs_done() const {
     return static_cast<double>(epoch - 1) + static_cast<double>(batch) / static_cast<double>(batches);
@@ -85,8 +86,8 @@ class Trainer {
   // Fails as Executor::Create does.
   static absl::StatusOr<Trainer> Create(const Objective& objective, const TrainerOptions& options = {});
 
-  // Trains from where state stands until options.epochs epochs have been done. Returns a record for each epoch that it ran: none when
-  // there was nothing left to do. Fails when the state's step is not at the beginning of an epoch.
+  // Trains from where state stands until options.epochs epochs have been done. Returns a record for each epoch that it
+  // ran: none when there was nothing left to do. Fails when the state's step is not at the beginning of an epoch.
   absl::StatusOr<std::vector<EpochRecord>> Fit(const Examples& train, State* state, const FitOptions& options);
 
   // How many epochs over these examples the state has behind it. Fails when it is not at the beginning of one.
@@ -106,7 +107,8 @@ class Trainer {
   Executor train_, test_;
 };
 
-// Ok when both states have the same variables, of the same types: a checkpoint fits a graph whose initial state is `expected`.
+// Ok when both states have the same variables, of the same types: a checkpoint fits a graph whose initial state is
+// `expected`.
 absl::Status CheckSameVariables(const State& expected, const State& found);
 
 // value for all of x [n, ...], batch by batch: what input is fed with, in pieces. value's first axis must be the batch.

@@ -11,7 +11,7 @@ torch.set_default_dtype(torch.float64)
 rng = np.random.default_rng(7)
 out = {}
 
-# ---- Optimisers: loss(w, b) = mean((tanh(x w^T + b) - t)^2), ten steps. ------------------------------------------------
+# ---- Optimisers: loss(w, b) = mean((tanh(x w^T + b) - t)^2), ten steps. ----
 STEPS = 10
 x, t = rng.normal(size=(8, 5)), rng.normal(size=(8, 3))
 w0, b0 = rng.normal(size=(3, 5)), rng.normal(size=3)
@@ -56,7 +56,7 @@ out["clip_norm/w"], out["clip_norm/b"] = trajectory(OPTIMIZERS["sgd"], clip_norm
 out["clip_value/w"], out["clip_value/b"] = trajectory(OPTIMIZERS["sgd"], clip_value=0.05)
 
 
-# ---- Schedules ---------------------------------------------------------------------------------------------------------
+# ---- Schedules --------
 def rates(make, start, n):
     optimizer = torch.optim.SGD([torch.zeros(1, requires_grad=True)], lr=start)
     scheduler = make(optimizer)
@@ -79,7 +79,7 @@ out["one_cycle_other/rates"] = rates(
 out["warm_up/rates"] = rates(lambda o: S.LambdaLR(o, lambda step: min(1.0, (step + 1) / 5)), 0.2, 10)
 
 
-# ---- Losses: values and gradients with respect to the first argument, for each reduction. -------------------------------
+# ---- Losses: values and gradients with respect to the first argument, for each reduction. --------
 def loss_case(name, f, a, b):
     out[f"{name}/x0"], out[f"{name}/x1"] = a, b
     p = torch.tensor(a, requires_grad=True)
@@ -94,7 +94,8 @@ probabilities = rng.dirichlet(np.ones(4), size=6)
 indices = rng.integers(0, 4, size=6)
 targets = rng.normal(size=(6, 4))
 loss_case("cross_entropy", lambda p, y, r: F.cross_entropy(p, y, reduction=r), logits, indices)
-loss_case("cross_entropy_smooth", lambda p, y, r: F.cross_entropy(p, y, reduction=r, label_smoothing=0.1), logits, indices)
+loss_case("cross_entropy_smooth", lambda p, y, r: F.cross_entropy(p, y, reduction=r, label_smoothing=0.1), logits,
+          indices)
 loss_case("cross_entropy_probabilities", lambda p, y, r: F.cross_entropy(p, y, reduction=r), logits, probabilities)
 loss_case("mse", lambda p, y, r: F.mse_loss(p, y, reduction=r), logits, targets)
 loss_case("mae", lambda p, y, r: F.l1_loss(p, y, reduction=r), logits, targets)
@@ -106,7 +107,7 @@ sparse /= sparse.sum(1, keepdims=True)
 loss_case("kl", lambda p, y, r: F.kl_div(p, y, reduction="batchmean" if r == "mean" else r),
           np.log(rng.dirichlet(np.ones(4), size=6)), sparse)
 
-# ---- Running statistics of batch_norm over three batches, then inference. -------------------------------------------------
+# ---- Running statistics of batch_norm over three batches, then inference. --------
 batches = rng.normal(size=(3, 5, 2, 3, 3)) * 2 + 1
 norm = torch.nn.BatchNorm2d(2, momentum=0.2)
 for batch in batches:

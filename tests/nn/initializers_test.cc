@@ -84,7 +84,9 @@ TEST(InitializersTest, OrthogonalIsOrthogonal) {
     const int64_t rows = shape[0], columns = t.num_elements() / rows;
     const bool by_rows = rows <= columns;
     const int64_t count = std::min(rows, columns), length = std::max(rows, columns);
-    const auto at = [&](int64_t vector, int64_t k) { return t.At(by_rows ? vector * columns + k : k * columns + vector); };
+    const auto at = [&](int64_t vector, int64_t k) {
+      return t.At(by_rows ? vector * columns + k : k * columns + vector);
+    };
     for (int64_t i = 0; i < count; ++i) {
       for (int64_t j = 0; j <= i; ++j) {
         double dot = 0;

@@ -23,8 +23,8 @@ std::vector<std::string> Variables(Graph& graph) {
 }
 
 Sequential LectureNetwork() {
-  return Sequential{Conv2d(25, 3), Relu(),     MaxPool2d(2), Conv2d(50, 3), Relu(),
-                    MaxPool2d(2),  Flatten(), Dense(100),    Relu(),        Dense(10)};
+  return Sequential{Conv2d(25, 3), Relu(),    MaxPool2d(2), Conv2d(50, 3), Relu(),
+                    MaxPool2d(2),  Flatten(), Dense(100),   Relu(),        Dense(10)};
 }
 
 struct Images {
@@ -62,9 +62,9 @@ TEST(LayersTest, Summary) {
   for (const LayerSummary& l : layers) {
     lines.push_back(absl::StrCat(l.name, " ", ExampleShape(l.output), " ", l.parameters, " ", l.multiply_adds));
   }
-  EXPECT_THAT(lines, ElementsAre("conv1 25x26x26 250 152100", "pool1 25x13x13 0 0", "conv2 50x11x11 11300 1361250",
-                                 "pool2 50x5x5 0 0", "flatten1 1250 0 0", "dense1 100 125100 125000",
-                                 "dense2 10 1010 1000"));
+  EXPECT_THAT(lines,
+              ElementsAre("conv1 25x26x26 250 152100", "pool1 25x13x13 0 0", "conv2 50x11x11 11300 1361250",
+                          "pool2 50x5x5 0 0", "flatten1 1250 0 0", "dense1 100 125100 125000", "dense2 10 1010 1000"));
   EXPECT_THAT(Summary(logits), HasSubstr("137,660"));
   // What a graph knows without being told the value is the same.
   EXPECT_EQ(Summary(images.graph), Summary(logits));
@@ -87,8 +87,8 @@ TEST(LayersTest, TwoNetworksInOneGraphDoNot) {
   Sequential{Conv2d(4, 3), Relu()}(images.x);
   Sequential{Conv2d(5, 3), Relu()}(images.x);
   Sequential{Conv2d(6, 3)}.Named("critic")(images.x);
-  EXPECT_THAT(Variables(images.graph), ElementsAre("conv1/w [4,1,3,3]", "conv1/b [4]", "conv2/w [5,1,3,3]", "conv2/b [5]",
-                                                   "critic/conv1/w [6,1,3,3]", "critic/conv1/b [6]"));
+  EXPECT_THAT(Variables(images.graph), ElementsAre("conv1/w [4,1,3,3]", "conv1/b [4]", "conv2/w [5,1,3,3]",
+                                                   "conv2/b [5]", "critic/conv1/w [6,1,3,3]", "critic/conv1/b [6]"));
   EXPECT_TRUE(images.graph.Contains("relu2"));
 }
 
@@ -117,17 +117,19 @@ TEST(LayersTest, AGraphInTheSamePlaceGetsItsOwnVariables) {
 
 TEST(LayersTest, Residual) {
   Images images(8, 16);
-  const Value same = Residual(Sequential{Conv2d(8, 3, {.padding = Padding::Same(), .bias = false}), BatchNorm(), Relu()})(
-      images.x);
+  const Value same =
+      Residual(Sequential{Conv2d(8, 3, {.padding = Padding::Same(), .bias = false}), BatchNorm(), Relu()})(images.x);
   EXPECT_EQ(same.shape(), images.x.shape());
   EXPECT_EQ(same.name(), "residual1");
   EXPECT_TRUE(images.graph.Contains("residual1/conv1/w"));
-  const Value half = Residual(Conv2d(16, 3, {.stride = 2, .padding = Padding::Same()}), Conv2d(16, 1, {.stride = 2}))(same);
+  const Value half =
+      Residual(Conv2d(16, 3, {.stride = 2, .padding = Padding::Same()}), Conv2d(16, 1, {.stride = 2}))(same);
   EXPECT_EQ(half.shape(), Shape({kAnyBatch, 16, 8, 8}));
   EXPECT_TRUE(images.graph.Contains("residual2/conv2/w"));
   EXPECT_FALSE(Residual(Conv2d(3, 1))(half).valid());
-  EXPECT_THAT(images.graph.status().message(), HasSubstr("residual3: the body gives f32[?,3,8,8] but the shortcut gives "
-                                                         "f32[?,16,8,8]"));
+  EXPECT_THAT(images.graph.status().message(),
+              HasSubstr("residual3: the body gives f32[?,3,8,8] but the shortcut gives "
+                        "f32[?,16,8,8]"));
 }
 
 TEST(LayersTest, OtherShapes) {
@@ -148,9 +150,12 @@ TEST(LayersTest, OtherShapes) {
 
 TEST(LayersTest, ErrorsPointAtTheUsersLine) {
   Images images;
-  Sequential{Conv2d(3, 3), Dense(10)}(images.x); const int line = __LINE__;  // NOLINT
-  EXPECT_THAT(images.graph.status().message(),
-              HasSubstr("dense1: expects floating-point [batch, features], but x is f32[?,3,26,26]; put nn::Flatten() before it"));
+  const int line = __LINE__ + 1;
+  Sequential{Conv2d(3, 3), Dense(10)}(images.x);
+  EXPECT_THAT(
+      images.graph.status().message(),
+      HasSubstr(
+          "dense1: expects floating-point [batch, features], but x is f32[?,3,26,26]; put nn::Flatten() before it"));
   EXPECT_THAT(images.graph.status().message(), HasSubstr(absl::StrCat("layers_test.cc:", line)));
 }
 

@@ -21,7 +21,8 @@ struct Problem {
   explicit Problem(DType dtype) {
     w = graph.Variable("w", Golden("problem/w").Cast(dtype));
     b = graph.Variable("b", Golden("problem/b").Cast(dtype));
-    const Value x = graph.Constant(Golden("problem/x").Cast(dtype)), t = graph.Constant(Golden("problem/t").Cast(dtype));
+    const Value x = graph.Constant(Golden("problem/x").Cast(dtype)),
+                t = graph.Constant(Golden("problem/t").Cast(dtype));
     loss = MeanSquaredError(Tanh(MatMul(x, w, {.transpose_b = true}) + b), t);
   }
   Graph graph;
@@ -50,15 +51,17 @@ TEST(OptimizersTest, FollowPyTorch) {
   ExpectTrajectory("sgd_nesterov",
                    Sgd({.learning_rate = 0.1, .momentum = 0.9, .nesterov = true, .weight_decay = 0.01}));
   ExpectTrajectory("adam", Adam({.learning_rate = 0.05}));
-  ExpectTrajectory("adam_decay", Adam({.learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-6,
-                                       .weight_decay = 0.1}));
+  ExpectTrajectory("adam_decay",
+                   Adam({.learning_rate = 0.05, .beta1 = 0.8, .beta2 = 0.95, .epsilon = 1e-6, .weight_decay = 0.1}));
   ExpectTrajectory("adamw", AdamW({.learning_rate = 0.05, .weight_decay = 0.1}));
   ExpectTrajectory("rmsprop", RmsProp({.learning_rate = 0.02}));
-  ExpectTrajectory("rmsprop_centered", RmsProp({.learning_rate = 0.02, .decay = 0.9, .momentum = 0.5, .centered = true,
-                                                .weight_decay = 0.01}));
+  ExpectTrajectory(
+      "rmsprop_centered",
+      RmsProp({.learning_rate = 0.02, .decay = 0.9, .momentum = 0.5, .centered = true, .weight_decay = 0.01}));
   ExpectTrajectory("adagrad", Adagrad({.learning_rate = 0.1}));
-  ExpectTrajectory("adagrad_decay", Adagrad({.learning_rate = 0.1, .rate_decay = 0.1, .initial_accumulator = 0.2,
-                                             .weight_decay = 0.01}));
+  ExpectTrajectory(
+      "adagrad_decay",
+      Adagrad({.learning_rate = 0.1, .rate_decay = 0.1, .initial_accumulator = 0.2, .weight_decay = 0.01}));
 }
 
 TEST(OptimizersTest, ClipsLikePyTorch) {
@@ -115,7 +118,8 @@ TEST(OptimizersTest, TheLossMustBeAScalar) {
 
 TEST(OptimizersTest, ConvergesOnABowl) {
   for (const Optimizer& optimizer :
-       {Sgd({.learning_rate = 0.1, .momentum = 0.9}), Adam({.learning_rate = 0.1}), AdamW({.learning_rate = 0.1, .weight_decay = 0}),
+       {Sgd({.learning_rate = 0.1, .momentum = 0.9}), Adam({.learning_rate = 0.1}),
+        AdamW({.learning_rate = 0.1, .weight_decay = 0}),
         RmsProp({.learning_rate = Cosine({.start = 0.1, .steps = 300})}), Adagrad({.learning_rate = 1.0})}) {
     Graph graph;
     const Value w = graph.Variable("w", Tensor::From<double>({3}, {1, -2, 3}));

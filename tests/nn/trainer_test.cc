@@ -42,14 +42,14 @@ struct Task {
     const Value logits = net(x);
     answer = net(x, Mode::kInference);
     const Value loss = SoftmaxCrossEntropy(logits, y);
-    objective = {.x = x,
-                 .y = y,
-                 .loss = loss,
-                 .accuracy = Accuracy(logits, y),
-                 .updates = Adam({.learning_rate = OneCycle({.max = 0.03, .steps = 20 * 7})})
-                                .Minimize(loss, graph.variables()),
-                 .test_loss = SoftmaxCrossEntropy(answer, y),
-                 .test_accuracy = Accuracy(answer, y)};
+    objective = {
+        .x = x,
+        .y = y,
+        .loss = loss,
+        .accuracy = Accuracy(logits, y),
+        .updates = Adam({.learning_rate = OneCycle({.max = 0.03, .steps = 20 * 7})}).Minimize(loss, graph.variables()),
+        .test_loss = SoftmaxCrossEntropy(answer, y),
+        .test_accuracy = Accuracy(answer, y)};
     trainer.emplace(Trainer::Create(objective, {.batch = 32, .threads = threads}));
     if (trainer->ok()) state = *InitialState(graph, 5);
   }
@@ -64,11 +64,12 @@ TEST(TrainerTest, LearnsASmallProblem) {
   Task task;
   ASSERT_TRUE(task.trainer->ok()) << task.trainer->status();
   int batches = 0;
-  const auto history = (*task.trainer)->Fit(Bars(200, 1), &task.state,
-                                            {.epochs = 20, .test = Bars(100, 2), .on_batch = [&](const BatchRecord& r) {
-                                               ++batches;
-                                               EXPECT_EQ(r.batches, 7);
-                                             }});
+  const auto history =
+      (*task.trainer)
+          ->Fit(Bars(200, 1), &task.state, {.epochs = 20, .test = Bars(100, 2), .on_batch = [&](const BatchRecord& r) {
+                                              ++batches;
+                                              EXPECT_EQ(r.batches, 7);
+                                            }});
   ASSERT_TRUE(history.ok()) << history.status();
   ASSERT_EQ(history->size(), 20);
   EXPECT_EQ(batches, 140);
@@ -116,8 +117,8 @@ TEST(TrainerTest, ThreadsDoNotChangeTheResult) {
 TEST(TrainerTest, StopsWhereACallbackFails) {
   Task task;
   const auto history = (*task.trainer)->Fit(Bars(64, 1), &task.state, {.epochs = 3, .on_epoch = [](const EpochRecord&) {
-                                                                        return absl::DataLossError("disk full");
-                                                                      }});
+                                                                         return absl::DataLossError("disk full");
+                                                                       }});
   EXPECT_EQ(history.status().message(), "disk full");
   EXPECT_EQ(task.state.step, 2);
 }
@@ -182,7 +183,8 @@ TEST(BatchesTest, SayWhatDoesNotFit) {
     return std::string(Batches::Create({x, y}, image, label, options).status().message());
   };
   const Tensor x(DType::kUint8, {4, 1, 6, 6}), y(DType::kUint8, {4});
-  EXPECT_THAT(message(Tensor(DType::kUint8, {4, 6, 6}), y, {}), HasSubstr("x is u8[4,6,6], but the graph expects f32[?,1,6,6]"));
+  EXPECT_THAT(message(Tensor(DType::kUint8, {4, 6, 6}), y, {}),
+              HasSubstr("x is u8[4,6,6], but the graph expects f32[?,1,6,6]"));
   EXPECT_THAT(message(x, Tensor(DType::kUint8, {5}), {}), HasSubstr("4 examples but 5 answers"));
   EXPECT_THAT(message(x, y, {.batch = 0}), HasSubstr("no batch of 0"));
   EXPECT_THAT(message(x, y, {.batch = 5, .drop_last = true}), HasSubstr("no batch of 5 can be made of 4 examples"));
@@ -190,7 +192,11 @@ TEST(BatchesTest, SayWhatDoesNotFit) {
 }
 
 TEST(ProgressTest, Lines) {
-  const BatchRecord batch{.epoch = 2, .epochs = 5, .batch = 50, .batches = 100, .loss = 1,
+  const BatchRecord batch{.epoch = 2,
+                          .epochs = 5,
+                          .batch = 50,
+                          .batches = 100,
+                          .loss = 1,
                           .so_far = {.loss = 0.5, .accuracy = 0.975, .examples = 6400, .seconds = 2}};
   EXPECT_EQ(ProgressLine(batch),
             "epoch 2/5 [===============>              ]  50%  loss 0.5000  accuracy 97.5%  3,200 images/s  2 s left");

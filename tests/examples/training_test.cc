@@ -1,0 +1,144 @@
+// The training programs, run as a user runs them.
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "adret/core/executor.h"
+#include "adret/io/drawn_digits.h"
+#include "adret/io/file.h"
+#include "adret/io/idx.h"
+#include "adret/io/model.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace adret {
+namespace {
+
+using ::testing::HasSubstr;
+using ::testing::Not;
+
+struct Result {
+  int status = 0;
+  std::string out, err;
+  // The text after "key": in the last line.
+  std::string Field(const std::string& key) const {
+    const size_t line = out.rfind('{'), at = out.find("\"" + key + "\": ", line);
+    if (line == std::string::npos || at == std::string::npos) return "no " + key;
+    const size_t begin = at + key.size() + 4;
+    return out.substr(begin, out.find_first_of(",}", begin) - begin);
+  }
+};
+
+class TrainingTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    folder_ = testing::TempDir() + absl::StrCat("training_test_", getpid());
+    std::filesystem::create_directories(folder_);
+    const io::TrainAndTest digits = *io::DrawnDigits({.train = 600, .test = 200});
+    const auto save = [&](const char* name, const Tensor& numbers) {
+      ASSERT_TRUE(io::SaveIdx(absl::StrCat(folder_, "/", name), numbers).ok());
+    };
+    save("train-images-idx3-ubyte", digits.train.images.Reshaped({600, 28, 28}));
+    save("train-labels-idx1-ubyte", digits.train.labels.Cast(DType::kUint8));
+    save("t10k-images-idx3-ubyte", digits.test.images.Reshaped({200, 28, 28}));
+    save("t10k-labels-idx1-ubyte", digits.test.labels.Cast(DType::kUint8));
+  }
+  void TearDown() override { std::filesystem::remove_all(folder_); }
+
+  std::string Path(const std::string& name) const { return folder_ + "/" + name; }
+  Result Run(const std::string& program, const std::string& arguments) const {
+    const std::string out = Path("stdout"), err = Path("stderr");
+    const int status = std::system(absl::StrCat(program, " ", arguments, " >", out, " 2>", err).c_str());
+    return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, *io::ReadFile(out), *io::ReadFile(err)};
+  }
+  Result Train(const std::string& model, const std::string& arguments) const {
+    return Run(TRAIN_LECTURE_CNN,
+               absl::StrCat("--data=", folder_, " --batch=32 --model=", Path(model), " ", arguments));
+  }
+
+  std::string folder_;
+};
+
+TEST_F(TrainingTest, StopsAndResumesExactlyOnAnyNumberOfThreads) {
+  const Result whole = Train("whole.adret", "--epochs=3 --threads=1");
+  ASSERT_EQ(whole.status, 0) << whole.err;
+  EXPECT_THAT(whole.out, HasSubstr("137,660"));
+  EXPECT_TRUE(std::filesystem::exists(Path("whole_curve.png")));
+  EXPECT_GT(std::stod(whole.Field("test_accuracy")), 0.5);
+  EXPECT_EQ(whole.err, "") << "a bar is for terminals";
+
+  const Result first = Train("parts.adret", "--epochs=3 --stop_after=1 --threads=2");
+  ASSERT_EQ(first.status, 0) << first.err;
+  EXPECT_NE(first.Field("state_digest"), whole.Field("state_digest"));
+  const Result rest = Train("parts.adret", "--epochs=3 --resume --threads=4");
+  ASSERT_EQ(rest.status, 0) << rest.err;
+  EXPECT_EQ(rest.Field("state_digest"), whole.Field("state_digest"));
+  EXPECT_EQ(rest.Field("test_accuracy"), whole.Field("test_accuracy"));
+  EXPECT_EQ(*io::ReadFile(Path("parts.adret")), *io::ReadFile(Path("whole.adret")));
+
+  const Result other = Train("other.adret", "--epochs=3 --seed=2");
+  EXPECT_NE(other.Field("state_digest"), whole.Field("state_digest"));
+}
+
+TEST_F(TrainingTest, AModelFileTrainsOn) {
+  ASSERT_EQ(Train("model.adret", "--epochs=1").status, 0);
+  const std::string before = *io::ReadFile(Path("model.adret"));
+  const std::string arguments =
+      absl::StrCat("--data=", folder_, " --batch=32 --learning_rate=1e-3 --model=", Path("model.adret"));
+  const Result once = Run(LOAD_AND_CONTINUE, absl::StrCat(arguments, " --out=", Path("more.adret")));
+  ASSERT_EQ(once.status, 0) << once.err;
+  EXPECT_EQ(once.Field("epochs"), "2");
+  EXPECT_EQ(*io::ReadFile(Path("model.adret")), before);
+  // Adam went on counting.
+  const absl::StatusOr<io::Model> more = io::LoadModel(Path("more.adret"));
+  ASSERT_TRUE(more.ok()) << more.status();
+  EXPECT_EQ(more->state.Get("adam/step")->At(0), 2 * 19);
+  EXPECT_EQ(more->state.step, 2 * 19);
+  // Again and again.
+  const Result twice =
+      Run(LOAD_AND_CONTINUE, absl::StrCat("--data=", folder_, " --batch=32 --model=", Path("more.adret")));
+  ASSERT_EQ(twice.status, 0) << twice.err;
+  EXPECT_EQ(twice.Field("epochs"), "3");
+  EXPECT_EQ(io::LoadModel(Path("more.adret"))->graph->num_nodes(), more->graph->num_nodes());
+}
+
+TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
+  ASSERT_EQ(Train("model.adret", "--epochs=1").status, 0);
+  const std::string before = *io::ReadFile(Path("model.adret"));
+  const auto expect = [&](const std::string& arguments, const std::string& message) {
+    const Result result = Train("model.adret", arguments);
+    EXPECT_NE(result.status, 0) << arguments;
+    EXPECT_THAT(result.err, HasSubstr(message)) << arguments;
+    EXPECT_THAT(result.err, Not(HasSubstr("internal error"))) << arguments;
+    EXPECT_EQ(*io::ReadFile(Path("model.adret")), before) << arguments;
+  };
+  expect("--epochs=0", "--epochs must be at least 1, but is 0");
+  expect("--batch=-4", "--batch must be at least 1");
+  expect("--threads=-1", "--threads must be at least 0");
+  expect("--threads=100000", "100000");
+  expect("--stop_after=-1", "--stop_after must be at least 0");
+  expect("--colour=red", "colour");
+  expect("--epochs=many", "many");
+  expect("surplus", "unknown argument 'surplus'");
+  expect("--data=/nowhere", "/nowhere");
+  expect(absl::StrCat("--model=", folder_, "/nowhere/model.adret"), "nowhere");
+  expect(absl::StrCat("--model=", folder_), folder_);
+  expect("--resume --batch=100", "trained with other examples or another batch size");
+  expect(absl::StrCat("--resume --model=", Path("t10k-labels-idx1-ubyte")), "t10k-labels-idx1-ubyte");
+}
+
+TEST_F(TrainingTest, ResumingAFinishedRunReportsIt) {
+  const Result done = Train("model.adret", "--epochs=1");
+  const Result again = Train("model.adret", "--epochs=1 --resume");
+  ASSERT_EQ(again.status, 0) << again.err;
+  EXPECT_EQ(again.Field("state_digest"), done.Field("state_digest"));
+  EXPECT_EQ(again.Field("test_accuracy"), done.Field("test_accuracy"));
+}
+
+}  // namespace
+}  // namespace adret
