@@ -193,7 +193,7 @@ absl::Status AtomicFile::Open() {
   RemoveStaleTemporaries(folder_);
   if (!OpenUnnamed().ok()) AD_RETURN_IF_ERROR(OpenNamed());
   // The owner may not be ours to keep; the permissions are. A file system without permissions refuses, which is fine.
-  if (exists && fchmod(fd_, old.st_mode & 07777) != 0 && errno != EPERM && errno != EOPNOTSUPP) {
+  if (exists && fchmod(fd_, old.st_mode & 0777) != 0 && errno != EPERM && errno != EOPNOTSUPP) {
     return Error(errno, "cannot set the permissions of");
   }
   buffer_.reserve(kBufferBytes);

@@ -3,6 +3,8 @@
 #include "adret/core/executor.h"
 #include "adret/core/state.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+#include "adret/ops/random.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
 #include "gmock/gmock.h"
@@ -74,6 +76,18 @@ TEST(ImportTest, AFetchMayBeReplacedItself) {
   ASSERT_TRUE(copied.ok()) << copied.status();
   EXPECT_EQ(copied->front(), z);
   EXPECT_EQ(graph.num_nodes(), 1);
+}
+
+TEST(ImportTest, RandomNodesDrawAnew) {
+  Graph source;
+  Value noise = RandomUniform(&source, DType::kFloat32, {8});
+  Value once = Identity(noise) - noise;
+  Graph graph;
+  const Value a = (*Import({noise}, {}, &graph))[0];
+  const Values b = *Import({noise, once}, {}, &graph);
+  const std::vector<Tensor> numbers = *Evaluate(Values{a, b[0], b[1]});
+  EXPECT_FALSE(numbers[0].BitEqual(numbers[1]));
+  for (float v : numbers[2].data<float>()) EXPECT_EQ(v, 0);
 }
 
 TEST(ImportTest, RefusesMisfits) {
