@@ -27,7 +27,7 @@
 ABSL_FLAG(std::string, model, "lecture_cnn.adret", "model file, made by train_lecture_cnn");
 ABSL_FLAG(std::string, layer, "", "name of a convolution or dense layer, such as conv2; by default all");
 ABSL_FLAG(int, steps, 100, "steps of gradient ascent");
-ABSL_FLAG(double, penalty, 0.5, "lambda of the classes' second sheet, as a fraction of the slope at the start");
+ABSL_FLAG(double, penalty, 0.65, "lambda of the classes' second sheet, as a fraction of the slope at the start");
 ABSL_FLAG(std::string, out, "pictures", "folder for the pictures; created if it is missing");
 
 namespace {

@@ -29,8 +29,8 @@ std::string Label(double value, double step) {
   return value < 0 ? absl::StrCat("\u2212", text) : text;
 }
 
-std::vector<Tick> LinearTicks(const AxisRange& range, int count) {
-  const double step = NiceStep(range.hi - range.lo, count);
+std::vector<Tick> LinearTicks(const AxisRange& range, int count, double least_step) {
+  const double step = std::max(NiceStep(range.hi - range.lo, count), least_step);
   std::vector<Tick> ticks;
   const double slack = 1e-9 * (range.hi - range.lo);
   for (double k = std::ceil((range.lo - slack) / step); k * step <= range.hi + slack; ++k) {
@@ -62,8 +62,8 @@ double AxisRange::operator()(double value) const {
   return (value - lo) / (hi - lo);
 }
 
-std::vector<Tick> Ticks(const AxisRange& range, int count) {
-  return range.scale == Scale::kLog ? LogTicks(range, count) : LinearTicks(range, count);
+std::vector<Tick> Ticks(const AxisRange& range, int count, double least_step) {
+  return range.scale == Scale::kLog ? LogTicks(range, count) : LinearTicks(range, count, least_step);
 }
 
 AxisRange TidyRange(Scale scale, double lo, double hi) {

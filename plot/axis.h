@@ -25,7 +25,8 @@ struct Tick {
 
 // Round numbers (1, 2 or 5 times a power of ten; Heckbert, "Nice numbers for graph labels", 1990) inside the range,
 // about `count` of them. On a log axis: powers of ten, with 2 and 5 times them when there are few.
-std::vector<Tick> Ticks(const AxisRange& range, int count);
+// least_step keeps them apart on a linear axis: 1 where the numbers are counts.
+std::vector<Tick> Ticks(const AxisRange& range, int count, double least_step = 0);
 
 // The range of numbers in [lo, hi] with ends that look tidy: on the next tick where that is near.
 AxisRange TidyRange(Scale scale, double lo, double hi);

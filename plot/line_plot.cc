@@ -57,6 +57,7 @@ class PanelPainter {
     for (const Series& series : panel.series) {
       for (size_t i = 0; i < series.x.size(); ++i) {
         if (!std::isfinite(series.y[i])) continue;
+        x_is_count_ &= series.x[i] == std::floor(series.x[i]);
         x.Add(series.x[i]);
         y.Add(series.y[i]);
       }
@@ -100,7 +101,8 @@ class PanelPainter {
       painter_.Text({inner_.x - 8, y + 3.5}, tick.label, {.size = 10, .color = kMuted, .align = Align::kRight});
     }
     painter_.Polyline({{inner_.x, inner_.bottom()}, {inner_.right(), inner_.bottom()}}, {.color = kFrame});
-    for (const Tick& tick : Ticks(x_range_, static_cast<int>(std::clamp(inner_.width / 70, 2.0, 20.0)))) {
+    const int x_ticks = static_cast<int>(std::clamp(inner_.width / 70, 2.0, 20.0));
+    for (const Tick& tick : Ticks(x_range_, x_ticks, x_is_count_ ? 1 : 0)) {
       const double x = At(tick.value, y_range_.lo).x;
       painter_.Polyline({{x, inner_.bottom()}, {x, inner_.bottom() + 4}}, {.color = kFrame});
       painter_.Text({x, inner_.bottom() + 16}, tick.label, {.size = 10, .color = kMuted, .align = Align::kCentre});
@@ -142,6 +144,7 @@ class PanelPainter {
   Rect outer_, inner_;
   Painter& painter_;
   AxisRange x_range_, y_range_;
+  bool x_is_count_ = true;
   std::vector<Tick> y_ticks_;
 };
 

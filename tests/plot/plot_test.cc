@@ -31,6 +31,7 @@ int64_t Painted(const Tensor& picture) {
 
 TEST(AxisTest, TicksAreRoundNumbers) {
   EXPECT_THAT(Labels(Ticks({Scale::kLinear, 0, 1}, 5)), ElementsAre("0", "0.2", "0.4", "0.6", "0.8", "1.0"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLinear, 1, 5}, 7, /*least_step=*/1)), ElementsAre("1", "2", "3", "4", "5"));
   EXPECT_THAT(Labels(Ticks({Scale::kLinear, -3, 12}, 4)), ElementsAre("0", "5", "10"));
   EXPECT_THAT(Labels(Ticks({Scale::kLinear, -2000, 2000}, 4)),
               ElementsAre("\u22122,000", "\u22121,000", "0", "1,000", "2,000"));
