@@ -126,8 +126,7 @@ auto Finisher(const KernelArgs& args) {
 // There are no statistics of nothing; a batch may turn out to be empty as late as here.
 absl::Status RequireElements(const KernelSpec& spec) {
   if (spec.x(0).num_elements() > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(spec.op->name, ": x has no elements to normalise (x ",
-                                                 spec.inputs[0].ToString(), ")"));
+  return absl::InvalidArgumentError(absl::StrCat("x has no elements to normalise (x ", spec.inputs[0].ToString(), ")"));
 }
 
 absl::StatusOr<Kernel> MakeBatchNorm(const KernelSpec& spec) {
