@@ -139,6 +139,8 @@ void ChangeRepeated(Message* m, const FieldDescriptor* f, RandomStream* random) 
 std::string MutateModel(absl::string_view file, uint32_t seed) {
   const auto header = io::DecodeHeader(file.substr(0, io::kHeaderBytes), file.size());
   if (!header.ok()) return "";
+  // Protobuf would complain on stderr about what the scan refuses.
+  if (!io::ScanStructure(file.substr(io::kHeaderBytes, header->structure_bytes), {}).ok()) return "";
   io::proto::Model model;
   if (!model.ParseFromArray(file.data() + io::kHeaderBytes, static_cast<int>(header->structure_bytes))) return "";
   const uint64_t old_start = io::DataStart(header->structure_bytes, model.tensors_size() > 0);
