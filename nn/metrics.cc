@@ -90,7 +90,7 @@ double ConfusionMatrix::Precision(int c) const { return Ratio(count(c, c), Colum
 
 std::string ConfusionMatrix::ToString() const {
   const int64_t largest = counts_.empty() ? 0 : *std::max_element(counts_.begin(), counts_.end());
-  const int width = std::max(6, static_cast<int>(absl::StrCat(largest).size()) + 1);
+  const int width = std::max(7, static_cast<int>(absl::StrCat(largest).size()) + 1);
   std::string text = "true \\ predicted\n     ";
   for (int c = 0; c < classes_; ++c) absl::StrAppendFormat(&text, "%*d", width, c);
   absl::StrAppend(&text, "   recall\n");
