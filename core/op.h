@@ -13,6 +13,7 @@
 #include <array>
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -28,6 +29,7 @@
 
 namespace adret {
 
+struct AxisRules;  // core/axis_rules.h
 struct Op;
 class Value;
 class GradientContext;
@@ -72,8 +74,8 @@ class TypeContext {
   const Attrs& attrs_;
 };
 
-// Types of the outputs, or an error made by TypeContext::Error. Must refuse every attribute value that the kernel could not
-// survive: files are validated by replaying this rule.
+// Types of the outputs, or an error made by TypeContext::Error. Must refuse every attribute value that the kernel could
+// not survive: files are validated by replaying this rule.
 using TypeRule = absl::StatusOr<Types> (*)(const TypeContext&);
 
 // Input 0's type; the op must have the same dtype and shape in every input (graph builders insert broadcasts).
@@ -147,8 +149,8 @@ struct KernelArgs {
 
 // A kernel specialised for concrete shapes.
 struct Kernel {
-  // Writes every element of every output (which start uninitialised). Outputs never overlap inputs, unless in_place. Fails only for data
-  // errors (an index out of range); the op's name and the node's are added by the caller.
+  // Writes every element of every output (which start uninitialised). Outputs never overlap inputs, unless in_place.
+  // Fails only for data errors (an index out of range); the op's name and the node's are added by the caller.
   std::function<absl::Status(const KernelArgs&)> run;
   int64_t workspace_bytes = 0;
   int64_t scratch_bytes = 0;  // per thread slot
@@ -173,8 +175,8 @@ struct OpTraits {
 };
 
 struct Op {
-  std::string name;                 // snake_case, the file's name or its family's
-  std::string doc;                  // the defining equation, one line; docs/ops.md is made of these
+  std::string name;                      // snake_case, the file's name or its family's
+  std::string doc;                       // the defining equation, one line; docs/ops.md is made of these
   std::vector<std::string> inputs = {};  // names of the inputs
   std::vector<std::string> outputs = {"y"};
   bool variadic = false;  // the last input may be repeated, at least once
@@ -195,6 +197,9 @@ struct Op {
       same_as_input = nullptr;
   // Optional: multiply-adds as users count them (in `Summary`), for ops with products.
   std::function<int64_t(absl::Span<const Type> inputs, const Type& output)> multiply_adds = nullptr;
+  // Optional: how a part of the result follows from parts of the operands, so that plans compute no more than is looked
+  // at. Element-wise ops need none.
+  std::shared_ptr<const AxisRules> axes = nullptr;
 
   OpTraits traits = {};
 
