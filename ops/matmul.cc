@@ -8,6 +8,7 @@
 #include "adret/core/parallel.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/gemm.h"
+#include "adret/ops/kernels/sum_chunks.h"
 #include "adret/ops/reshape.h"
 
 namespace adret {
@@ -54,41 +55,76 @@ absl::StatusOr<Types> MatMulType(const TypeContext& c) {
   return Types{{c.dtype(0), y}};
 }
 
+// The products of a run, block by block.
 template <class T>
-absl::StatusOr<Kernel> MakeKernel(const KernelSpec& spec) {
-  const auto& attrs = spec.As<MatMulAttrs>();
-  const Matrix a = MatrixOf(spec.x(0), attrs.transpose_a);
-  const int64_t m = a.rows, k = a.columns, n = MatrixOf(spec.x(1), attrs.transpose_b).columns;
-  const int64_t batch = BatchOf(spec.y()).num_elements();
-  const GemmSplit split = kernels::SplitGemm(batch, m, n, k);
-  const double flops = 2.0 * m * n * k;
-  const int64_t parts = split.parts_m * split.parts_n;
-  const int64_t grain = std::max<int64_t>(1, static_cast<int64_t>(kFlopsPerChunk * parts / std::max(flops, 1.0)));
+class MatMulPlan {
+ public:
+  MatMulPlan(const MatMulAttrs& attrs, const Shape& a, const Shape& b)
+      : attrs_(attrs),
+        batch_(BatchOf(a).num_elements()),
+        m_(MatrixOf(a, attrs.transpose_a).rows),
+        n_(MatrixOf(b, attrs.transpose_b).columns),
+        k_(MatrixOf(a, attrs.transpose_a).columns),
+        split_(kernels::SplitGemm(batch_, m_, n_, k_, /*split_k=*/true)) {}
 
-  Kernel kernel;
-  kernel.flops = flops * batch;
-  kernel.run = [=](const KernelArgs& args) {
-    if (batch * m * n == 0) return absl::OkStatus();
-    ParallelFor(batch * parts, std::min(grain, batch * parts), [&](int64_t begin, int64_t end) {
+  double flops() const { return 2.0 * batch_ * m_ * n_ * k_; }
+  // For partial sums, one array like the result for each.
+  int64_t workspace_elements() const { return split_.parts_k > 1 ? split_.parts_k * batch_ * m_ * n_ : 0; }
+
+  void Run(const KernelArgs& args) const {
+    const int64_t size = batch_ * m_ * n_, tasks = batch_ * split_.parts();
+    if (size == 0) return;
+    const double chunk = kFlopsPerChunk * static_cast<double>(tasks) / std::max(flops(), 1.0);
+    const int64_t grain = std::clamp<int64_t>(static_cast<int64_t>(std::min(chunk, 1e9)), 1, tasks);
+    T* const partial = static_cast<T*>(args.workspace);
+    ParallelFor(tasks, grain, [&](int64_t begin, int64_t end) {
       for (int64_t task = begin; task < end; ++task) {
-        const int64_t image = task / parts;
-        const int64_t i = task % parts / split.parts_n * split.rows, j = task % split.parts_n * split.columns;
-        Gemm<T> g{.transpose_a = attrs.transpose_a, .transpose_b = attrs.transpose_b};
-        g.m = std::min(split.rows, m - i), g.n = std::min(split.columns, n - j), g.k = k;
-        g.lda = attrs.transpose_a ? m : k, g.ldb = attrs.transpose_b ? k : n, g.ldc = n;
-        g.a = args.in<T>(0) + image * m * k + (attrs.transpose_a ? i : i * k);
-        g.b = args.in<T>(1) + image * k * n + (attrs.transpose_b ? j * k : j);
-        const int64_t first = (image * m + i) * n + j;
-        g.c = args.out<T>() + first;
+        const int64_t image = task / split_.parts(), part_k = task % split_.parts_k;
+        const int64_t block = task / split_.parts_k % (split_.parts_m * split_.parts_n);
+        const int64_t i = block / split_.parts_n * split_.rows, j = block % split_.parts_n * split_.columns;
+        const int64_t first = (image * m_ + i) * n_ + j;
+        T* const c = (split_.parts_k > 1 ? partial + part_k * size : args.out<T>()) + first;
+        const Gemm<T> g = Block(args, image, i, j, part_k * split_.depth, c);
         g.Run();
-        if (args.epilogue == nullptr) continue;
-        if (g.n == n) {
-          args.Finished(first, g.m * n);
+        if (args.epilogue == nullptr || split_.parts_k > 1) continue;
+        if (g.n == n_) {
+          args.Finished(first, g.m * n_);
         } else {
-          for (int64_t row = 0; row < g.m; ++row) args.Finished(first + row * n, g.n);
+          for (int64_t row = 0; row < g.m; ++row) args.Finished(first + row * n_, g.n);
         }
       }
     });
+    if (split_.parts_k == 1) return;
+    kernels::SumChunks(partial, split_.parts_k, size, args.out<T>(),
+                       [&](int64_t begin, int64_t n) { args.Finished(begin, n); });
+  }
+
+ private:
+  // The block of c at (i, j) as a sum from term q on.
+  Gemm<T> Block(const KernelArgs& args, int64_t image, int64_t i, int64_t j, int64_t q, T* c) const {
+    const auto [ta, tb] = attrs_;
+    Gemm<T> g{.transpose_a = ta, .transpose_b = tb};
+    g.m = std::min(split_.rows, m_ - i), g.n = std::min(split_.columns, n_ - j), g.k = std::min(split_.depth, k_ - q);
+    g.lda = ta ? m_ : k_, g.ldb = tb ? k_ : n_, g.ldc = n_;
+    g.a = args.in<T>(0) + image * m_ * k_ + (ta ? q * m_ + i : i * k_ + q);
+    g.b = args.in<T>(1) + image * k_ * n_ + (tb ? j * k_ + q : q * n_ + j);
+    g.c = c;
+    return g;
+  }
+
+  MatMulAttrs attrs_;
+  int64_t batch_, m_, n_, k_;
+  GemmSplit split_;
+};
+
+template <class T>
+absl::StatusOr<Kernel> MakeKernel(const KernelSpec& spec) {
+  const MatMulPlan<T> plan(spec.As<MatMulAttrs>(), spec.x(0), spec.x(1));
+  Kernel kernel;
+  kernel.flops = plan.flops();
+  kernel.workspace_bytes = plan.workspace_elements() * static_cast<int64_t>(sizeof(T));
+  kernel.run = [plan](const KernelArgs& args) {
+    plan.Run(args);
     return absl::OkStatus();
   };
   return kernel;

@@ -13,12 +13,15 @@ namespace {
 // Products of at most this many rows (or columns) read the large matrix once per row, as matrix-vector products:
 // packing it for a blocked product costs more.
 constexpr int64_t kFewVectors = 3;
-// A block is worth a task of its own above this much arithmetic; blocks grow once there are enough for many cores,
-// because each one packs its rows and columns anew.
+// A block is worth a task of its own above this much arithmetic. Once there are a few of them, they grow with the
+// product, four times as large for twice the tasks: each block packs its rows and columns anew, which costs blocks of
+// 128 x 64 a third of their time and blocks of 512 x 256 a tenth.
 constexpr double kFlopsPerTask = 8e6;
-constexpr double kFlopsPerLargeTask = 64e6;
-constexpr int64_t kManyTasks = 16;
-constexpr int64_t kMinBlock = 32;
+constexpr double kFewTasks = 4;
+// Smaller blocks, or sums of fewer terms, pack more than they multiply.
+constexpr int64_t kMinArea = 6000, kMinSide = 64, kMinDepth = 256;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 CBLAS_TRANSPOSE Op(bool transpose) { return transpose ? CblasTrans : CblasNoTrans; }
 
@@ -87,23 +90,28 @@ void Gemm<T>::Run() const {
 template struct Gemm<float>;
 template struct Gemm<double>;
 
-GemmSplit SplitGemm(int64_t batch, int64_t m, int64_t n, int64_t k) {
-  const double flops = 2.0 * batch * m * n * k;
-  const double wanted = flops < kFlopsPerTask * kManyTasks ? flops / kFlopsPerTask
-                                                           : std::max<double>(kManyTasks, flops / kFlopsPerLargeTask);
-  GemmSplit split;
-  split.rows = std::max<int64_t>(m, 1), split.columns = std::max<int64_t>(n, 1);
-  while (static_cast<double>(batch) * split.parts_m * split.parts_n < wanted) {
-    const bool by_rows = split.rows >= split.columns;
-    int64_t& size = by_rows ? split.rows : split.columns;
-    int64_t& parts = by_rows ? split.parts_m : split.parts_n;
-    if (size < 2 * kMinBlock) break;
-    const int64_t total = by_rows ? m : n;
-    // Whole vectors and register tiles per block.
-    size = ((total + 2 * parts - 1) / (2 * parts) + 15) / 16 * 16;
-    parts = (total + size - 1) / size;
+GemmSplit SplitGemm(int64_t batch, int64_t m, int64_t n, int64_t k, bool split_k) {
+  const double small = 2.0 * batch * m * n * k / kFlopsPerTask;
+  const double wanted = std::min(small, kFewTasks * std::cbrt(std::max(small / kFewTasks, 1.0)));
+  GemmSplit s{.rows = std::max<int64_t>(m, 1), .columns = std::max<int64_t>(n, 1), .depth = std::max<int64_t>(k, 1)};
+  const auto halve = [](int64_t total, int64_t* size, int64_t* parts) {
+    const int64_t half = CeilDiv(total, 2 * *parts), unit = half >= 2 * kMinSide ? 16 : 4;  // whole register tiles
+    *size = CeilDiv(half, unit) * unit;
+    *parts = CeilDiv(total, *size);
+  };
+  // Within half a power of two of what is wanted.
+  while (1.5 * static_cast<double>(batch * s.parts()) < wanted) {
+    // Rows are packed with less effort than columns, so blocks are rather high than wide.
+    const bool by_rows = s.rows >= 2 * s.columns;
+    if (std::max(s.rows, kMinSide) * std::max(s.columns, kMinSide) >= 2 * kMinArea) {
+      by_rows ? halve(m, &s.rows, &s.parts_m) : halve(n, &s.columns, &s.parts_n);
+    } else if (split_k && s.depth >= 2 * kMinDepth) {
+      halve(k, &s.depth, &s.parts_k);
+    } else {
+      break;
+    }
   }
-  return split;
+  return s;
 }
 
 }  // namespace adret::kernels

@@ -24,13 +24,16 @@ struct Gemm {
   void Run() const;
 };
 
-// A product cut into parts_m x parts_n blocks of at most rows x columns. Depends on the sizes only.
+// A product cut into parts_m x parts_n blocks of c, of at most rows x columns, each a sum of parts_k products over at
+// most `depth` terms. Depends on the sizes only.
 struct GemmSplit {
-  int64_t rows = 0, columns = 0;
-  int64_t parts_m = 1, parts_n = 1;
+  int64_t rows = 0, columns = 0, depth = 0;
+  int64_t parts_m = 1, parts_n = 1, parts_k = 1;
+
+  int64_t parts() const { return parts_m * parts_n * parts_k; }
 };
-// batch: how many such products run in parallel anyway.
-GemmSplit SplitGemm(int64_t batch, int64_t m, int64_t n, int64_t k);
+// batch: how many such products run in parallel anyway. Sums are cut (parts_k > 1) only where split_k allows it.
+GemmSplit SplitGemm(int64_t batch, int64_t m, int64_t n, int64_t k, bool split_k = false);
 
 }  // namespace adret::kernels
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
+#include "adret/ops/binary.h"
 #include "adret/tests/ops/op_suite.h"
 #include "gtest/gtest.h"
 
@@ -103,6 +104,32 @@ TEST(MatMul, EqualsNaiveLoopsAtRandomSizes) {
         ASSERT_NEAR(y->At(i), expected.At(i), dtype == DType::kFloat64 ? 1e-12 : 1e-4)
             << m << "x" << n << "x" << k << " " << attrs.transpose_a << attrs.transpose_b;
       }
+    }
+  }
+}
+
+// Blocks of rows, of columns and of the sum, with remainders.
+TEST(MatMul, SumsOfManyBlocksAreExact) {
+  RandomStream random(12);
+  const int64_t sizes[][3] = {{5, 7, 200003}, {1, 3, 100001}, {70, 300, 1027}, {300, 70, 1027}, {261, 517, 259}};
+  for (const auto& [m, n, k] : sizes) {
+    for (const MatMulAttrs& attrs :
+         {MatMulAttrs{}, MatMulAttrs{.transpose_a = true}, MatMulAttrs{.transpose_b = true}}) {
+      // Small integers: no order of summation rounds.
+      const auto integers = [&](const Shape& shape) {
+        Tensor t(DType::kFloat32, shape);
+        for (float& v : t.mutable_data<float>()) v = static_cast<float>(random.Below(3)) - 1;
+        return t;
+      };
+      const Tensor a = integers(attrs.transpose_a ? Shape{k, m} : Shape{m, k});
+      const Tensor b = integers(attrs.transpose_b ? Shape{n, k} : Shape{k, n});
+      Graph graph;
+      const Value va = graph.Input("a", DType::kFloat32, a.shape()), vb = graph.Input("b", DType::kFloat32, b.shape());
+      auto y = Evaluate(MatMul(va, vb, attrs) + 1.0, {{va, a}, {vb, b}});
+      ASSERT_TRUE(y.ok()) << y.status();
+      Tensor expected = NaiveMatMul(a, b, attrs);
+      for (double& v : expected.mutable_data<double>()) v += 1;
+      EXPECT_TRUE(y->BitEqual(expected.Cast(DType::kFloat32))) << m << "x" << n << "x" << k;
     }
   }
 }
