@@ -2,6 +2,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
+#include <type_traits>
 
 #undef HWY_TARGET_INCLUDE
 #define HWY_TARGET_INCLUDE "adret/ops/kernels/pool2d.cc"
@@ -13,142 +15,224 @@ namespace adret::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-using F32 = hn::ScalableTag<float>;
-using I32 = hn::ScalableTag<int32_t>;
+// Vectors hold neighbouring outputs of a row; tap after tap of their windows is folded in, in row-major order. Rows are
+// shorter than a vector more often than not, so parts of vectors are the usual case.
 
-// Rows are shorter than a vector more often than not, so the rest of a row goes through masked loads and stores where
-// the hardware suppresses faults behind the mask, and through a scalar loop elsewhere.
+// Elements [at, at + lanes) of a row of which [0, n) exist, and `outside` in place of the others.
+template <class D, class T>
+HWY_INLINE hn::Vec<D> LoadPart(D d, const T* row, int64_t at, int64_t n, T outside) {
+  const int64_t lanes = hn::Lanes(d);
+  if (HWY_LIKELY(at >= 0 && at + lanes <= n)) return hn::LoadU(d, row + at);
+  const int64_t from = std::clamp<int64_t>(-at, 0, lanes), to = std::clamp<int64_t>(n - at, from, lanes);
 #if HWY_TARGET <= HWY_AVX2
-constexpr bool kMasks = true;
+  // Faults are suppressed behind the mask.
+  const auto inside = hn::AndNot(hn::FirstN(d, from), hn::FirstN(d, to));
+  return hn::IfThenElse(inside, hn::MaskedLoad(inside, d, row + at), hn::Set(d, outside));
 #else
-constexpr bool kMasks = false;
+  HWY_ALIGN T buffer[hn::MaxLanes(hn::ScalableTag<T>())];
+  hn::Store(hn::Set(d, outside), d, buffer);
+  std::copy(row + at + from, row + at + to, buffer + from);
+  return hn::Load(d, buffer);
+#endif
+}
+
+template <class D, class V, class T>
+HWY_INLINE void StoreFirst(D d, V v, int64_t n, T* p) {
+  if (HWY_LIKELY(n >= static_cast<int64_t>(hn::Lanes(d)))) return hn::StoreU(v, d, p);
+#if HWY_TARGET <= HWY_AVX2
+  hn::BlendedStore(v, hn::FirstN(d, n), d, p);
+#else
+  HWY_ALIGN T buffer[hn::MaxLanes(hn::ScalableTag<T>())];
+  hn::Store(v, d, buffer);
+  std::copy_n(buffer, n, p);
+#endif
+}
+
+// Highway narrows no vectors of 64-bit integers everywhere.
+using I64 = hn::ScalableTag<int64_t>;
+HWY_INLINE void StoreFirst(I64 d, hn::Vec<I64> v, int64_t n, int32_t* p) {
+  HWY_ALIGN int64_t buffer[hn::MaxLanes(I64())];
+  hn::Store(v, d, buffer);
+  std::copy_n(buffer, std::min<int64_t>(n, hn::Lanes(d)), p);
+}
+
+// Elements 0, 2, 4, ... and 1, 3, 5, ... of two vectors.
+#if HWY_TARGET == HWY_SCALAR
+template <class D, class V>
+HWY_INLINE V Even(D, V, V low) {
+  return low;
+}
+template <class D, class V>
+HWY_INLINE V Odd(D, V high, V) {
+  return high;
+}
+#else
+template <class D, class V>
+HWY_INLINE V Even(D d, V high, V low) {
+  return hn::ConcatEven(d, high, low);
+}
+template <class D, class V>
+HWY_INLINE V Odd(D d, V high, V low) {
+  return hn::ConcatOdd(d, high, low);
+}
 #endif
 
-struct Pair {
-  hn::Vec<F32> even, odd;
+// What is done with windows. A Fold takes the taps of one vector of windows, in row-major order.
+template <int kStride, class T>
+struct MaxOp {
+  using D = hn::ScalableTag<T>;
+  using DI = hn::RebindToSigned<D>;
+  using I = hn::TFromD<DI>;
+  static constexpr T kOutside = -std::numeric_limits<T>::infinity();
+  T* y;
+  int32_t* argmax;
+
+  struct Fold {
+    hn::Vec<D> best;
+    hn::Vec<DI> index;
+    // v: of elements at, at + kStride, ... of the plane.
+    HWY_INLINE void Take(hn::Vec<D> v, int64_t at) {
+      // Greater, or the first NaN.
+      const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
+      best = hn::IfThenElse(better, v, best);
+      index = hn::IfThenElse(hn::RebindMask(DI(), better), Indices(at), index);
+    }
+  };
+  static HWY_INLINE hn::Vec<DI> Indices(int64_t at) {
+    const DI di;
+    return hn::Add(hn::Mul(hn::Iota(di, 0), hn::Set(di, I{kStride})), hn::Set(di, static_cast<I>(at)));
+  }
+  // Nothing is greater than -infinity in a window of it: the first element inside stands.
+  HWY_INLINE Fold Start(const Pool2dShape& s, int64_t row, int64_t column) const {
+    const int64_t first_row = row + s.RowsInside(row).begin * s.dilation_h;
+    const auto columns = hn::Max(Indices(column), hn::Zero(DI()));
+    return {hn::Set(D(), kOutside), hn::Add(hn::Set(DI(), static_cast<I>(first_row * s.width)), columns)};
+  }
+  // Of n outputs from the one at o.
+  HWY_INLINE void Finish(const Fold& fold, const Pool2dShape&, int64_t, int64_t, int64_t o, int64_t n) const {
+    StoreFirst(D(), fold.best, n, y + o);
+    StoreFirst(DI(), fold.index, n, argmax + o);
+  }
 };
 
-// Elements 0, 2, 4, ... and 1, 3, 5, ... of two vectors at p, of which the first 2 * n are read.
-HWY_INLINE Pair LoadPair(F32 d, const float* p, [[maybe_unused]] int64_t n) {
-#if HWY_TARGET <= HWY_AVX2
-  const int64_t lanes = hn::Lanes(d);
-  if (n < lanes) {
-    const auto low = hn::MaskedLoad(hn::FirstN(d, std::min(2 * n, lanes)), d, p);
-    const auto high = hn::MaskedLoad(hn::FirstN(d, std::max<int64_t>(2 * n - lanes, 0)), d, p + lanes);
-    return {hn::ConcatEven(d, high, low), hn::ConcatOdd(d, high, low)};
-  }
-#endif
-  Pair pair;
-  hn::LoadInterleaved2(d, p, pair.even, pair.odd);
-  return pair;
-}
+template <int kStride, class T>
+struct AvgOp {
+  using D = hn::ScalableTag<T>;
+  using DI = hn::RebindToSigned<D>;
+  using I = hn::TFromD<DI>;
+  static constexpr T kOutside = 0;
+  T* y;
 
-template <class D, class V>
-HWY_INLINE void StoreFirst(V v, D d, int64_t n, hn::TFromD<D>* p) {
-  if (n >= static_cast<int64_t>(hn::Lanes(d))) {
-    hn::StoreU(v, d, p);
-  } else {
-    hn::BlendedStore(v, hn::FirstN(d, n), d, p);
-  }
-}
-
-// The inverse of LoadPair: the first 2 * n of even[0], odd[0], even[1], odd[1], ...
-HWY_INLINE void StorePair(F32 d, hn::Vec<F32> even, hn::Vec<F32> odd, int64_t n, float* p) {
-#if HWY_TARGET <= HWY_AVX2
-  const I32 di;
-  const int64_t lanes = hn::Lanes(d);
-  const auto half = hn::ShiftRight<1>(hn::Iota(di, 0));
-  const auto low = hn::IndicesFromVec(d, half);
-  StoreFirst(hn::OddEven(hn::TableLookupLanes(odd, low), hn::TableLookupLanes(even, low)), d, 2 * n, p);
-  if (2 * n <= lanes) return;
-  const auto high = hn::IndicesFromVec(d, hn::Add(half, hn::Set(di, static_cast<int32_t>(lanes / 2))));
-  StoreFirst(hn::OddEven(hn::TableLookupLanes(odd, high), hn::TableLookupLanes(even, high)), d, 2 * n - lanes,
-             p + lanes);
-#else
-  (void)n;  // whole vectors only
-  hn::StoreInterleaved2(even, odd, d, p);
-#endif
-}
-
-void Halve(const Pool2dShape& s, const float* x, float* y, int32_t* argmax) {
-  const F32 d;
-  const I32 di;
-  const int64_t lanes = hn::Lanes(d);
-  const auto take = [&](hn::Vec<F32>& best, hn::Vec<I32>& index, hn::Vec<F32> v, hn::Vec<I32> at) HWY_ATTR {
-    // Greater, or the first NaN.
-    const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
-    best = hn::IfThenElse(better, v, best);
-    index = hn::IfThenElse(hn::RebindMask(di, better), at, index);
+  struct Fold {
+    hn::Vec<D> sum;
+    HWY_INLINE void Take(hn::Vec<D> v, int64_t) { sum = hn::Add(sum, v); }
   };
-  for (int64_t i = 0; i < s.out_height; ++i, y += s.out_width, argmax += s.out_width) {
-    const float* top = x + 2 * i * s.width;
-    const float* bottom = top + s.width;
-    const int32_t row = static_cast<int32_t>(2 * i * s.width);
-    int64_t j = 0;
-    for (; j < s.out_width && (kMasks || j + lanes <= s.out_width); j += lanes) {
-      const int64_t n = std::min(lanes, s.out_width - j);
-      const Pair a = LoadPair(d, top + 2 * j, n), b = LoadPair(d, bottom + 2 * j, n);
-      const auto first = hn::Iota(di, 0);
-      auto at = hn::Add(hn::Add(first, first), hn::Set(di, row + static_cast<int32_t>(2 * j)));
-      auto best = a.even;
-      auto index = at;
-      take(best, index, a.odd, hn::Add(at, hn::Set(di, 1)));
-      at = hn::Add(at, hn::Set(di, static_cast<int32_t>(s.width)));
-      take(best, index, b.even, at);
-      take(best, index, b.odd, hn::Add(at, hn::Set(di, 1)));
-      StoreFirst(best, d, n, y + j);
-      StoreFirst(index, di, n, argmax + j);
-    }
-    for (; j < s.out_width; ++j) {
-      int32_t index = row + static_cast<int32_t>(2 * j);
-      for (const int32_t at :
-           {index + 1, index + static_cast<int32_t>(s.width), index + static_cast<int32_t>(s.width) + 1}) {
-        if (!(x[at] <= x[index]) && !std::isnan(x[index])) index = at;
+  HWY_INLINE Fold Start(const Pool2dShape&, int64_t, int64_t) const { return {hn::Zero(D())}; }
+  HWY_INLINE void Finish(const Fold& fold, const Pool2dShape& s, int64_t row, int64_t column, int64_t o,
+                         int64_t n) const {
+    // What Divisor() says.
+    const D d;
+    const DI di;
+    const auto begin = hn::Add(hn::Mul(hn::Iota(di, 0), hn::Set(di, I{kStride})), hn::Set(di, static_cast<I>(column)));
+    const auto limit = hn::Set(di, static_cast<I>(s.width + (s.count_padding ? s.pad_right : 0)));
+    const auto end = hn::Min(hn::Add(begin, hn::Set(di, static_cast<I>(s.kernel_w))), limit);
+    const auto columns = hn::Sub(end, s.count_padding ? begin : hn::Max(begin, hn::Zero(di)));
+    const auto rows = hn::Set(d, static_cast<T>(s.DividedRows(row)));
+    StoreFirst(d, hn::Div(fold.sum, hn::Mul(rows, hn::ConvertTo(d, columns))), n, y + o);
+  }
+};
+
+// Windows that lie inside, K x K without dilation; so do all elements of their vectors.
+template <int kStride, int K, class D, class T, class Fold>
+HWY_INLINE Fold FoldInside(D d, const T* x, int64_t width, int64_t at, Fold fold) {
+  const int64_t lanes = hn::Lanes(d);
+  HWY_UNROLL(3)
+  for (int r = 0; r < K; ++r, at += width) {
+    if constexpr (kStride == 1) {
+      HWY_UNROLL(3)
+      for (int c = 0; c < K; ++c) fold.Take(hn::LoadU(d, x + at + c), at + c);
+    } else {
+      HWY_UNROLL(2)
+      for (int c = 0; c < K; c += 2) {
+        const auto low = hn::LoadU(d, x + at + c), high = hn::LoadU(d, x + at + c + lanes);
+        fold.Take(Even(d, high, low), at + c);
+        if (c + 1 < K) fold.Take(Odd(d, high, low), at + c + 1);
       }
-      y[j] = x[index], argmax[j] = index;
+    }
+  }
+  return fold;
+}
+
+// n windows, the first of which begins at (row, column). overrun: lanes of other windows may hold what is beyond a row.
+template <int kStride, int K, class D, class T, class Fold>
+HWY_INLINE Fold FoldTaps(D d, const Pool2dShape& s, const T* x, int64_t row, int64_t column, int64_t n, bool overrun,
+                         T outside, Fold fold) {
+  const int64_t lanes = hn::Lanes(d), dilation = K > 0 ? 1 : s.dilation_w;
+  const Pool2dShape::Taps rows = s.RowsInside(row);
+  const int64_t first = K > 0 ? 0 : s.ColumnsInside(column + (n - 1) * kStride).begin;
+  const int64_t last = K > 0 ? K : s.ColumnsInside(column).end;
+  for (int64_t r = rows.begin; r < rows.end; ++r) {
+    const int64_t start = (row + r * (K > 0 ? 1 : s.dilation_h)) * s.width;
+    const T* from = x + start;
+    const int64_t end = overrun ? s.height * s.width - start : s.width;
+    for (int64_t c = first; c < last; ++c) {
+      const int64_t at = column + c * dilation;
+      const auto low = LoadPart(d, from, at, end, outside);
+      if constexpr (kStride == 1) {
+        fold.Take(low, start + at);
+      } else {
+        const auto high = LoadPart(d, from, at + lanes, end, outside);
+        fold.Take(Even(d, high, low), start + at);
+        if (dilation != 1 || c + 1 >= last) continue;
+        ++c;
+        fold.Take(Odd(d, high, low), start + at + 1);
+      }
+    }
+  }
+  return fold;
+}
+
+// K: of K x K windows without dilation, or 0 for any.
+template <int kStride, int K, class T, class Op>
+void RunWindows(const Pool2dShape& s, const T* x, const Op op) {
+  const typename Op::D d;
+  const int64_t lanes = hn::Lanes(d), out_width = s.out_width;
+  // Without padding on the right only outputs beyond out_width reach beyond a row: what comes behind it will do.
+  const bool overrun = s.ColumnOf(out_width - 1) + (s.kernel_w - 1) * s.dilation_w < s.width;
+  for (int64_t i = 0; i < s.out_height; ++i) {
+    const int64_t row = s.RowOf(i), last_row = row + K - 1;
+    const int64_t end = K == 0 || row < 0 || last_row >= s.height ? 0
+                        : overrun                                 ? (s.height - last_row) * s.width
+                                                                  : s.width;
+    int64_t column = s.ColumnOf(0), o = i * out_width, n = out_width;  // outputs that are left
+    for (; n > 0; n -= lanes, o += lanes, column += kStride * lanes) {
+      auto fold = op.Start(s, row, column);
+      if (HWY_LIKELY(K > 0 && column >= 0 && column + kStride * lanes + K - 1 <= end)) {
+        fold = FoldInside<kStride, K>(d, x, s.width, row * s.width + column, fold);
+      } else {
+        fold = FoldTaps<kStride, K>(d, s, x, row, column, std::min(n, lanes), overrun, Op::kOutside, fold);
+      }
+      op.Finish(fold, s, row, column, o, n);
     }
   }
 }
 
-// The transpose of Halve(): writes each element of dx once, in order.
-bool Double(const Pool2dShape& s, const float* dy, const int32_t* argmax, float* dx) {
-  const F32 d;
-  const I32 di;
-  const int64_t lanes = hn::Lanes(d);
-  auto all_found = hn::FirstN(di, lanes);
-  bool good = true;
-  for (int64_t i = 0; i < s.out_height; ++i, dy += s.out_width, argmax += s.out_width) {
-    float* top = dx + 2 * i * s.width;
-    float* bottom = top + s.width;
-    const int32_t row = static_cast<int32_t>(2 * i * s.width);
-    int64_t j = 0;
-    for (; j < s.out_width && (kMasks || j + lanes <= s.out_width); j += lanes) {
-      const int64_t n = std::min(lanes, s.out_width - j);
-      const auto valid = hn::FirstN(d, n);
-      const auto g = n == lanes ? hn::LoadU(d, dy + j) : hn::MaskedLoad(valid, d, dy + j);
-      const auto index = n == lanes ? hn::LoadU(di, argmax + j) : hn::MaskedLoad(hn::FirstN(di, n), di, argmax + j);
-      const auto first = hn::Iota(di, 0);
-      const auto at = hn::Sub(index, hn::Add(hn::Add(first, first), hn::Set(di, row + static_cast<int32_t>(2 * j))));
-      const auto w = hn::Set(di, static_cast<int32_t>(s.width));
-      const auto a = hn::Eq(at, hn::Zero(di)), b = hn::Eq(at, hn::Set(di, 1));
-      const auto c = hn::Eq(at, w), e = hn::Eq(at, hn::Add(w, hn::Set(di, 1)));
-      all_found = hn::And(all_found, hn::Or(hn::Or(hn::Or(a, b), hn::Or(c, e)), hn::Not(hn::FirstN(di, n))));
-      const auto part = [&](auto mask) HWY_ATTR { return hn::IfThenElseZero(hn::RebindMask(d, mask), g); };
-      const auto store = [&](hn::Vec<F32> even, hn::Vec<F32> odd, float* p) HWY_ATTR { StorePair(d, even, odd, n, p); };
-      store(part(a), part(b), top + 2 * j);
-      store(part(c), part(e), bottom + 2 * j);
-    }
-    for (; j < s.out_width; ++j) {
-      const int64_t at = argmax[j] - row - 2 * j;
-      top[2 * j] = at == 0 ? dy[j] : 0, top[2 * j + 1] = at == 1 ? dy[j] : 0;
-      bottom[2 * j] = at == s.width ? dy[j] : 0, bottom[2 * j + 1] = at == s.width + 1 ? dy[j] : 0;
-      good &= at == 0 || at == 1 || at == s.width || at == s.width + 1;
-    }
-    if (s.width % 2 != 0) top[s.width - 1] = bottom[s.width - 1] = 0;
-  }
-  std::fill(dx + 2 * s.out_height * s.width, dx + s.height * s.width, 0.0f);
-  return good && hn::AllTrue(di, all_found);
+template <template <int, class> class Op, class T, class... Out>
+void RunOp(const Pool2dShape& s, const T* x, Out*... out) {
+  const bool square = s.kernel_h == s.kernel_w && s.dilation_h == 1 && s.dilation_w == 1;
+  const auto run = [&](auto stride) {
+    constexpr int kStride = decltype(stride)::value;
+    const Op<kStride, T> op{out...};
+    if (square && s.kernel_w == 2) return RunWindows<kStride, 2>(s, x, op);
+    if (square && s.kernel_w == 3) return RunWindows<kStride, 3>(s, x, op);
+    RunWindows<kStride, 0>(s, x, op);
+  };
+  s.stride_w == 1 ? run(std::integral_constant<int, 1>()) : run(std::integral_constant<int, 2>());
 }
+void MaxF32(const Pool2dShape& s, const float* x, float* y, int32_t* argmax) { RunOp<MaxOp>(s, x, y, argmax); }
+void MaxF64(const Pool2dShape& s, const double* x, double* y, int32_t* argmax) { RunOp<MaxOp>(s, x, y, argmax); }
+void AvgF32(const Pool2dShape& s, const float* x, float* y) { RunOp<AvgOp>(s, x, y); }
+void AvgF64(const Pool2dShape& s, const double* x, double* y) { RunOp<AvgOp>(s, x, y); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace adret::kernels
@@ -157,51 +241,19 @@ HWY_AFTER_NAMESPACE();
 #if HWY_ONCE
 namespace adret::kernels {
 
-HWY_EXPORT(Halve);
-HWY_EXPORT(Double);
-
-namespace {
-
-// The taps [begin, end) of a window starting at `start` that lie inside [0, size).
-struct Range {
-  int64_t begin, end;
-};
-Range Inside(int64_t start, int64_t kernel, int64_t dilation, int64_t size) {
-  const int64_t begin = start >= 0 ? 0 : (-start + dilation - 1) / dilation;
-  const int64_t end = start >= size ? 0 : std::min(kernel, (size - start + dilation - 1) / dilation);
-  return {begin, std::max(begin, end)};
-}
-
-// Calls f(o, row, column, start_h, start_w) for every output o, with the taps of its window that lie inside.
-template <class F>
-void ForEachWindow(const Pool2dShape& s, F&& f) {
-  int64_t o = 0;
-  for (int64_t i = 0; i < s.out_height; ++i) {
-    const int64_t h = i * s.stride_h - s.pad_top;
-    const Range rows = Inside(h, s.kernel_h, s.dilation_h, s.height);
-    for (int64_t j = 0; j < s.out_width; ++j, ++o) {
-      const int64_t w = j * s.stride_w - s.pad_left;
-      f(o, rows, Inside(w, s.kernel_w, s.dilation_w, s.width), h, w);
-    }
-  }
-}
-
-// What an average divides by.
-double Count(const Pool2dShape& s, Range rows, Range columns, int64_t h, int64_t w) {
-  if (!s.count_padding) return static_cast<double>((rows.end - rows.begin) * (columns.end - columns.begin));
-  const int64_t height = std::min(h + s.kernel_h, s.height + s.pad_bottom) - h;
-  const int64_t width = std::min(w + s.kernel_w, s.width + s.pad_right) - w;
-  return static_cast<double>(height * width);
-}
-
-}  // namespace
+HWY_EXPORT(MaxF32);
+HWY_EXPORT(MaxF64);
+HWY_EXPORT(AvgF32);
+HWY_EXPORT(AvgF64);
 
 template <class T>
 void MaxPoolPlane(const Pool2dShape& s, const T* x, T* y, int32_t* argmax) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (s.is_halving()) return HWY_DYNAMIC_DISPATCH(Halve)(s, x, y, argmax);
+  // Where windows begin in the padding, vectors take their first element inside to be in column 0.
+  if (s.stride_w <= 2 && (s.dilation_w == 1 || s.pad_left == 0)) {
+    if constexpr (std::is_same_v<T, float>) return HWY_DYNAMIC_DISPATCH(MaxF32)(s, x, y, argmax);
+    if constexpr (std::is_same_v<T, double>) return HWY_DYNAMIC_DISPATCH(MaxF64)(s, x, y, argmax);
   }
-  ForEachWindow(s, [&](int64_t o, Range rows, Range columns, int64_t h, int64_t w) {
+  s.ForEachWindow([&](int64_t o, Pool2dShape::Taps rows, Pool2dShape::Taps columns, int64_t h, int64_t w) {
     int64_t index = (h + rows.begin * s.dilation_h) * s.width + w + columns.begin * s.dilation_w;
     T best = x[index];
     for (int64_t r = rows.begin; r < rows.end; ++r) {
@@ -216,62 +268,25 @@ void MaxPoolPlane(const Pool2dShape& s, const T* x, T* y, int32_t* argmax) {
 }
 
 template <class T>
-bool MaxPoolScatterPlane(const Pool2dShape& s, const T* dy, const int32_t* argmax, T* dx) {
-  if constexpr (std::is_same_v<T, float>) {
-    if (s.is_halving()) return HWY_DYNAMIC_DISPATCH(Double)(s, dy, argmax, dx);
-  }
-  const uint64_t size = s.height * s.width;
-  std::fill_n(dx, size, T{0});
-  for (int64_t o = 0; o < s.out_height * s.out_width; ++o) {
-    if (static_cast<uint64_t>(static_cast<int64_t>(argmax[o])) >= size) return false;
-    dx[argmax[o]] += dy[o];
-  }
-  return true;
-}
-
-template <class T>
-bool MaxPoolGatherPlane(const Pool2dShape& s, const T* x, const int32_t* argmax, T* y) {
-  const uint64_t size = s.height * s.width;
-  for (int64_t o = 0; o < s.out_height * s.out_width; ++o) {
-    if (static_cast<uint64_t>(static_cast<int64_t>(argmax[o])) >= size) return false;
-    y[o] = x[argmax[o]];
-  }
-  return true;
-}
-
-template <class T>
 void AvgPoolPlane(const Pool2dShape& s, const T* x, T* y) {
-  ForEachWindow(s, [&](int64_t o, Range rows, Range columns, int64_t h, int64_t w) {
+  if (s.stride_w <= 2) {
+    if constexpr (std::is_same_v<T, float>) return HWY_DYNAMIC_DISPATCH(AvgF32)(s, x, y);
+    if constexpr (std::is_same_v<T, double>) return HWY_DYNAMIC_DISPATCH(AvgF64)(s, x, y);
+  }
+  s.ForEachWindow([&](int64_t o, Pool2dShape::Taps rows, Pool2dShape::Taps columns, int64_t h, int64_t w) {
     T sum = 0;
     for (int64_t r = rows.begin; r < rows.end; ++r) {
       const T* row = x + (h + r) * s.width + w;
       for (int64_t c = columns.begin; c < columns.end; ++c) sum += row[c];
     }
-    y[o] = static_cast<T>(sum / Count(s, rows, columns, h, w));
+    y[o] = static_cast<T>(sum / s.Divisor(h, w));
   });
 }
 
-template <class T>
-void AvgPoolScatterPlane(const Pool2dShape& s, const T* dy, T* dx) {
-  std::fill_n(dx, s.height * s.width, T{0});
-  ForEachWindow(s, [&](int64_t o, Range rows, Range columns, int64_t h, int64_t w) {
-    const T share = static_cast<T>(dy[o] / Count(s, rows, columns, h, w));
-    for (int64_t r = rows.begin; r < rows.end; ++r) {
-      T* row = dx + (h + r) * s.width + w;
-      for (int64_t c = columns.begin; c < columns.end; ++c) row[c] += share;
-    }
-  });
-}
-
-#define ADRET_INSTANTIATE(T)                                                              \
-  template void MaxPoolPlane<T>(const Pool2dShape&, const T*, T*, int32_t*);              \
-  template bool MaxPoolScatterPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*); \
-  template bool MaxPoolGatherPlane<T>(const Pool2dShape&, const T*, const int32_t*, T*);  \
-  template void AvgPoolPlane<T>(const Pool2dShape&, const T*, T*);                        \
-  template void AvgPoolScatterPlane<T>(const Pool2dShape&, const T*, T*)
-ADRET_INSTANTIATE(float);
-ADRET_INSTANTIATE(double);
-#undef ADRET_INSTANTIATE
+template void MaxPoolPlane<float>(const Pool2dShape&, const float*, float*, int32_t*);
+template void MaxPoolPlane<double>(const Pool2dShape&, const double*, double*, int32_t*);
+template void AvgPoolPlane<float>(const Pool2dShape&, const float*, float*);
+template void AvgPoolPlane<double>(const Pool2dShape&, const double*, double*);
 
 }  // namespace adret::kernels
 #endif  // HWY_ONCE

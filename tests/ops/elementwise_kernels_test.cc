@@ -12,8 +12,8 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/random.h"
+#include "adret/tests/ops/simd_test.h"
 #include "gtest/gtest.h"
-#include "hwy/highway.h"
 
 namespace adret {
 namespace {
@@ -81,28 +81,8 @@ void CheckAccuracy(const Function& f, double ulps) {
   EXPECT_LE(worst, ulps) << f.name << "(" << x[where] << ") = " << y[where] << ", not " << f.exact(x[where]);
 }
 
-// Runs the tests on every instruction set that the library was compiled for and the machine has.
-class ElementwiseKernels : public testing::TestWithParam<int64_t> {
- protected:
-  void SetUp() override { Choose(GetParam()); }
-  void TearDown() override { Choose(0); }
-
-  // 0 stands for the machine's best.
-  static void Choose(int64_t target) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
-};
-
-std::vector<int64_t> Targets() {
-  std::vector<int64_t> targets;
-  for (int64_t target : {HWY_STATIC_TARGET, HWY_AVX2, HWY_AVX3, HWY_NEON}) {
-    if ((HWY_TARGETS & hwy::SupportedTargets() & target) != 0) targets.push_back(target);
-  }
-  return targets;
-}
-INSTANTIATE_TEST_SUITE_P(Targets, ElementwiseKernels, testing::ValuesIn(Targets()),
-                         [](const auto& target) { return hwy::TargetName(target.param); });
+using ElementwiseKernels = SimdTest;
+ADRET_INSTANTIATE_SIMD_TEST(ElementwiseKernels);
 
 TEST_P(ElementwiseKernels, AreAccurateOverTheirRanges) {
   for (const Function& f : kFunctions) {

@@ -1,6 +1,7 @@
 #include "adret/ops/pool2d.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <string>
@@ -11,6 +12,7 @@
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
 #include "adret/tests/ops/op_suite.h"
+#include "adret/tests/ops/simd_test.h"
 #include "gtest/gtest.h"
 
 namespace adret {
@@ -174,6 +176,101 @@ TEST(MaxPool2d, HalvesLikeTheDefinitionInBothPrecisions) {
         dx.mutable_data<double>()[o / (2 * (width / 2)) * 5 * width + static_cast<int64_t>(expected[1].At(o))] = 1;
       }
       EXPECT_TRUE((*results)[2].BitEqual(dx.Cast(dtype))) << "width " << width;
+    }
+  }
+}
+
+// The averages, from the definition.
+Tensor NaiveAvgPool(const Tensor& x, const AvgPool2dAttrs& a, const Shape& y_shape) {
+  const Shape& s = x.shape();
+  Tensor y(DType::kFloat64, y_shape);
+  int64_t o = 0;
+  for (int64_t p = 0; p < s[0] * s[1]; ++p) {
+    for (int64_t i = 0; i < y_shape[2]; ++i) {
+      for (int64_t j = 0; j < y_shape[3]; ++j, ++o) {
+        double sum = 0, count = 0;
+        for (int64_t r = 0; r < a.kernel[0]; ++r) {
+          for (int64_t c = 0; c < a.kernel[1]; ++c) {
+            const int64_t h = i * a.stride[0] + r - a.padding.top, w = j * a.stride[1] + c - a.padding.left;
+            const bool inside = h >= 0 && w >= 0 && h < s[2] && w < s[3];
+            if (inside) sum += x.At((p * s[2] + h) * s[3] + w);
+            const bool padding = h < s[2] + a.padding.bottom && w < s[3] + a.padding.right && a.count_include_pad;
+            if (inside || padding) ++count;
+          }
+        }
+        y.mutable_data<double>()[o] = sum / count;
+      }
+    }
+  }
+  return y;
+}
+
+// Windows of all kinds, over few different numbers: ties, zeros of both signs, infinities and NaN are frequent.
+struct RandomWindows {
+  Tensor x;
+  MaxPool2dAttrs attrs;
+};
+RandomWindows Draw(RandomStream& random, absl::Span<const float> numbers) {
+  RandomWindows r;
+  MaxPool2dAttrs& a = r.attrs;
+  std::array<int64_t, 2> size{};
+  for (int i = 0; i < 2; ++i) {
+    a.kernel[i] = 1 + random.Below(4);
+    if (i == 1 && random.Below(2) == 0) a.kernel[1] = a.kernel[0];
+    a.stride[i] = 1 + random.Below(3);
+    a.dilation[i] = random.Below(3) == 0 ? 2 : 1;
+    size[i] = (a.kernel[i] - 1) * a.dilation[i] + 1 + random.Below(i == 0 ? 6 : 75);
+  }
+  const auto pad = [&](int i) {
+    return static_cast<int64_t>(random.Below(static_cast<uint32_t>(a.kernel[i] / 2 + 1)));
+  };
+  const int64_t top = pad(0), left = pad(1), bottom = pad(0), right = pad(1);
+  a.padding = Padding::Explicit(top, left, bottom, right);
+  a.ceil_mode = random.Below(2) == 0;
+  r.x = Tensor(DType::kFloat32, {1, 3, size[0], size[1]});
+  for (float& v : r.x.mutable_data<float>()) v = numbers[random.Below(static_cast<uint32_t>(numbers.size()))];
+  return r;
+}
+
+using PoolKernels = SimdTest;
+ADRET_INSTANTIATE_SIMD_TEST(PoolKernels);
+
+TEST_P(PoolKernels, FindTheFirstMaximumOfAnyWindow) {
+  const float infinity = std::numeric_limits<float>::infinity(), nan = std::numeric_limits<float>::quiet_NaN();
+  const std::vector<std::vector<float>> kinds = {
+      {-1, -0.0f, 0, 1, 2}, {-infinity, -infinity, -infinity, nan}, {nan, 1, 2, 3, 4, infinity}};
+  RandomStream random(11);
+  for (int round = 0; round < 600; ++round) {
+    const RandomWindows r = Draw(random, kinds[round % kinds.size()]);
+    const std::vector<Tensor> expected = NaiveMaxPool(r.x, r.attrs);
+    for (DType dtype : {DType::kFloat32, DType::kFloat64}) {
+      Graph graph;
+      const Value x = graph.Input("x", dtype, r.x.shape());
+      const MaxPool2dResult y = MaxPool2dWithArgmax(x, r.attrs);
+      auto results = Evaluate({y.y, y.argmax}, {{x, r.x.Cast(dtype)}});
+      ASSERT_TRUE(results.ok()) << results.status();
+      ASSERT_TRUE((*results)[1].BitEqual(expected[1])) << "round " << round;
+      ASSERT_TRUE((*results)[0].BitEqual(expected[0].Cast(dtype))) << "round " << round;
+    }
+  }
+}
+
+TEST_P(PoolKernels, DivideAnyWindowByWhatCounts) {
+  RandomStream random(12);
+  for (int round = 0; round < 300; ++round) {
+    const RandomWindows r = Draw(random, {-3, 0, 1, 2, 5});
+    const AvgPool2dAttrs attrs{.kernel = r.attrs.kernel,
+                               .stride = r.attrs.stride,
+                               .padding = r.attrs.padding,
+                               .ceil_mode = r.attrs.ceil_mode,
+                               .count_include_pad = round % 2 == 0};
+    for (DType dtype : {DType::kFloat32, DType::kFloat64}) {
+      Graph graph;
+      const Value x = graph.Input("x", dtype, r.x.shape());
+      auto result = Evaluate(AvgPool2d(x, attrs), {{x, r.x.Cast(dtype)}});
+      ASSERT_TRUE(result.ok()) << result.status();
+      // Sums of small integers are exact, so quotients are rounded once.
+      ASSERT_TRUE(result->BitEqual(NaiveAvgPool(r.x, attrs, result->shape()).Cast(dtype))) << "round " << round;
     }
   }
 }
