@@ -10,6 +10,7 @@
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/conv2d.h"
 #include "adret/ops/kernels/pointwise.h"
+#include "adret/ops/kernels/winograd.h"
 
 namespace adret {
 namespace {
@@ -196,9 +197,25 @@ Kernel PointwiseFilterGradientKernel(const Conv2dShape& s) {
   return kernel;
 }
 
+// map: from x to y or from dy to dx.
 template <class T>
+Kernel WinogradKernel(const Conv2dShape& s, const kernels::WinogradMap& map) {
+  auto plan = std::make_shared<const kernels::WinogradPlan<T>>(map);
+  Kernel kernel;
+  kernel.flops = s.flops();
+  kernel.workspace_bytes = plan->shared_bytes(), kernel.scratch_bytes = plan->scratch_bytes();
+  kernel.run = [plan](const KernelArgs& args) {
+    const auto scratch = [&] { return args.ThreadScratch(); };
+    plan->Run(args.in<T>(0), args.in<T>(1), args.out<T>(), Conv2dMemory{args.workspace, scratch},
+              [&](int64_t begin, int64_t n) { args.Finished(begin, n); });
+    return absl::OkStatus();
+  };
+  return kernel;
+}
+
+template <class T, class Plan>
 Kernel FilterGradientKernel(const Conv2dShape& s) {
-  auto plan = std::make_shared<const kernels::FilterGradientPlan<T>>(s);
+  auto plan = std::make_shared<const Plan>(s);
   Kernel kernel;
   kernel.flops = s.flops();
   kernel.workspace_bytes = plan->shared_bytes(), kernel.scratch_bytes = plan->scratch_bytes();
@@ -214,7 +231,14 @@ absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.x(1), spec.As<Conv2dAttrs>()));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (ChooseMethod(s) == Conv2dMethod::kPointwise) return PointwiseKernel<T>(s, /*transpose=*/false);
+    switch (ChooseMethod(s)) {
+      case Conv2dMethod::kPointwise:
+        return PointwiseKernel<T>(s, /*transpose=*/false);
+      case Conv2dMethod::kWinograd:
+        return WinogradKernel<T>(s, kernels::WinogradForwardMap(s));
+      case Conv2dMethod::kTaps:
+        break;
+    }
     return CorrelationKernel<T>({kernels::ForwardCorrelation(s)}, s, spec.y().num_elements());
   });
 }
@@ -223,7 +247,14 @@ absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.y(), spec.x(1), spec.As<Conv2dXGradAttrs>().conv));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    if (ChooseMethod(s) == Conv2dMethod::kPointwise) return PointwiseKernel<T>(s, /*transpose=*/true);
+    switch (ChooseMethod(s)) {
+      case Conv2dMethod::kPointwise:
+        return PointwiseKernel<T>(s, /*transpose=*/true);
+      case Conv2dMethod::kWinograd:
+        return WinogradKernel<T>(s, kernels::WinogradInputGradientMap(s));
+      case Conv2dMethod::kTaps:
+        break;
+    }
     return CorrelationKernel<T>(kernels::InputGradientCorrelations(s), s, spec.y().num_elements());
   });
 }
@@ -232,8 +263,15 @@ absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.y(), spec.As<Conv2dWGradAttrs>().conv));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return ChooseMethod(s) == Conv2dMethod::kPointwise ? PointwiseFilterGradientKernel<T>(s)
-                                                       : FilterGradientKernel<T>(s);
+    switch (ChooseMethod(s)) {
+      case Conv2dMethod::kPointwise:
+        return PointwiseFilterGradientKernel<T>(s);
+      case Conv2dMethod::kWinograd:
+        return FilterGradientKernel<T, kernels::WinogradFilterGradientPlan<T>>(s);
+      case Conv2dMethod::kTaps:
+        break;
+    }
+    return FilterGradientKernel<T, kernels::FilterGradientPlan<T>>(s);
   });
 }
 

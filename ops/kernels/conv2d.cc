@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cstring>
 
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/sum_chunks.h"
+#include "adret/ops/kernels/winograd.h"
 
 namespace adret::kernels {
 namespace {
@@ -28,8 +30,14 @@ constexpr int64_t kAnyVectors = int64_t{1} << 32;
 // What makes a matrix product of a 1x1 window worth packing.
 constexpr int64_t kMinPixels = 64;
 constexpr int64_t kMinPointwiseChannels = 16;
+// What makes tiles worth transforming.
+constexpr int64_t kMinWinogradChannels = 12;
+constexpr int64_t kMinWinogradTiles = 9;
+constexpr double kMaxWinogradWaste = 2.2;
 // Products over this many (channel, tap) pairs run as one loop over a table of distances.
 constexpr int64_t kFlatTaps = 1024;
+
+std::atomic<int> forced_method = -1;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -CeilDiv(-a, b); }
@@ -68,15 +76,43 @@ double Conv2dShape::flops() const {
   return 2.0 * batch * filters * out_height * out_width * (channels / groups) * kernel_h * kernel_w;
 }
 
-Conv2dMethod ChooseMethod(const Conv2dShape& s) {
-  const bool once = s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
-                    s.pad_left == 0 && s.out_height == s.height && s.out_width == s.width;
-  const int64_t pixels = s.height * s.width;
-  // BLAS counts in 32 bits.
-  return once && pixels >= kMinPixels && pixels < int64_t{1} << 31 && s.channels / s.groups >= kMinPointwiseChannels
-             ? Conv2dMethod::kPointwise
-             : Conv2dMethod::kTaps;
+bool CanCompute(Conv2dMethod method, const Conv2dShape& s) {
+  switch (method) {
+    case Conv2dMethod::kTaps:
+      return true;
+    case Conv2dMethod::kPointwise:
+      // BLAS counts in 32 bits.
+      return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
+             s.pad_left == 0 && s.out_height == s.height && s.out_width == s.width &&
+             s.height * s.width < int64_t{1} << 31;
+    case Conv2dMethod::kWinograd:
+      // Gathers of filters count in 32 bits.
+      return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
+             s.dilation_w == 1 && 9 * (s.channels / s.groups) * s.filters < int64_t{1} << 31;
+  }
+  return false;
 }
+
+Conv2dMethod ChooseMethod(const Conv2dShape& s) {
+  const int forced = forced_method.load(std::memory_order_relaxed);
+  if (forced >= 0 && CanCompute(static_cast<Conv2dMethod>(forced), s)) return static_cast<Conv2dMethod>(forced);
+  const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
+  if (CanCompute(Conv2dMethod::kPointwise, s) && s.height * s.width >= kMinPixels &&
+      channels >= kMinPointwiseChannels) {
+    return Conv2dMethod::kPointwise;
+  }
+  const int64_t tiles = CeilDiv(s.out_height, kWinogradTile) * CeilDiv(s.out_width, kWinogradTile);
+  if (CanCompute(Conv2dMethod::kWinograd, s) && std::min(channels, filters) >= kMinWinogradChannels &&
+      s.batch * tiles >= kMinWinogradTiles &&
+      tiles * kWinogradTile * kWinogradTile <= kMaxWinogradWaste * s.out_height * s.out_width) {
+    return Conv2dMethod::kWinograd;
+  }
+  return Conv2dMethod::kTaps;
+}
+
+ScopedConv2dMethod::ScopedConv2dMethod(Conv2dMethod method)
+    : before_(forced_method.exchange(static_cast<int>(method))) {}
+ScopedConv2dMethod::~ScopedConv2dMethod() { forced_method.store(before_); }
 
 Correlation ForwardCorrelation(const Conv2dShape& s) {
   Correlation c{.batch = s.batch,

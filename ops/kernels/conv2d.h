@@ -27,15 +27,33 @@ struct Conv2dShape {
 enum class Conv2dMethod {
   kTaps,       // planes, shifted: CorrelationPlan and FilterGradientPlan
   kPointwise,  // a matrix product per image: pointwise.h
+  kWinograd,   // products of transformed tiles: winograd.h
 };
+
+bool CanCompute(Conv2dMethod method, const Conv2dShape& shape);
 
 // How a shape is computed, all three maps alike.
 //   1x1 windows that touch every pixel once are matrix products as they stand. OpenBLAS packs their long rows, which
 //   taps would read from many pages at once: 1.3 to 2 times faster at 64 to 256 channels. Below a few vectors of pixels
-//   packing costs more than it saves. Everything else goes by taps: without im2col's copies they run near the peak of
-//   the multiply-add units, down to one input channel; depthwise filters are the case of one channel and few filters,
-//   with more vectors per tile.
+//   packing costs more than it saves.
+//   3x3 windows with stride 1 go by Winograd's tiles once the transforms of inputs and outputs are shared by a dozen
+//   filters and channels (level with taps there, 1.5 times faster at 32, 2 to 3 times at 64 and more), unless there are
+//   too few tiles to fill vectors or most of their area lies outside of the image.
+//   Everything else goes by taps: without im2col's copies they run near the peak of the multiply-add units, down to one
+//   input channel; depthwise filters are the case of one channel and few filters, with more vectors per tile.
 Conv2dMethod ChooseMethod(const Conv2dShape& shape);
+
+// For tests of one method: while it lives, every shape that `method` can compute is computed so, in plans made by any
+// thread.
+class ScopedConv2dMethod {
+ public:
+  explicit ScopedConv2dMethod(Conv2dMethod method);
+  ~ScopedConv2dMethod();
+  ScopedConv2dMethod(const ScopedConv2dMethod&) = delete;
+
+ private:
+  const int before_;
+};
 
 // Memory for one run, from the caller: `shared` is written once, `scratch()` belongs to the calling thread.
 struct Conv2dMemory {

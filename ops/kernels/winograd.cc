@@ -1,0 +1,349 @@
+#include "adret/ops/kernels/winograd.h"
+
+#include <algorithm>
+
+#include "adret/core/parallel.h"
+#include "adret/ops/kernels/gemm.h"
+
+namespace adret::kernels {
+namespace {
+
+// The transformed inputs of a task, and the products of a pass over its filters, should stay in the second-level cache.
+constexpr int64_t kInputBytes = 768 << 10;
+constexpr int64_t kProductBytes = 512 << 10;
+// Every task reads all transformed filters; more tiles share the reading when they are many.
+constexpr int64_t kMinVectors = 3;
+constexpr int64_t kManyTasks = 8;
+constexpr double kFlopsPerTask = 2e6;
+constexpr int64_t kMaxChunks = 16;
+constexpr int64_t kMaxPartialElements = 4 << 20;
+
+int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
+
+}  // namespace
+
+WinogradMap WinogradForwardMap(const Conv2dShape& s) {
+  const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
+  return {.batch = s.batch,
+          .groups = s.groups,
+          .channels = channels,
+          .filters = filters,
+          .in_height = s.height,
+          .in_width = s.width,
+          .height = s.out_height,
+          .width = s.out_width,
+          .top = s.pad_top,
+          .left = s.pad_left,
+          .w_group = filters * channels * 9,
+          .w_filter = channels * 9,
+          .w_channel = 9,
+          .flipped = false};
+}
+
+WinogradMap WinogradInputGradientMap(const Conv2dShape& s) {
+  const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
+  return {.batch = s.batch,
+          .groups = s.groups,
+          .channels = filters,
+          .filters = channels,
+          .in_height = s.out_height,
+          .in_width = s.out_width,
+          .height = s.height,
+          .width = s.width,
+          .top = 2 - s.pad_top,
+          .left = 2 - s.pad_left,
+          .w_group = filters * channels * 9,
+          .w_filter = 9,
+          .w_channel = channels * 9,
+          .flipped = true};
+}
+
+// ---- y and dx ----------------------------------------------------------------------------------------------------
+
+template <class T>
+WinogradPlan<T>::WinogradPlan(const WinogradMap& map) : map_(map), traits_(GetTapTraits<T>()) {
+  strips_per_image_ = CeilDiv(map_.height, kWinogradTile), tiles_ = CeilDiv(map_.width, kWinogradTile);
+  strips_ = map_.batch * strips_per_image_;
+  const int64_t lanes = traits_.lanes, size = sizeof(T);
+  int64_t wanted = kInputBytes / (kWinogradElements * map_.channels * size);
+  wanted = std::min(wanted, CeilDiv(strips_ * tiles_ * map_.groups, kManyTasks));
+  wanted = std::max(wanted, kMinVectors * lanes);
+  strips_per_task_ = std::clamp<int64_t>(wanted / std::max<int64_t>(tiles_, 1), 1, std::max<int64_t>(strips_, 1));
+  // Whole images when several fit.
+  if (strips_per_task_ > strips_per_image_) strips_per_task_ -= strips_per_task_ % strips_per_image_;
+  const int64_t per_group = CeilDiv(strips_, strips_per_task_);
+  tasks_ = per_group * map_.groups;
+  pitch_ = RoundUp(strips_per_task_ * tiles_, lanes);
+  filter_blocks_ = CeilDiv(map_.filters, traits_.filter_tile);
+  const int64_t block_bytes = kWinogradElements * pitch_ * traits_.filter_tile * size;
+  blocks_per_pass_ = std::clamp<int64_t>(kProductBytes / std::max<int64_t>(block_bytes, 1), 1, filter_blocks_);
+  places_ = WinogradPlaces<T>(tiles_, strips_per_task_);
+  for (int64_t c = 0; c < map_.channels; ++c) offsets_.push_back(c * pitch_);
+  for (int64_t v = 0; v < pitch_ / lanes; ++v)
+    stores_.push_back({v * lanes, static_cast<int32_t>(lanes), ~uint64_t{0}});
+  const int64_t small = map_.filters / filter_blocks_;
+  for (int64_t i = 0; i < 2; ++i) {
+    const int64_t filters = small + i;
+    index_[i].resize(RoundUp(map_.channels * filters, lanes));
+    for (int64_t k = 0; k < map_.channels * filters; ++k) {
+      index_[i][k] = k / filters * map_.w_channel + k % filters * map_.w_filter;
+    }
+  }
+}
+
+template <class T>
+int64_t WinogradPlan<T>::shared_bytes() const {
+  return kWinogradElements * u_plane() * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+int64_t WinogradPlan<T>::scratch_bytes() const {
+  const int64_t lanes = traits_.lanes;
+  const int64_t v = kWinogradElements * (map_.channels * pitch_ + lanes);
+  const int64_t m = kWinogradElements * blocks_per_pass_ * traits_.filter_tile * pitch_;
+  const int64_t work =
+      std::max(WinogradWork<T>(tiles_, strips_per_task_), kWinogradTile * (kWinogradTile * pitch_ + lanes));
+  return (v + m + work) * static_cast<int64_t>(sizeof(T));
+}
+
+// u[e][group][block of filters][channel][filter of the block]
+template <class T>
+void WinogradPlan<T>::TransformFilters(const T* w, T* u) const {
+  const int64_t block = std::max<int64_t>(traits_.filter_tile * map_.channels, 1);
+  ParallelFor(map_.groups * filter_blocks_, std::max<int64_t>(1, (1 << 12) / block), [&](int64_t begin, int64_t end) {
+    for (int64_t i = begin; i < end; ++i) {
+      const int64_t group = i / filter_blocks_, b = i % filter_blocks_;
+      const int64_t first = FilterBlockBegin(b), filters = FilterBlockBegin(b + 1) - first;
+      WinogradFilters<T> f;
+      f.w = w + group * map_.w_group + first * map_.w_filter, f.flipped = map_.flipped;
+      f.index = index_[filters - map_.filters / filter_blocks_].data(), f.count = map_.channels * filters;
+      f.to = u + (group * map_.filters + first) * map_.channels, f.plane = u_plane();
+      WinogradTransformFilters(f);
+    }
+  });
+}
+
+// m[e][filter] for blocks [first, last) of filters.
+template <class T>
+void WinogradPlan<T>::Multiply(const T* v, const T* u, int64_t first, int64_t last, T* m) const {
+  const int64_t v_plane = map_.channels * pitch_ + traits_.lanes,
+                filters = FilterBlockBegin(last) - FilterBlockBegin(first);
+  TapBlock<T> block;
+  block.plane = 0, block.channels = 1, block.taps = offsets_.data(), block.num_taps = map_.channels;
+  block.out_plane = pitch_, block.stores = stores_.data(), block.vectors = stores_.size();
+  for (int64_t e = 0; e < kWinogradElements; ++e) {
+    block.in = v + e * v_plane;
+    for (int64_t b = first; b < last; ++b) {
+      const int64_t begin = FilterBlockBegin(b);
+      block.filters = static_cast<int>(FilterBlockBegin(b + 1) - begin);
+      block.weights = u + e * u_plane() + begin * map_.channels;
+      block.out = m + (e * filters + begin - FilterBlockBegin(first)) * pitch_;
+      CorrelateTaps(block);
+    }
+  }
+}
+
+template <class T>
+void WinogradPlan<T>::Report(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count,
+                             FinishedFn finished) const {
+  const int64_t plane = map_.height * map_.width;
+  const int64_t end = strips.first + strips.count;
+  for (int64_t strip = strips.first; strip < end;) {
+    const int64_t image = strip / strips_per_image_, stop = std::min(end, (image + 1) * strips_per_image_);
+    const int64_t begin_row = strip % strips_per_image_ * kWinogradTile;
+    const int64_t rows = std::min((stop - strip) * kWinogradTile, map_.height - begin_row);
+    const int64_t begin = ((image * map_.groups + group) * map_.filters + first) * plane;
+    if (rows == map_.height) {
+      finished(begin, count * plane);
+    } else {
+      for (int64_t f = 0; f < count; ++f) finished(begin + f * plane + begin_row * map_.width, rows * map_.width);
+    }
+    strip = stop;
+  }
+}
+
+template <class T>
+void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* u, T* out, T* scratch, FinishedFn finished) const {
+  const int64_t group = task % map_.groups;
+  WinogradStrips strips{.height = map_.in_height,
+                        .width = map_.in_width,
+                        .image_stride = map_.groups * map_.channels * map_.in_height * map_.in_width,
+                        .top = map_.top,
+                        .left = map_.left,
+                        .strips_per_image = strips_per_image_,
+                        .tiles = tiles_,
+                        .first = task / map_.groups * strips_per_task_,
+                        .count = 0};
+  strips.count = std::min(strips_per_task_, strips_ - strips.first);
+  const int64_t v_plane = map_.channels * pitch_ + traits_.lanes;
+  T* v = scratch;
+  T* m = v + kWinogradElements * v_plane;
+  T* work = m + kWinogradElements * blocks_per_pass_ * traits_.filter_tile * pitch_;
+
+  const int64_t in_plane = map_.in_height * map_.in_width, plane = map_.height * map_.width;
+  WinogradTransform(WinogradForward<T>{.strips = strips,
+                                       .gradient = false,
+                                       .places = places_.data(),
+                                       .x = in + group * map_.channels * in_plane,
+                                       .rows = map_.channels,
+                                       .image_row = in_plane,
+                                       .to = v,
+                                       .pitch = pitch_,
+                                       .plane = v_plane,
+                                       .work = work});
+  strips.height = map_.height, strips.width = map_.width, strips.image_stride = map_.groups * map_.filters * plane;
+  for (int64_t b = 0; b < filter_blocks_; b += blocks_per_pass_) {
+    const int64_t last = std::min(b + blocks_per_pass_, filter_blocks_);
+    const int64_t first = FilterBlockBegin(b), filters = FilterBlockBegin(last) - first;
+    Multiply(v, u + group * map_.filters * map_.channels, b, last, m);
+    const int64_t filter = group * map_.filters + first;
+    WinogradInverseTransform(WinogradInverse<T>{.strips = strips,
+                                                .m = m,
+                                                .pitch = pitch_,
+                                                .plane = filters * pitch_,
+                                                .y = out + filter * plane,
+                                                .rows = filters,
+                                                .image_row = plane,
+                                                .work = work});
+    Report(strips, group, first, filters, finished);
+  }
+}
+
+template <class T>
+void WinogradPlan<T>::Run(const T* in, const T* w, T* out, const Conv2dMemory& memory, FinishedFn finished) const {
+  T* u = static_cast<T*>(memory.shared);
+  TransformFilters(w, u);
+  ParallelFor(tasks_, 1, [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      RunTask(task, in, u, out, static_cast<T*>(memory.scratch()), finished);
+    }
+  });
+}
+
+template class WinogradPlan<float>;
+template class WinogradPlan<double>;
+
+// ---- dw ----------------------------------------------------------------------------------------------------------
+
+template <class T>
+WinogradFilterGradientPlan<T>::WinogradFilterGradientPlan(const Conv2dShape& shape)
+    : shape_(shape), channels_(shape.channels / shape.groups), filters_(shape.filters / shape.groups) {
+  strips_per_image_ = CeilDiv(shape_.out_height, kWinogradTile), tiles_ = CeilDiv(shape_.out_width, kWinogradTile);
+  strips_ = shape_.batch * strips_per_image_;
+  const double flops = shape_.flops() / 4;
+  const int64_t wanted = std::clamp<double>(flops / kFlopsPerTask / shape_.groups, 1, kMaxChunks);
+  const int64_t du = std::max<int64_t>(kWinogradElements * shape_.groups * filters_ * channels_, 1);
+  chunks_ = std::clamp<int64_t>(std::min(wanted, kMaxPartialElements / du), 1, std::max<int64_t>(strips_, 1));
+  parts_ = std::clamp<int64_t>(std::min(wanted / chunks_, filters_ / 32), 1, filters_);
+  const int64_t row_bytes = kWinogradElements * (channels_ + largest_part()) * static_cast<int64_t>(sizeof(T));
+  const int64_t tiles = std::max<int64_t>(2 * kInputBytes / row_bytes, 64);
+  strips_per_block_ =
+      std::clamp<int64_t>(tiles / std::max<int64_t>(tiles_, 1), 1, std::max<int64_t>(CeilDiv(strips_, chunks_), 1));
+  const int64_t lanes = GetTapTraits<T>().lanes;
+  pitch_ = RoundUp(strips_per_block_ * tiles_, lanes) + lanes;
+  work_ = WinogradWork<T>(tiles_, strips_per_block_);
+  places_ = WinogradPlaces<T>(tiles_, strips_per_block_);
+}
+
+template <class T>
+int64_t WinogradFilterGradientPlan<T>::shared_bytes() const {
+  return chunks_ == 1
+             ? 0
+             : chunks_ * kWinogradElements * shape_.groups * filters_ * channels_ * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+int64_t WinogradFilterGradientPlan<T>::scratch_bytes() const {
+  const int64_t du = chunks_ == 1 ? kWinogradElements * largest_part() * channels_ : 0;
+  return (du + block_elements() + work_) * static_cast<int64_t>(sizeof(T));
+}
+
+// du[e][filter - first][channel], summed over the chunk's tiles, for filters [first, last).
+template <class T>
+void WinogradFilterGradientPlan<T>::Accumulate(int64_t chunk, int64_t group, int64_t first, int64_t last, const T* x,
+                                               const T* dy, T* du, int64_t plane, T* scratch) const {
+  const int64_t filters = last - first, x_plane = shape_.height * shape_.width;
+  const int64_t y_plane = shape_.out_height * shape_.out_width;
+  T* v = scratch;
+  T* d = v + kWinogradElements * channels_ * pitch_;
+  T* work = d + kWinogradElements * largest_part() * pitch_;
+  const int64_t begin = chunk * strips_ / chunks_, end = (chunk + 1) * strips_ / chunks_;
+  if (begin == end) {
+    for (int64_t e = 0; e < kWinogradElements; ++e) std::fill_n(du + e * plane, filters * channels_, T{0});
+  }
+  for (int64_t strip = begin; strip < end; strip += strips_per_block_) {
+    WinogradStrips strips{.height = shape_.height,
+                          .width = shape_.width,
+                          .image_stride = shape_.channels * x_plane,
+                          .top = shape_.pad_top,
+                          .left = shape_.pad_left,
+                          .strips_per_image = strips_per_image_,
+                          .tiles = tiles_,
+                          .first = strip,
+                          .count = std::min(strips_per_block_, end - strip)};
+    WinogradTransform(WinogradForward<T>{.strips = strips,
+                                         .gradient = false,
+                                         .places = places_.data(),
+                                         .x = x + group * channels_ * x_plane,
+                                         .rows = channels_,
+                                         .image_row = x_plane,
+                                         .to = v,
+                                         .pitch = pitch_,
+                                         .plane = channels_ * pitch_,
+                                         .work = work});
+    strips.height = shape_.out_height, strips.width = shape_.out_width, strips.top = strips.left = 0;
+    strips.image_stride = shape_.filters * y_plane;
+    WinogradTransform(WinogradForward<T>{.strips = strips,
+                                         .gradient = true,
+                                         .places = nullptr,
+                                         .x = dy + (group * filters_ + first) * y_plane,
+                                         .rows = filters,
+                                         .image_row = y_plane,
+                                         .to = d,
+                                         .pitch = pitch_,
+                                         .plane = filters * pitch_,
+                                         .work = work});
+    for (int64_t e = 0; e < kWinogradElements; ++e) {
+      Gemm<T> g{.transpose_b = true};
+      g.m = filters, g.n = channels_, g.k = strips.count * tiles_;
+      g.a = d + e * filters * pitch_, g.lda = pitch_;
+      g.b = v + e * channels_ * pitch_, g.ldb = pitch_;
+      g.c = du + e * plane, g.ldc = channels_;
+      g.beta = strip == begin ? 0 : 1;
+      g.Run();
+    }
+  }
+}
+
+template <class T>
+void WinogradFilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const {
+  const int64_t groups = shape_.groups, size = filters_ * channels_, plane = groups * size;
+  T* shared = static_cast<T*>(memory.shared);
+  ParallelFor(chunks_ * groups * parts_, 1, [&](int64_t begin, int64_t end) {
+    T* scratch = static_cast<T*>(memory.scratch());
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t part = task % parts_, group = task / parts_ % groups, chunk = task / (parts_ * groups);
+      const int64_t first = PartBegin(part), last = PartBegin(part + 1), offset = group * size + first * channels_;
+      if (chunks_ > 1) {
+        T* du = shared + chunk * kWinogradElements * plane + offset;
+        Accumulate(chunk, group, first, last, x, dy, du, plane, scratch);
+        continue;
+      }
+      const int64_t count = (last - first) * channels_;
+      T* du = scratch;
+      Accumulate(chunk, group, first, last, x, dy, du, count, scratch + kWinogradElements * largest_part() * channels_);
+      WinogradInverseFilters(WinogradFilterInverse<T>{du, 1, 0, count, count, dw + 9 * offset});
+    }
+  });
+  if (chunks_ == 1) return;
+  ParallelFor(plane, 256, [&](int64_t begin, int64_t end) {
+    WinogradInverseFilters(WinogradFilterInverse<T>{shared + begin, chunks_, kWinogradElements * plane, plane,
+                                                    end - begin, dw + 9 * begin});
+  });
+}
+
+template class WinogradFilterGradientPlan<float>;
+template class WinogradFilterGradientPlan<double>;
+
+}  // namespace adret::kernels

@@ -1,0 +1,82 @@
+// 3x3 convolutions with stride 1 as products of transformed tiles; see winograd_transforms.h for the method. A quarter
+// of the multiplications of the definition, and transforms whose cost is shared by all filters (inputs), channels
+// (outputs) and tiles (filters): for layers with some dozen of each. Rounding errors in f32 are about three times those
+// of the definition.
+#ifndef ADRET_OPS_KERNELS_WINOGRAD_H_
+#define ADRET_OPS_KERNELS_WINOGRAD_H_
+
+#include <cstdint>
+#include <vector>
+
+#include "adret/ops/kernels/conv2d.h"
+#include "adret/ops/kernels/taps.h"
+#include "adret/ops/kernels/winograd_transforms.h"
+
+namespace adret::kernels {
+
+// out[n, f, i, j] = sum_{c, r, s} in[n, c, i + r - top, j + s - left] w(f, c, r, s), per group: the convolution itself,
+// or its input's gradient with filters and channels exchanged and the taps reversed.
+struct WinogradMap {
+  int64_t batch, groups, channels, filters;  // the last two per group
+  int64_t in_height, in_width, height, width;
+  int64_t top, left;
+  int64_t w_group, w_filter, w_channel;  // distances in the filter array
+  bool flipped;
+};
+WinogradMap WinogradForwardMap(const Conv2dShape& shape);
+WinogradMap WinogradInputGradientMap(const Conv2dShape& shape);
+
+template <class T>
+class WinogradPlan {
+ public:
+  explicit WinogradPlan(const WinogradMap& map);
+
+  int64_t shared_bytes() const;
+  int64_t scratch_bytes() const;
+  void Run(const T* in, const T* w, T* out, const Conv2dMemory& memory, FinishedFn finished) const;
+
+ private:
+  void TransformFilters(const T* w, T* u) const;
+  void RunTask(int64_t task, const T* in, const T* u, T* out, T* scratch, FinishedFn finished) const;
+  void Multiply(const T* v, const T* u, int64_t first, int64_t last, T* m) const;
+  void Report(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count, FinishedFn finished) const;
+  int64_t FilterBlockBegin(int64_t block) const { return block * map_.filters / filter_blocks_; }
+  int64_t u_plane() const { return map_.groups * map_.filters * map_.channels; }
+
+  const WinogradMap map_;
+  const TapTraits traits_;
+  int64_t strips_per_image_, tiles_, strips_, strips_per_task_, tasks_;
+  int64_t pitch_, filter_blocks_, blocks_per_pass_;
+  std::vector<uint64_t> places_;
+  std::vector<typename WinogradFilters<T>::Index> index_[2];  // of a smaller and a larger block of filters
+  std::vector<int64_t> offsets_;                              // of the channels in a plane of v
+  std::vector<FlatStore> stores_;
+};
+
+// dw from (x, dy).
+template <class T>
+class WinogradFilterGradientPlan {
+ public:
+  explicit WinogradFilterGradientPlan(const Conv2dShape& shape);
+
+  int64_t shared_bytes() const;
+  int64_t scratch_bytes() const;
+  void Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const;
+
+ private:
+  void Accumulate(int64_t chunk, int64_t group, int64_t first, int64_t last, const T* x, const T* dy, T* du,
+                  int64_t plane, T* scratch) const;
+  int64_t PartBegin(int64_t part) const { return part * filters_ / parts_; }
+  int64_t largest_part() const { return (filters_ + parts_ - 1) / parts_; }
+  int64_t block_elements() const { return kWinogradElements * (channels_ + largest_part()) * pitch_; }
+
+  const Conv2dShape shape_;
+  const int64_t channels_, filters_;  // per group
+  int64_t strips_per_image_, tiles_, strips_, strips_per_block_, chunks_, parts_;
+  int64_t pitch_, work_;
+  std::vector<uint64_t> places_;
+};
+
+}  // namespace adret::kernels
+
+#endif  // ADRET_OPS_KERNELS_WINOGRAD_H_
