@@ -12,6 +12,7 @@
 
 // core: what a graph is and how it runs.
 #include "adret/core/executor.h"
+#include "adret/core/explain.h"
 #include "adret/core/graph.h"
 #include "adret/core/import.h"
 #include "adret/core/op.h"
@@ -30,6 +31,7 @@
 #include "adret/ops/conv2d.h"
 #include "adret/ops/gather.h"
 #include "adret/ops/layout.h"
+#include "adret/ops/machine_limits.h"
 #include "adret/ops/matmul.h"
 #include "adret/ops/norm.h"
 #include "adret/ops/pad.h"

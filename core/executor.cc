@@ -107,6 +107,10 @@ absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const
       return absl::InvalidArgumentError(absl::StrCat("variable '", name, "' is updated twice"));
     }
   }
+  if (options.memory_limit <= 0) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the memory limit must be a positive number of bytes, not ", options.memory_limit));
+  }
   AD_ASSIGN_OR_RETURN(ThreadPool pool, ThreadPool::Create(options.threads));
   auto impl = std::make_unique<Impl>(std::move(pool));
   impl->graph = graph;
@@ -299,10 +303,23 @@ absl::StatusOr<int64_t> Executor::PeakBytes(int64_t batch) {
   return cached->plan->arena_bytes();
 }
 
-absl::StatusOr<std::string> Executor::Explain(int64_t batch) {
+absl::StatusOr<PlanReport> Executor::Report(int64_t batch) {
   CachedPlan* cached = nullptr;
   AD_ASSIGN_OR_RETURN(cached, impl_->PlanFor(batch));
-  return cached->plan->Explain();
+  return cached->plan->Report();
+}
+
+absl::StatusOr<std::string> Executor::Explain(int64_t batch, const MachineLimits& limits) {
+  AD_ASSIGN_OR_RETURN(const PlanReport report, Report(batch));
+  return ExplainTable(report, limits);
+}
+
+absl::StatusOr<std::string> Executor::Trace(int64_t batch) {
+  AD_ASSIGN_OR_RETURN(const PlanReport report, Report(batch));
+  if (report.profiled_runs == 0) {
+    return absl::FailedPreconditionError("a trace needs a run of this batch with ExecutorOptions::profile");
+  }
+  return ChromeTrace(report);
 }
 
 absl::StatusOr<std::vector<Tensor>> Evaluate(absl::Span<const Value> values, const Feeds& feeds, const State* state) {

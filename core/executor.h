@@ -11,12 +11,14 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "adret/core/explain.h"
 #include "adret/core/graph.h"
 #include "adret/core/state.h"
 #include "adret/core/tensor.h"
@@ -34,11 +36,11 @@ using Updates = std::vector<Update>;
 using Feeds = std::vector<std::pair<Value, Tensor>>;
 
 struct ExecutorOptions {
-  int threads = 0;                                 // 0: one per core
-  int64_t memory_limit = int64_t{64} << 30;        // bytes of the arena above which a plan is refused
-  bool fuse = true;                                // element-wise fusion and epilogues; off for tests
-  bool profile = false;                            // time every step (one after the other); Explain() then tells
-  int max_plans = 16;                              // concrete batches kept; the oldest goes first
+  std::optional<int> threads = {};           // 1 to MaxThreads(); one per core if not given
+  int64_t memory_limit = int64_t{64} << 30;  // bytes of the arena above which a plan is refused; positive
+  bool fuse = true;                          // element-wise fusion and epilogues; off for tests
+  bool profile = false;                      // time every step (one after the other), for Explain() and Trace()
+  int max_plans = 16;                        // concrete batches kept; the oldest goes first
 };
 
 class Executor {
@@ -64,8 +66,12 @@ class Executor {
 
   // Peak bytes of the arena (intermediate values and scratch memory) for a batch, known before any run.
   absl::StatusOr<int64_t> PeakBytes(int64_t batch = 1);
-  // The plan for a batch as a table: step, op(s), shapes, bytes, arena offset.
-  absl::StatusOr<std::string> Explain(int64_t batch = 1);
+  // The plan for a batch: what its steps compute, cost, and (with options.profile) how long they took so far.
+  absl::StatusOr<PlanReport> Report(int64_t batch = 1);
+  // The same as a table for people, with the share of these limits that profiled steps reached.
+  absl::StatusOr<std::string> Explain(int64_t batch = 1, const MachineLimits& limits = {});
+  // The last run with options.profile as trace events in JSON, for chrome://tracing and Perfetto. Fails when there was none.
+  absl::StatusOr<std::string> Trace(int64_t batch = 1);
 
  private:
   struct Impl;

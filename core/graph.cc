@@ -17,12 +17,6 @@ absl::StatusOr<Types> LeafType(const Type& type) {
   return Types{type};
 }
 
-// "core/graph.cc" without the folders of the machine that compiled it.
-absl::string_view Basename(absl::string_view path) {
-  const size_t slash = path.rfind('/');
-  return slash == absl::string_view::npos ? path : path.substr(slash + 1);
-}
-
 const OpRegistration kVariable({
     .name = "variable",
     .doc = "A tensor that lives in a State; runs read it and updates replace it.",
@@ -61,6 +55,12 @@ absl::Status CheckArity(const Op& op, size_t found) {
 const Type& Value::type() const {
   static const Type kNone;
   return valid() ? graph_->type(id_) : kNone;
+}
+
+std::string SourceLine(const std::source_location& location) {
+  if (location.line() == 0) return "";
+  const absl::string_view path = location.file_name();
+  return absl::StrCat(path.substr(path.rfind('/') + 1), ":", location.line());
 }
 
 std::string Value::name() const {
@@ -232,10 +232,8 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
 void Graph::Fail(absl::Status status, std::source_location location) {
   if (!status_.ok() || status.ok()) return;
   if (forced_location_ != nullptr) location = *forced_location_;
-  // Nodes of loaded graphs have no place in any code.
-  const std::string place =
-      location.line() == 0 ? "" : absl::StrCat(" at ", Basename(location.file_name()), ":", location.line());
-  status_ = absl::Status(status.code(), absl::StrCat(status.message(), place,
+  const std::string line = SourceLine(location);
+  status_ = absl::Status(status.code(), absl::StrCat(status.message(), line.empty() ? "" : " at ", line,
                                                      scope_.empty() ? "" : absl::StrCat(" in scope ", scope_)));
 }
 

@@ -113,6 +113,10 @@ class Operand {
   Location location_;
 };
 
+// "train.cc:31", without the folders of the machine that compiled it; empty for nodes of loaded graphs, which have no
+// place in any code.
+std::string SourceLine(const std::source_location& location);
+
 // One node: data without behaviour.
 struct Node {
   const Op* op = nullptr;

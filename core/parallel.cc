@@ -3,13 +3,13 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/tsan_internal.h"
 #include "oneapi/tbb/blocked_range.h"
+#include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/info.h"
 #include "oneapi/tbb/parallel_for.h"
 #include "oneapi/tbb/partitioner.h"
-#include "oneapi/tbb/global_control.h"
 #include "oneapi/tbb/task_arena.h"
-#include "adret/core/tsan_internal.h"
 
 namespace adret {
 
@@ -35,9 +35,13 @@ void ParallelFor(int64_t n, int64_t grain, absl::FunctionRef<void(int64_t, int64
   tsan::Acquire(&end);
 }
 
+int HardwareThreads() { return tbb::info::default_concurrency(); }
+
+int MaxThreads() { return std::max(16, 4 * HardwareThreads()); }
+
 struct ThreadPool::Impl {
   // Arenas above the number of cores need the permission of a global_control.
-  Impl(int n) : control(tbb::global_control::max_allowed_parallelism, std::max(n, tbb::info::default_concurrency())), arena(n) {
+  Impl(int n) : control(tbb::global_control::max_allowed_parallelism, std::max(n, HardwareThreads())), arena(n) {
     arena.initialize();
   }
   tbb::global_control control;
@@ -49,14 +53,13 @@ ThreadPool::ThreadPool(ThreadPool&&) noexcept = default;
 ThreadPool& ThreadPool::operator=(ThreadPool&&) noexcept = default;
 ThreadPool::~ThreadPool() = default;
 
-absl::StatusOr<ThreadPool> ThreadPool::Create(int threads) {
-  constexpr int kMaxThreads = 1024;
-  if (threads < 0 || threads > kMaxThreads) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the number of threads must be between 1 and ", kMaxThreads, " (0: one per core), not ", threads));
+absl::StatusOr<ThreadPool> ThreadPool::Create(std::optional<int> threads) {
+  if (threads.has_value() && (*threads < 1 || *threads > MaxThreads())) {
+    return absl::InvalidArgumentError(absl::StrCat("the number of threads must be between 1 and ", MaxThreads(),
+                                                   " (this machine runs ", HardwareThreads(), " at a time), not ",
+                                                   *threads));
   }
-  if (threads == 0) threads = tbb::info::default_concurrency();
-  return ThreadPool(std::make_unique<Impl>(threads));
+  return ThreadPool(std::make_unique<Impl>(threads.value_or(HardwareThreads())));
 }
 
 int ThreadPool::threads() const { return impl_->arena.max_concurrency(); }

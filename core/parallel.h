@@ -7,6 +7,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 
 #include "absl/functional/function_ref.h"
 #include "absl/status/statusor.h"
@@ -14,15 +15,21 @@
 namespace adret {
 
 // Calls body(begin, end) for consecutive chunks of [0, n), each of `grain` indices (the last may be shorter), in
-// parallel when there is more than one chunk. Chunk c is [c * grain, min(n, (c + 1) * grain)). Choose the grain so that a chunk
-// takes tens of microseconds. May be nested.
+// parallel when there is more than one chunk. Chunk c is [c * grain, min(n, (c + 1) * grain)). Choose the grain so that
+// a chunk takes tens of microseconds. May be nested.
 void ParallelFor(int64_t n, int64_t grain, absl::FunctionRef<void(int64_t begin, int64_t end)> body);
+
+// Threads that this machine runs at the same time.
+int HardwareThreads();
+// The most threads that a pool may have. Above HardwareThreads(), for tests that compare numbers of threads on any
+// machine; far above it a number is a mistake.
+int MaxThreads();
 
 // A set of threads to run loops in. Loops outside any pool use every core.
 class ThreadPool {
  public:
-  // threads = 0: one per core. Fails for negative numbers and for more than 1024.
-  static absl::StatusOr<ThreadPool> Create(int threads);
+  // No number: one per core. Fails unless the number is between 1 and MaxThreads().
+  static absl::StatusOr<ThreadPool> Create(std::optional<int> threads);
   ThreadPool(ThreadPool&&) noexcept;
   ThreadPool& operator=(ThreadPool&&) noexcept;
   ~ThreadPool();

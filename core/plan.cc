@@ -6,7 +6,6 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
-#include "absl/strings/str_format.h"
 #include "adret/core/parallel.h"
 #include "adret/core/placer.h"
 
@@ -20,18 +19,17 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::Make(const Graph& graph, absl::Span<
   // Refused here, before sums of sizes could overflow.
   for (const auto& value : plan->graph_.values) {
     if (value.type.bytes() <= options.memory_limit) continue;
-    return absl::ResourceExhaustedError(absl::StrCat("a value of type ", value.type.ToString(),
-                                                     " exceeds the memory limit of ", options.memory_limit >> 20,
-                                                     " MiB"));
+    return absl::ResourceExhaustedError(absl::StrCat("a value of type ", value.type.ToString(), " needs ",
+                                                     BytesText(value.type.bytes()), ", above the memory limit of ",
+                                                     BytesText(options.memory_limit)));
   }
   plan->profile_ = options.profile;
   plan->schedule_ = MakeSchedule(plan->graph_, options.fuse);
   AD_RETURN_IF_ERROR(plan->MakeSteps());
   Placer(plan.get(), options.threads).Run();
   if (plan->arena_bytes_ > options.memory_limit) {
-    return absl::ResourceExhaustedError(absl::StrCat("the plan needs ", plan->arena_bytes_ >> 20,
-                                                     " MiB, above the memory limit of ", options.memory_limit >> 20,
-                                                     " MiB"));
+    return absl::ResourceExhaustedError(absl::StrCat("the plan needs ", BytesText(plan->arena_bytes_),
+                                                     ", above the memory limit of ", BytesText(options.memory_limit)));
   }
   return plan;
 }
@@ -186,10 +184,15 @@ absl::Status Plan::RunStep(int s, const Bindings& bindings) {
 
 absl::Status Plan::RunProfiled(const Bindings& bindings) {
   using Clock = std::chrono::steady_clock;
+  const Clock::time_point start = Clock::now();
+  const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
-    const Clock::time_point start = Clock::now();
+    const double begin = elapsed();
     AD_RETURN_IF_ERROR(RunStep(s, bindings));
-    steps_[s].seconds += std::chrono::duration<double>(Clock::now() - start).count();
+    const double end = elapsed();
+    steps_[s].last_start = begin;
+    steps_[s].last_end = end;
+    steps_[s].seconds += end - begin;
   }
   ++profiled_runs_;
   return absl::OkStatus();
@@ -219,38 +222,6 @@ absl::Status Plan::RunWaves(const Bindings& bindings) {
     s = end;
   }
   return absl::OkStatus();
-}
-
-std::string Plan::Explain() const {
-  std::string out = absl::StrFormat("%4s %4s  %-44s %-24s %12s %12s %12s\n", "step", "wave", "ops", "result", "Mflop",
-                                    "bytes", profiled_runs_ > 0 ? "us" : "");
-  for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
-    const Step& step = schedule_.steps[s];
-    const StepData& data = steps_[s];
-    std::string ops = step.kernel >= 0 ? graph_.op(step.kernel).name : "";
-    for (int i : step.chain) {
-      if (ops.size() > 40) {
-        absl::StrAppend(&ops, " ...");
-        break;
-      }
-      absl::StrAppend(&ops, ops.empty() ? "" : " + ", graph_.op(i).name);
-    }
-    const int result = data.program_outputs.empty() ? data.outputs[0] : data.program_outputs[0];
-    int64_t bytes = 0;
-    std::vector<int> touched = data.inputs;
-    for (const auto* list : {&data.outputs, &data.program_inputs, &data.program_outputs}) {
-      touched.insert(touched.end(), list->begin(), list->end());
-    }
-    std::sort(touched.begin(), touched.end());
-    touched.erase(std::unique(touched.begin(), touched.end()), touched.end());
-    for (int v : touched) bytes += graph_.values[v].type.bytes();
-    absl::StrAppend(&out, absl::StrFormat("%4d %4d  %-44s %-24s %12.3f %12d %12s\n", s, step.wave, ops,
-                                          graph_.values[result].type.ToString(), data.kernel.flops * 1e-6, bytes,
-                                          profiled_runs_ > 0 ? absl::StrFormat("%.1f", data.seconds / profiled_runs_ * 1e6)
-                                                             : ""));
-  }
-  absl::StrAppend(&out, "arena: ", arena_bytes_, " bytes\n");
-  return out;
 }
 
 }  // namespace adret

@@ -10,6 +10,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
+#include "adret/core/explain.h"
 #include "adret/core/graph.h"
 #include "adret/core/memory_plan.h"
 #include "adret/core/plan_graph.h"
@@ -64,7 +65,7 @@ class Plan {
   // Runs all steps. Variables are written only once nothing can fail any more.
   absl::Status Run(const Bindings& bindings);
 
-  std::string Explain() const;
+  PlanReport Report() const;
 
  private:
   struct StepData {
@@ -74,7 +75,8 @@ class Plan {
     std::vector<int> program_inputs, program_outputs;
     int64_t workspace = 0, kernel_scratch = 0, program_scratch = 0;  // arena offsets
     int64_t kernel_stride = 0, program_stride = 0;                   // of scratch, per thread
-    double seconds = 0;  // of the profiled runs together
+    double seconds = 0;                   // of the profiled runs together
+    double last_start = 0, last_end = 0;  // in the last one, in seconds from its start
     // Filled at each run.
     std::vector<const void*> input_pointers, program_input_pointers;
     std::vector<void*> output_pointers, program_output_pointers;
@@ -87,6 +89,7 @@ class Plan {
   class Placer;
   friend class Placer;
 
+  StepReport ReportStep(int s) const;
   absl::Status MakeSteps();
   absl::Status MakeKernel(const Step& step, StepData* data);
   void MakeProgram(int s, StepData* data);

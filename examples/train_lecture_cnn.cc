@@ -25,7 +25,7 @@ ABSL_FLAG(std::string, data, "", "folder with MNIST's four files; by default the
 ABSL_FLAG(int64_t, epochs, 5, "how often to go through the training images");
 ABSL_FLAG(int64_t, batch, 128, "images per step");
 ABSL_FLAG(uint64_t, seed, 1, "of the first weights and the order of the images");
-ABSL_FLAG(int, threads, 0, "0: one per core; the result does not depend on it");
+ABSL_FLAG(std::optional<int>, threads, std::nullopt, "one per core if not given; the result does not depend on it");
 ABSL_FLAG(std::string, model, "lecture_cnn.adret", "file to write the model to, after every epoch");
 ABSL_FLAG(int64_t, stop_after, 0, "end after this epoch; 0: after the last");
 ABSL_FLAG(bool, resume, false, "go on from the model file");
@@ -90,7 +90,7 @@ absl::Status CheckFlags() {
   };
   AD_RETURN_IF_ERROR(at_least("epochs", absl::GetFlag(FLAGS_epochs), 1));
   AD_RETURN_IF_ERROR(at_least("batch", absl::GetFlag(FLAGS_batch), 1));
-  AD_RETURN_IF_ERROR(at_least("threads", absl::GetFlag(FLAGS_threads), 0));
+  AD_RETURN_IF_ERROR(at_least("threads", absl::GetFlag(FLAGS_threads).value_or(1), 1));
   AD_RETURN_IF_ERROR(at_least("stop_after", absl::GetFlag(FLAGS_stop_after), 0));
   // A file that cannot be written is better known now than after an epoch. Nothing is written yet.
   return io::AtomicFile::Create(absl::GetFlag(FLAGS_model)).status();

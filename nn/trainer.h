@@ -14,6 +14,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -38,7 +39,7 @@ struct TrainerOptions {
   int64_t batch = 128;
   // The last examples of an epoch that do not fill a batch: left out, or a smaller batch.
   bool drop_last = false;
-  int threads = 0;  // 0: one per core
+  std::optional<int> threads = {};  // as in ExecutorOptions
 };
 
 // Averages over examples.

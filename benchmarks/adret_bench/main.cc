@@ -10,7 +10,7 @@
 #include "absl/flags/usage.h"
 #include "bench.h"
 
-ABSL_FLAG(int, threads, 2, "threads of a run; 0: one per core");
+ABSL_FLAG(int, threads, 2, "threads of a run");
 ABSL_FLAG(double, seconds, 1.0, "measured time per job, at least 5 iterations");
 ABSL_FLAG(std::string, filter, ".", "jobs to run: those whose name has a match of this regular expression");
 

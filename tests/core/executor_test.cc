@@ -1,6 +1,8 @@
 #include "adret/core/executor.h"
 
 #include <cmath>
+#include <limits>
+#include <optional>
 
 #include "absl/strings/match.h"
 #include "adret/autograd/gradients.h"
@@ -9,6 +11,7 @@
 #include "adret/ops/broadcast.h"
 #include "adret/ops/gather.h"
 #include "adret/ops/matmul.h"
+#include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
 #include "gtest/gtest.h"
@@ -111,17 +114,49 @@ TEST(Executor, BadRequestsAreNamed) {
   EXPECT_TRUE(StrContains(Executor::Create({}, {{x, x}}).status().message(), "not a variable"));
   EXPECT_TRUE(StrContains(Executor::Create({}, {{w, w}, {w, x}}).status().message(), "updated twice"));
   EXPECT_FALSE(Executor::Create({}).ok());
-  EXPECT_FALSE(Executor::Create({w}, {}, {.threads = -1}).ok());
-  EXPECT_FALSE(Executor::Create({w}, {}, {.threads = 1 << 20}).ok());
   auto needs_state = Executor::Create({w});
   EXPECT_TRUE(StrContains(needs_state->Run({}).status().message(), "'w'"));
   State empty;
   EXPECT_TRUE(StrContains(needs_state->Run({}, &empty).status().message(), "'w'"));
   empty.Set("w", F({1, 2, 3}));
   EXPECT_TRUE(StrContains(needs_state->Run({}, &empty).status().message(), "f32[3]"));
+}
+
+TEST(Executor, AbsurdNumbersOfThreadsAreRefused) {
+  Graph graph;
+  Value w = graph.Variable("w", F({1, 2}));
+  for (int threads : {0, -1, -4, MaxThreads() + 1, 1 << 20, std::numeric_limits<int>::min()}) {
+    const absl::Status status = Executor::Create({w}, {}, {.threads = threads}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_TRUE(StrContains(status.message(), absl::StrCat("between 1 and ", MaxThreads()))) << status;
+    EXPECT_TRUE(StrContains(status.message(), absl::StrCat("not ", threads))) << status;
+  }
+  for (std::optional<int> threads : {std::optional<int>(), std::optional<int>(1), std::optional<int>(MaxThreads())}) {
+    EXPECT_TRUE(Executor::Create({w}, {}, {.threads = threads}).ok());
+  }
+}
+
+TEST(Executor, MemoryLimitsHoldAndAreNamed) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 64});
+  auto executor = Executor::Create({MatMul(Tanh(x), Sin(x), {.transpose_a = true})}, {}, {.memory_limit = 100 << 10});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  EXPECT_TRUE(executor->PeakBytes(/*batch=*/5).ok());
+  const absl::Status plan = executor->Run({{x, Tensor::Zeros(DType::kFloat32, {300, 64})}}).status();
+  EXPECT_EQ(plan.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(StrContains(plan.message(), "above the memory limit of 100.0 KiB")) << plan;
+  const absl::Status value = executor->PeakBytes(/*batch=*/4096).status();
+  EXPECT_EQ(value.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_TRUE(StrContains(value.message(), "f32[4096,64] needs 1.0 MiB, above the memory limit of 100.0 KiB")) << value;
+  // Sizes of which no sum is taken.
   Value big = BroadcastTo(graph.Constant(Tensor::Scalar(DType::kFloat32, 1)), {1 << 20, 1 << 10});
   EXPECT_EQ(Executor::Create({MatMul(big, big, {.transpose_b = true})}, {}, {.memory_limit = 1 << 20}).status().code(),
             absl::StatusCode::kResourceExhausted);
+  for (int64_t limit : {int64_t{0}, int64_t{-1}, std::numeric_limits<int64_t>::min()}) {
+    const absl::Status status = Executor::Create({Sum(x)}, {}, {.memory_limit = limit}).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+    EXPECT_TRUE(StrContains(status.message(), absl::StrCat("positive number of bytes, not ", limit))) << status;
+  }
 }
 
 TEST(Executor, AStateMayBeReplacedBetweenRuns) {
@@ -158,7 +193,7 @@ TEST(Executor, MergesFoldsAndFuses) {
   auto executor = Executor::Create({y});
   const std::string plan = *executor->Explain();
   EXPECT_TRUE(StrContains(plan, "mul + tanh + add")) << plan;
-  EXPECT_EQ(std::count(plan.begin(), plan.end(), '\n'), 3) << plan;  // heading, one step, arena
+  EXPECT_EQ(std::count(plan.begin(), plan.end(), '\n'), 3) << plan;  // heading, one step, total
 }
 
 // Design: chains of 100,000 nodes build, differentiate, compile and run.

@@ -119,7 +119,8 @@ TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   };
   expect("--epochs=0", "--epochs must be at least 1, but is 0");
   expect("--batch=-4", "--batch must be at least 1");
-  expect("--threads=-1", "--threads must be at least 0");
+  expect("--threads=0", "--threads must be at least 1");
+  expect("--threads=-1", "--threads must be at least 1");
   expect("--threads=100000", "100000");
   expect("--stop_after=-1", "--stop_after must be at least 0");
   expect("--colour=red", "colour");

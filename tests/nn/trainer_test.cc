@@ -35,7 +35,7 @@ Examples Bars(int64_t n, uint64_t seed) {
 
 // A small network with everything that has state: dropout, running statistics, a schedule, Adam.
 struct Task {
-  explicit Task(int threads = 0) {
+  explicit Task(std::optional<int> threads = {}) {
     const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 1, 6, 6});
     const Value y = graph.Input("y", DType::kInt64, {kAnyBatch});
     const Sequential net{Conv2d(4, 3), BatchNorm(), Relu(), MaxPool2d(2), Flatten(), Dropout(0.1), Dense(2)};

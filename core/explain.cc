@@ -1,0 +1,267 @@
+#include "adret/core/explain.h"
+
+#include <algorithm>
+#include <cstddef>
+#include <initializer_list>
+#include <utility>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/string_view.h"
+#include "adret/core/plan.h"
+
+namespace adret {
+namespace {
+
+// A number with the unit that leaves 1 to 4 digits before the point.
+std::string Scaled(double number, double factor, std::initializer_list<const char*> units) {
+  auto unit = units.begin();
+  for (; unit + 1 != units.end() && number >= factor; ++unit) number /= factor;
+  if (unit == units.begin()) return absl::StrFormat("%.0f%s", number, *unit);
+  return absl::StrFormat("%.1f %s", number, *unit);
+}
+
+std::string FlopsText(double flops) { return Scaled(flops, 1000, {"", "k", "M", "G", "T"}); }
+
+std::string Shortened(std::string text, size_t most) {
+  constexpr absl::string_view kMore = " ...";
+  if (text.size() <= most) return text;
+  text.resize(most - kMore.size());
+  return absl::StrCat(text, kMore);
+}
+
+// "f32[2,3] x3, f32[2]": neighbours of one type are counted.
+std::string TypesText(const std::vector<Type>& types) {
+  std::string out;
+  for (size_t i = 0, n = 1; i < types.size(); i += n, n = 1) {
+    while (i + n < types.size() && types[i + n] == types[i]) ++n;
+    absl::StrAppend(&out, i == 0 ? "" : ", ", types[i].ToString(), n == 1 ? "" : absl::StrCat(" x", n));
+  }
+  return out;
+}
+
+// Numbers are flush right, words flush left.
+class Table {
+ public:
+  struct Column {
+    std::string heading;
+    bool number;
+  };
+  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {
+    std::vector<std::string> headings;
+    for (const Column& c : columns_) headings.push_back(c.heading);
+    Add(std::move(headings));
+  }
+  void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
+
+  std::string ToString() const {
+    std::vector<size_t> widths(columns_.size(), 0);
+    for (const auto& row : rows_) {
+      for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
+    }
+    std::string out;
+    for (const auto& row : rows_) {
+      std::string line;
+      for (size_t c = 0; c < row.size(); ++c) {
+        const std::string padding(widths[c] - row[c].size(), ' ');
+        absl::StrAppend(&line, c == 0 ? "" : "  ", columns_[c].number ? padding : "", row[c],
+                        columns_[c].number ? "" : padding);
+      }
+      line.resize(line.find_last_not_of(' ') + 1);
+      absl::StrAppend(&out, line, "\n");
+    }
+    return out;
+  }
+
+ private:
+  std::vector<Column> columns_;
+  std::vector<std::vector<std::string>> rows_;
+};
+
+// The length of the UTF-8 character that starts text, or 0 when none does.
+size_t Utf8Length(absl::string_view text) {
+  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
+  const size_t length = byte(0) < 0x80   ? 1
+                        : byte(0) < 0xC2 ? 0
+                        : byte(0) < 0xE0 ? 2
+                        : byte(0) < 0xF0 ? 3
+                        : byte(0) < 0xF5 ? 4
+                                         : 0;
+  if (length > text.size()) return 0;
+  for (size_t i = 1; i < length; ++i) {
+    if (byte(i) >> 6 != 2) return 0;
+  }
+  const bool surrogate = byte(0) == 0xED && byte(1) >= 0xA0;
+  const bool too_long = (byte(0) == 0xE0 && byte(1) < 0xA0) || (byte(0) == 0xF0 && byte(1) < 0x90);
+  const bool too_large = byte(0) == 0xF4 && byte(1) >= 0x90;
+  return surrogate || too_long || too_large ? 0 : length;
+}
+
+// A JSON string, also of names that are not text: their bytes become U+FFFD.
+std::string Quoted(absl::string_view text) {
+  std::string out = "\"";
+  while (!text.empty()) {
+    const size_t length = Utf8Length(text);
+    const char c = text[0];
+    if (length == 0) {
+      absl::StrAppend(&out, "\\ufffd");
+    } else if (c == '"' || c == '\\') {
+      absl::StrAppend(&out, "\\", text.substr(0, 1));
+    } else if (static_cast<unsigned char>(c) < 0x20) {
+      absl::StrAppend(&out, absl::StrFormat("\\u%04x", c));
+    } else {
+      absl::StrAppend(&out, text.substr(0, length));
+    }
+    text.remove_prefix(std::max<size_t>(length, 1));
+  }
+  return absl::StrCat(out, "\"");
+}
+
+std::string ShapesText(const StepReport& step) {
+  return absl::StrCat(step.inputs.empty() ? "" : step.inputs[0].ToString(), step.inputs.size() > 1 ? ", .." : "",
+                      step.inputs.empty() ? "" : " -> ", TypesText(step.outputs));
+}
+
+}  // namespace
+
+double MachineLimits::BytesPerSecond(int64_t bytes) const {
+  for (const Memory& m : memory) {
+    if (bytes <= m.bytes) return m.bytes_per_second;
+  }
+  return memory.empty() ? 0 : memory.back().bytes_per_second;
+}
+
+double StepReport::FlopsFloor(const MachineLimits& limits) const {
+  const bool f64 = !outputs.empty() && outputs[0].dtype == DType::kFloat64;
+  return flops / (f64 ? limits.f64_flops : limits.f32_flops);
+}
+
+double StepReport::BytesFloor(const MachineLimits& limits) const {
+  return static_cast<double>(bytes) / limits.BytesPerSecond(bytes);
+}
+
+double PlanReport::flops() const {
+  double total = 0;
+  for (const StepReport& s : steps) total += s.flops;
+  return total;
+}
+
+int64_t PlanReport::bytes() const {
+  int64_t total = 0;
+  for (const StepReport& s : steps) total += s.bytes;
+  return total;
+}
+
+// What a step writes, the result first, and what it reads from outside of itself. A kernel's output that its chain
+// writes over is not listed: it never leaves the cache.
+StepReport Plan::ReportStep(int s) const {
+  const Step& step = schedule_.steps[s];
+  const StepData& data = steps_[s];
+  StepReport r{.wave = step.wave, .flops = data.kernel.flops, .last_start = data.last_start, .last_end = data.last_end};
+  if (profiled_runs_ > 0) r.seconds = data.seconds / static_cast<double>(profiled_runs_);
+  if (step.kernel >= 0) r.ops.push_back(graph_.op(step.kernel).name);
+  for (int i : step.chain) {
+    r.ops.push_back(graph_.op(i).name);
+    r.flops += static_cast<double>(graph_.values[graph_.nodes[i].first_output].type.shape.num_elements());
+  }
+  const Node& node = *graph_.nodes[step.kernel >= 0 ? step.kernel : step.chain.back()].node;
+  r.node = node.name;
+  r.source = SourceLine(node.location);
+  absl::flat_hash_set<int> seen;
+  absl::flat_hash_set<std::pair<Place::Kind, int64_t>> written;
+  const auto list = [&](const std::vector<int>& values, std::vector<Type>* types) {
+    for (int v : values) {
+      const bool output = types == &r.outputs;
+      if (!seen.insert(v).second || (output && !written.emplace(places_[v].kind, places_[v].index).second)) continue;
+      types->push_back(graph_.values[v].type);
+      r.bytes += types->back().bytes();
+    }
+  };
+  list(data.program_outputs, &r.outputs), list(data.outputs, &r.outputs);
+  list(data.inputs, &r.inputs), list(data.program_inputs, &r.inputs);
+  return r;
+}
+
+PlanReport Plan::Report() const {
+  PlanReport report{.arena_bytes = arena_bytes_, .profiled_runs = profiled_runs_};
+  std::vector<absl::string_view> variables(variables_.size());
+  for (const auto& node : graph_.nodes) {
+    const Place& place = places_[node.first_output];
+    if (node.node->op->traits.leaf && place.kind == Place::Kind::kVariable) variables[place.index] = node.node->name;
+  }
+  for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+    StepReport step = ReportStep(s);
+    const StepData& data = steps_[s];
+    const Place& place = places_[data.program_outputs.empty() ? data.outputs[0] : data.program_outputs[0]];
+    if (place.kind == Place::Kind::kArena) step.arena_offset = place.index;
+    if (place.kind == Place::Kind::kVariable) step.place = absl::StrCat("variable ", variables[place.index]);
+    if (place.kind == Place::Kind::kFetch) step.place = absl::StrCat("fetch ", place.index);
+    report.steps.push_back(std::move(step));
+  }
+  return report;
+}
+
+std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) {
+  constexpr size_t kOpsWidth = 48, kShapesWidth = 60;
+  const bool timed = report.profiled_runs > 0, shares = timed && limits.known();
+  std::vector<Table::Column> columns = {{"step", true},  {"wave", true},  {"ops", false}, {"shapes", false},
+                                        {"place", true}, {"flops", true}, {"bytes", true}};
+  if (timed) columns.push_back({"time", true});
+  if (shares) columns.insert(columns.end(), {{"share", true}, {"of", false}});
+  columns.push_back({"built by", false});
+  Table table(std::move(columns));
+  double total_seconds = 0, total_floor = 0;
+  // The cells of a row that tell costs.
+  const auto costs = [&](double flops, int64_t bytes, double seconds, double floor, const char* of) {
+    std::vector<std::string> cells = {FlopsText(flops), BytesText(bytes)};
+    if (timed) cells.push_back(absl::StrFormat("%.1f us", seconds * 1e6));
+    if (shares) cells.push_back(absl::StrFormat("%.0f %%", 100 * floor / seconds)), cells.push_back(of);
+    return cells;
+  };
+  const auto add = [&](std::vector<std::string> row, std::vector<std::string> cells, std::string last) {
+    row.insert(row.end(), cells.begin(), cells.end());
+    row.push_back(std::move(last));
+    table.Add(std::move(row));
+  };
+  for (size_t s = 0; s < report.steps.size(); ++s) {
+    const StepReport& step = report.steps[s];
+    const double by_flops = shares ? step.FlopsFloor(limits) : 0, by_bytes = shares ? step.BytesFloor(limits) : 0;
+    const double floor = std::max(by_flops, by_bytes);
+    add({absl::StrCat(s), absl::StrCat(step.wave), Shortened(absl::StrJoin(step.ops, " + "), kOpsWidth),
+         Shortened(ShapesText(step), kShapesWidth),
+         step.arena_offset >= 0 ? absl::StrCat(step.arena_offset) : step.place},
+        costs(step.flops, step.bytes, step.seconds, floor, by_flops > by_bytes ? "flops" : "bytes"),
+        absl::StrCat(step.source, step.source.empty() ? "" : " ", step.node));
+    total_seconds += step.seconds;
+    total_floor += floor;
+  }
+  add({"", "", "total", "", absl::StrCat("arena ", BytesText(report.arena_bytes))},
+      costs(report.flops(), report.bytes(), total_seconds, total_floor, ""),
+      timed ? absl::StrCat("mean of ", report.profiled_runs, " runs") : "");
+  return table.ToString();
+}
+
+std::string ChromeTrace(const PlanReport& report) {
+  std::string out = "{\"displayTimeUnit\": \"ns\", \"traceEvents\": [";
+  for (size_t s = 0; s < report.steps.size(); ++s) {
+    const StepReport& step = report.steps[s];
+    absl::StrAppendFormat(
+        &out,
+        "%s\n{\"name\": %s, \"cat\": \"step\", \"ph\": \"X\", \"pid\": 1, \"tid\": 1, \"ts\": %.3f, \"dur\": %.3f, ",
+        s == 0 ? "" : ",", Quoted(absl::StrJoin(step.ops, " + ")), step.last_start * 1e6,
+        (step.last_end - step.last_start) * 1e6);
+    absl::StrAppendFormat(&out, "\"args\": {\"step\": %d, \"wave\": %d, \"node\": %s, \"built at\": %s, ", s, step.wave,
+                          Quoted(step.node), Quoted(step.source));
+    absl::StrAppendFormat(&out, "\"inputs\": %s, \"outputs\": %s, \"flops\": %.0f, \"bytes\": %d}}",
+                          Quoted(TypesText(step.inputs)), Quoted(TypesText(step.outputs)), step.flops, step.bytes);
+  }
+  return absl::StrCat(out, "\n]}\n");
+}
+
+std::string BytesText(int64_t bytes) {
+  return Scaled(static_cast<double>(bytes), 1024, {" B", "KiB", "MiB", "GiB", "TiB", "PiB"});
+}
+
+}  // namespace adret

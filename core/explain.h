@@ -1,0 +1,77 @@
+// What a plan does, what it costs, and how long it took: for people (a table), for browsers (a trace), and for
+// programs.
+//
+//   auto executor = Executor::Create({loss}, step, {.profile = true});
+//   ...                                                                     // runs
+//   std::cout << *executor->Explain(/*batch=*/128, MeasureMachineLimits());  // a table
+//   io::AtomicWriteFile("trace.json", *executor->Trace(/*batch=*/128));     // for chrome://tracing or ui.perfetto.dev
+#ifndef ADRET_CORE_EXPLAIN_H_
+#define ADRET_CORE_EXPLAIN_H_
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "adret/core/shape.h"
+
+namespace adret {
+
+// What a machine can do at best. MeasureMachineLimits (ops/machine_limits.h) finds out.
+struct MachineLimits {
+  struct Memory {
+    int64_t bytes = 0;            // of data that are gone over again and again
+    double bytes_per_second = 0;  // read and written ones together
+  };
+  double f32_flops = 0, f64_flops = 0;  // per second; 0: not known
+  std::vector<Memory> memory;           // by size, ascending
+
+  bool known() const { return f32_flops > 0 && f64_flops > 0 && !memory.empty(); }
+  // The rate for data of this size: that of the next larger size which was measured, as those of a cache that holds
+  // them.
+  double BytesPerSecond(int64_t bytes) const;
+};
+
+// One step of a plan: a kernel, a chain of element-wise ops, or a kernel and the chain that follows it tile by tile.
+struct StepReport {
+  std::vector<std::string> ops = {};  // fused into the step
+  std::string node = {};              // name of the kernel's node, or of the chain's last
+  std::string source = {};            // the line that built it, "train.cc:31"; empty when that is not known
+  std::vector<Type> inputs = {}, outputs = {};
+  std::string place = {};     // of the first output: "variable w", "fetch 0"; empty for the arena
+  int64_t arena_offset = -1;  // of the first output; -1 when it is elsewhere
+  int wave = 0;               // steps of one wave may run side by side
+  // Arithmetic: what kernels say of themselves (2 for a multiply-add), and 1 for every element of an element-wise op,
+  // whichever it is. Kernels that only move or compare numbers have none.
+  double flops = 0;
+  // Of everything read and written, each once: what has to move when nothing is in a cache.
+  int64_t bytes = 0;
+  double seconds = 0;                   // mean of the profiled runs
+  double last_start = 0, last_end = 0;  // in the last profiled run, from its start
+
+  // The least time that these limits allow, and which of the two it is.
+  double FlopsFloor(const MachineLimits& limits) const;
+  double BytesFloor(const MachineLimits& limits) const;
+};
+
+struct PlanReport {
+  std::vector<StepReport> steps = {};  // in order of execution
+  int64_t arena_bytes = 0;
+  int64_t profiled_runs = 0;
+
+  double flops() const;
+  int64_t bytes() const;
+};
+
+// One line per step, and a total. Times appear after profiled runs; with limits also the share of the limit: how much
+// of a step's time its flops or bytes would take on a machine that reaches one of its limits.
+std::string ExplainTable(const PlanReport& report, const MachineLimits& limits = {});
+
+// The last profiled run in the JSON format of Chrome's trace viewer: one complete event ("ph": "X") per step.
+std::string ChromeTrace(const PlanReport& report);
+
+// "512 B", "4.2 KiB", "1.5 GiB".
+std::string BytesText(int64_t bytes);
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_EXPLAIN_H_
