@@ -85,12 +85,13 @@ function(adret_link target)
   target_compile_options(${target} PRIVATE -Wno-shadow)  # GoogleTest's macros shadow
 endfunction()
 
-# adret_program(name sources... [LINK libraries...]): a program that uses adret as anybody would, with Abseil's flags.
+# adret_program(name sources... [PLOT] [LINK libraries...]): a program that uses adret as anybody would, with Abseil's
+# flags. PLOT: it draws, where there is Cairo.
 function(adret_program name)
-  cmake_parse_arguments(ARG "" "" "LINK" ${ARGN})
+  cmake_parse_arguments(ARG "PLOT" "" "LINK" ${ARGN})
   add_executable(${name} ${ARG_UNPARSED_ARGUMENTS})
   target_link_libraries(${name} PRIVATE adret::adret absl::flags absl::flags_parse absl::flags_usage ${ARG_LINK})
-  if(TARGET adret::plot)
+  if(ARG_PLOT AND TARGET adret::plot)
     target_link_libraries(${name} PRIVATE adret::plot)
   endif()
   adret_warnings(${name})
