@@ -3,7 +3,6 @@
 #include <algorithm>
 
 #include "adret/core/parallel.h"
-#include "adret/ops/kernels/gemm.h"
 
 namespace adret::kernels {
 namespace {
@@ -14,10 +13,6 @@ constexpr int64_t kProductBytes = 512 << 10;
 // Every task reads all transformed filters; more tiles share the reading when they are many.
 constexpr int64_t kMinVectors = 3;
 constexpr int64_t kManyTasks = 8;
-constexpr double kFlopsPerTask = 2e6;
-constexpr int64_t kMaxChunks = 16;
-constexpr int64_t kMaxPartialElements = 4 << 20;
-
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 
@@ -223,127 +218,5 @@ void WinogradPlan<T>::Run(const T* in, const T* w, T* out, const Conv2dMemory& m
 
 template class WinogradPlan<float>;
 template class WinogradPlan<double>;
-
-// ---- dw ----------------------------------------------------------------------------------------------------------
-
-template <class T>
-WinogradFilterGradientPlan<T>::WinogradFilterGradientPlan(const Conv2dShape& shape)
-    : shape_(shape), channels_(shape.channels / shape.groups), filters_(shape.filters / shape.groups) {
-  strips_per_image_ = CeilDiv(shape_.out_height, kWinogradTile), tiles_ = CeilDiv(shape_.out_width, kWinogradTile);
-  strips_ = shape_.batch * strips_per_image_;
-  const double flops = shape_.flops() / 4;
-  const int64_t wanted = std::clamp<double>(flops / kFlopsPerTask / shape_.groups, 1, kMaxChunks);
-  const int64_t du = std::max<int64_t>(kWinogradElements * shape_.groups * filters_ * channels_, 1);
-  chunks_ = std::clamp<int64_t>(std::min(wanted, kMaxPartialElements / du), 1, std::max<int64_t>(strips_, 1));
-  parts_ = std::clamp<int64_t>(std::min(wanted / chunks_, filters_ / 32), 1, filters_);
-  const int64_t row_bytes = kWinogradElements * (channels_ + largest_part()) * static_cast<int64_t>(sizeof(T));
-  const int64_t tiles = std::max<int64_t>(2 * kInputBytes / row_bytes, 64);
-  strips_per_block_ =
-      std::clamp<int64_t>(tiles / std::max<int64_t>(tiles_, 1), 1, std::max<int64_t>(CeilDiv(strips_, chunks_), 1));
-  const int64_t lanes = GetTapTraits<T>().lanes;
-  pitch_ = RoundUp(strips_per_block_ * tiles_, lanes) + lanes;
-  work_ = WinogradWork<T>(tiles_, strips_per_block_);
-  places_ = WinogradPlaces<T>(tiles_, strips_per_block_);
-}
-
-template <class T>
-int64_t WinogradFilterGradientPlan<T>::shared_bytes() const {
-  return chunks_ == 1
-             ? 0
-             : chunks_ * kWinogradElements * shape_.groups * filters_ * channels_ * static_cast<int64_t>(sizeof(T));
-}
-
-template <class T>
-int64_t WinogradFilterGradientPlan<T>::scratch_bytes() const {
-  const int64_t du = chunks_ == 1 ? kWinogradElements * largest_part() * channels_ : 0;
-  return (du + block_elements() + work_) * static_cast<int64_t>(sizeof(T));
-}
-
-// du[e][filter - first][channel], summed over the chunk's tiles, for filters [first, last).
-template <class T>
-void WinogradFilterGradientPlan<T>::Accumulate(int64_t chunk, int64_t group, int64_t first, int64_t last, const T* x,
-                                               const T* dy, T* du, int64_t plane, T* scratch) const {
-  const int64_t filters = last - first, x_plane = shape_.height * shape_.width;
-  const int64_t y_plane = shape_.out_height * shape_.out_width;
-  T* v = scratch;
-  T* d = v + kWinogradElements * channels_ * pitch_;
-  T* work = d + kWinogradElements * largest_part() * pitch_;
-  const int64_t begin = chunk * strips_ / chunks_, end = (chunk + 1) * strips_ / chunks_;
-  if (begin == end) {
-    for (int64_t e = 0; e < kWinogradElements; ++e) std::fill_n(du + e * plane, filters * channels_, T{0});
-  }
-  for (int64_t strip = begin; strip < end; strip += strips_per_block_) {
-    WinogradStrips strips{.height = shape_.height,
-                          .width = shape_.width,
-                          .image_stride = shape_.channels * x_plane,
-                          .top = shape_.pad_top,
-                          .left = shape_.pad_left,
-                          .strips_per_image = strips_per_image_,
-                          .tiles = tiles_,
-                          .first = strip,
-                          .count = std::min(strips_per_block_, end - strip)};
-    WinogradTransform(WinogradForward<T>{.strips = strips,
-                                         .gradient = false,
-                                         .places = places_.data(),
-                                         .x = x + group * channels_ * x_plane,
-                                         .rows = channels_,
-                                         .image_row = x_plane,
-                                         .to = v,
-                                         .pitch = pitch_,
-                                         .plane = channels_ * pitch_,
-                                         .work = work});
-    strips.height = shape_.out_height, strips.width = shape_.out_width, strips.top = strips.left = 0;
-    strips.image_stride = shape_.filters * y_plane;
-    WinogradTransform(WinogradForward<T>{.strips = strips,
-                                         .gradient = true,
-                                         .places = nullptr,
-                                         .x = dy + (group * filters_ + first) * y_plane,
-                                         .rows = filters,
-                                         .image_row = y_plane,
-                                         .to = d,
-                                         .pitch = pitch_,
-                                         .plane = filters * pitch_,
-                                         .work = work});
-    for (int64_t e = 0; e < kWinogradElements; ++e) {
-      Gemm<T> g{.transpose_b = true};
-      g.m = filters, g.n = channels_, g.k = strips.count * tiles_;
-      g.a = d + e * filters * pitch_, g.lda = pitch_;
-      g.b = v + e * channels_ * pitch_, g.ldb = pitch_;
-      g.c = du + e * plane, g.ldc = channels_;
-      g.beta = strip == begin ? 0 : 1;
-      g.Run();
-    }
-  }
-}
-
-template <class T>
-void WinogradFilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const {
-  const int64_t groups = shape_.groups, size = filters_ * channels_, plane = groups * size;
-  T* shared = static_cast<T*>(memory.shared);
-  ParallelFor(chunks_ * groups * parts_, 1, [&](int64_t begin, int64_t end) {
-    T* scratch = static_cast<T*>(memory.scratch());
-    for (int64_t task = begin; task < end; ++task) {
-      const int64_t part = task % parts_, group = task / parts_ % groups, chunk = task / (parts_ * groups);
-      const int64_t first = PartBegin(part), last = PartBegin(part + 1), offset = group * size + first * channels_;
-      if (chunks_ > 1) {
-        T* du = shared + chunk * kWinogradElements * plane + offset;
-        Accumulate(chunk, group, first, last, x, dy, du, plane, scratch);
-        continue;
-      }
-      const int64_t count = (last - first) * channels_;
-      T* du = scratch;
-      Accumulate(chunk, group, first, last, x, dy, du, count, scratch + kWinogradElements * largest_part() * channels_);
-      WinogradInverseFilters(WinogradFilterInverse<T>{du, 1, 0, count, count, dw + 9 * offset});
-    }
-  });
-  if (chunks_ == 1) return;
-  ParallelFor(plane, 256, [&](int64_t begin, int64_t end) {
-    WinogradInverseFilters(WinogradFilterInverse<T>{shared + begin, chunks_, kWinogradElements * plane, plane,
-                                                    end - begin, dw + 9 * begin});
-  });
-}
-
-template class WinogradFilterGradientPlan<float>;
-template class WinogradFilterGradientPlan<double>;
 
 }  // namespace adret::kernels

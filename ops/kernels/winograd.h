@@ -53,7 +53,9 @@ class WinogradPlan {
   std::vector<FlatStore> stores_;
 };
 
-// dw from (x, dy).
+// dw from (x, dy): du[e] = d[e] v[e]^T over all tiles, with d = A dy A^T, v = B^T x B; then dw = G^T du G. The
+// transposed inputs lie as [e][tile][channel]. A large du is made once, from inputs that all tasks share; small ones
+// are summed in chunks of tiles whose inputs stay in cache.
 template <class T>
 class WinogradFilterGradientPlan {
  public:
@@ -64,16 +66,30 @@ class WinogradFilterGradientPlan {
   void Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const;
 
  private:
-  void Accumulate(int64_t chunk, int64_t group, int64_t first, int64_t last, const T* x, const T* dy, T* du,
-                  int64_t plane, T* scratch) const;
-  int64_t PartBegin(int64_t part) const { return part * filters_ / parts_; }
+  struct Part {  // filters of a group
+    int64_t group, first, count;
+  };
+  WinogradStrips Strips(int64_t first, int64_t count) const;
+  void TransposedInputs(const WinogradStrips& strips, int64_t group, int64_t first, int64_t channels, const T* x, T* v,
+                        int64_t plane, T* scratch) const;
+  void Gradients(const WinogradStrips& strips, const Part& part, const T* dy, T* d, T* work) const;
+  void Multiply(const WinogradStrips& strips, const Part& part, const T* d, const T* v, int64_t v_plane, bool add,
+                T* du, int64_t plane) const;
+  void RunShared(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const;
+  void RunChunks(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const;
+  void RunChunk(int64_t chunk, const Part& part, const T* x, const T* dy, T* du, T* scratch) const;
+
+  Part PartOf(int64_t task) const;
   int64_t largest_part() const { return (filters_ + parts_ - 1) / parts_; }
-  int64_t block_elements() const { return kWinogradElements * (channels_ + largest_part()) * pitch_; }
+  int64_t v_block_elements() const { return kWinogradElements * (lanes_ * pitch_ + lanes_); }
+  int64_t d_elements() const { return kWinogradElements * largest_part() * pitch_; }
+  int64_t du_size() const { return shape_.groups * filters_ * channels_; }
 
   const Conv2dShape shape_;
-  const int64_t channels_, filters_;  // per group
+  const int64_t channels_, filters_, lanes_;  // the first two per group
   int64_t strips_per_image_, tiles_, strips_, strips_per_block_, chunks_, parts_;
-  int64_t pitch_, work_;
+  bool shared_inputs_;
+  int64_t pitch_, channel_pitch_, work_;
   std::vector<uint64_t> places_;
 };
 

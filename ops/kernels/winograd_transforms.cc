@@ -254,6 +254,22 @@ int64_t Work(int64_t tiles, int64_t strips) {
   return 12 * columns + 30 * lanes;
 }
 
+template <class T>
+void Transpose(const WinogradTranspose<T>& t) {
+  const hn::ScalableTag<T> d;
+  const hn::RebindToSigned<decltype(d)> di;
+  using Index = hn::TFromD<decltype(di)>;
+  const int64_t lanes = hn::Lanes(d);
+  const auto index = hn::Mul(hn::Iota(di, 0), hn::Set(di, static_cast<Index>(t.pitch)));
+  for (int64_t e = 0; e < kWinogradElements; ++e) {
+    for (int64_t r = 0; r < t.rows; r += lanes) {
+      const T* from = t.from + e * t.plane + r * t.pitch;
+      T* to = t.to + e * t.to_plane + r;
+      for (int64_t p = 0; p < t.places; ++p, to += t.to_pitch) hn::StoreU(hn::GatherIndex(d, from + p, index), d, to);
+    }
+  }
+}
+
 // The four rows of all tiles, columns in order: to[i * row_pitch + 4 tile + j].
 template <class T>
 void InverseTiles(const WinogradInverse<T>& f, const T* m, int64_t tiles, T* to, int64_t row_pitch) {
@@ -389,6 +405,8 @@ int64_t WorkF32(int64_t tiles, int64_t strips) { return Work<float>(tiles, strip
 int64_t WorkF64(int64_t tiles, int64_t strips) { return Work<double>(tiles, strips); }
 void ForwardF32(const WinogradForward<float>& f) { Forward(f); }
 void ForwardF64(const WinogradForward<double>& f) { Forward(f); }
+void TransposeF32(const WinogradTranspose<float>& t) { Transpose(t); }
+void TransposeF64(const WinogradTranspose<double>& t) { Transpose(t); }
 void InverseF32(const WinogradInverse<float>& f) { Inverse(f); }
 void InverseF64(const WinogradInverse<double>& f) { Inverse(f); }
 void FiltersF32(const WinogradFilters<float>& f) { TransformFilters(f); }
@@ -409,6 +427,8 @@ HWY_EXPORT(WorkF32);
 HWY_EXPORT(WorkF64);
 HWY_EXPORT(ForwardF32);
 HWY_EXPORT(ForwardF64);
+HWY_EXPORT(TransposeF32);
+HWY_EXPORT(TransposeF64);
 HWY_EXPORT(InverseF32);
 HWY_EXPORT(InverseF64);
 HWY_EXPORT(FiltersF32);
@@ -439,6 +459,14 @@ void WinogradTransform<float>(const WinogradForward<float>& f) {
 template <>
 void WinogradTransform<double>(const WinogradForward<double>& f) {
   HWY_DYNAMIC_DISPATCH(ForwardF64)(f);
+}
+template <>
+void TransposeWinograd<float>(const WinogradTranspose<float>& t) {
+  HWY_DYNAMIC_DISPATCH(TransposeF32)(t);
+}
+template <>
+void TransposeWinograd<double>(const WinogradTranspose<double>& t) {
+  HWY_DYNAMIC_DISPATCH(TransposeF64)(t);
 }
 template <>
 void WinogradInverseTransform<float>(const WinogradInverse<float>& f) {

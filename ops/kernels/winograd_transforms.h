@@ -56,6 +56,19 @@ struct WinogradForward {
 template <class T>
 void WinogradTransform(const WinogradForward<T>& f);
 
+// to[e * to_plane + p * to_pitch + r] = from[e * plane + r * pitch + p] for rows r in [0, rows), places p in [0,
+// places) and all elements e. Reads and writes whole vectors of rows: up to lanes - 1 rows more, whose numbers do not
+// matter.
+template <class T>
+struct WinogradTranspose {
+  const T* from;
+  int64_t plane, pitch, rows, places;
+  T* to;
+  int64_t to_plane, to_pitch;
+};
+template <class T>
+void TransposeWinograd(const WinogradTranspose<T>& t);
+
 // The images y of A^T m A for rows [0, rows).
 template <class T>
 struct WinogradInverse {
