@@ -1,6 +1,7 @@
 #include "adret/ops/broadcast.h"
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/axis_rules.h"
 #include "adret/ops/kernels/broadcast.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
@@ -24,6 +25,17 @@ absl::StatusOr<Kernel> BroadcastToKernel(const KernelSpec& spec) {
   }};
 }
 
+// Aligned to the right; axes that x repeats along are y's alone.
+LabelMap BroadcastLabels(const KernelSpec& spec) {
+  const int extra = spec.y().rank() - spec.x(0).rank();
+  AxisLabels x, y;
+  for (int a = 0; a < spec.y().rank(); ++a) {
+    y.push_back({a});
+    if (a >= extra) x.push_back({spec.x(0)[a - extra] == spec.y()[a] ? a : -1});
+  }
+  return {{x}, {y}};
+}
+
 const OpRegistration kBroadcastTo({
     .name = "broadcast_to",
     .doc = "y = x repeated along axes to a shape, as NumPy broadcasts.",
@@ -32,9 +44,15 @@ const OpRegistration kBroadcastTo({
     .type = BroadcastToType,
     .kernel = BroadcastToKernel,
     .gradient = [](const GradientContext& c) { return Values{SumTo(c.dy(), c.x().shape())}; },
-    .same_as_input = [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
-      return types[0].shape == attrs.As<BroadcastToAttrs>().shape ? 0 : -1;
-    },
+    .same_as_input =
+        [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
+          return types[0].shape == attrs.As<BroadcastToAttrs>().shape ? 0 : -1;
+        },
+    .axes = MakeAxisRules({
+        .labels = BroadcastLabels,
+        .linear_in = Inputs({0}),
+        .attrs_of_parts = [](const KernelSpec& parts) { return Attrs(BroadcastToAttrs{parts.y()}); },
+    }),
     .traits = {.broadcast = true},
 });
 
@@ -133,8 +151,8 @@ Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, A
   absl::InlinedVector<Operand, 3> shaped;
   for (const Operand& operand : operands) {
     if (operand.is_number() && !Holds(dtype, operand.number())) {
-      graph->Fail(absl::InvalidArgumentError(absl::StrCat(op, ": the number ", operand.number(), " is not a value of ",
-                                                          Name(dtype))),
+      graph->Fail(absl::InvalidArgumentError(
+                      absl::StrCat(op, ": the number ", operand.number(), " is not a value of ", Name(dtype))),
                   operand.location());
     }
     const Value value = operand.In(graph, dtype);

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/kernels/copy.h"
 #include "adret/ops/reshape.h"
@@ -75,6 +76,10 @@ const OpRegistration kConcat({
         },
     .same_as_input = [](const Attrs&, absl::Span<const Type> types,
                         absl::Span<const Tensor* const>) { return types.size() == 1 ? 0 : -1; },
+    .axes = MakeAxisRules({
+        .labels = [](const KernelSpec& spec) { return LanesExcept(spec, {spec.As<AxisAttrs>().axis}); },
+        .joined_axis = [](const Attrs& attrs) { return static_cast<int>(attrs.As<AxisAttrs>().axis); },
+    }),
 });
 
 std::vector<Operand> Operands(const Values& xs, std::source_location location) {

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/conv2d.h"
@@ -303,6 +304,38 @@ int64_t MultiplyAdds(const Shape& y, const Shape& w) {
   return std::abs(y.num_elements()) * w[kFilterChannelAxis] * w[kHeightAxis] * w[kWidthAxis];
 }
 
+// ---- Parts: images, filters, channels and whole groups ------------------------------------------------------------
+
+int64_t& GroupsIn(Conv2dAttrs& a) { return a.groups; }
+int64_t& GroupsIn(Conv2dXGradAttrs& a) { return a.conv.groups; }
+int64_t& GroupsIn(Conv2dWGradAttrs& a) { return a.conv.groups; }
+
+// The formula of one group, with k the filters and c their channels. Several groups are convolutions side by side: g.
+template <class AttrsOfOp>
+LabelRule ConvolutionLabels(absl::string_view formula) {
+  return [one = LabelsOf(formula)](const KernelSpec& spec) {
+    LabelMap map = one(spec);
+    AttrsOfOp attrs = spec.As<AttrsOfOp>();
+    const int64_t groups = GroupsIn(attrs);
+    if (groups == 1) return map;
+    const auto regroup = [groups](AxisLabels& labels, const Shape& shape) {
+      const bool filters = labels[kFilterAxis].id == 'k';
+      const int axis = filters ? kFilterAxis : kChannelAxis;
+      if (filters) labels[kFilterChannelAxis] = {};
+      labels[axis] = {'g', shape[axis] / groups};
+    };
+    for (int i = 0; i < 2; ++i) regroup(map.inputs[i], spec.x(i));
+    regroup(map.outputs[0], spec.y());
+    return map;
+  };
+}
+
+template <class AttrsOfOp>
+Attrs WithGroups(AttrsOfOp attrs, const Shape& x, const Shape& w) {
+  GroupsIn(attrs) = x[kChannelAxis] / w[kFilterChannelAxis];
+  return Attrs(attrs);
+}
+
 const OpRegistration kConv2d({
     .name = "conv2d",
     .doc = "y[n, k, i, j] = sum_{c, r, s} x[n, c, i stride + r dilation - top, j stride + s dilation - left] w[k, c, "
@@ -313,6 +346,11 @@ const OpRegistration kConv2d({
     .kernel = Conv2dKernel,
     .gradient = Conv2dGradient,
     .multiply_adds = [](absl::Span<const Type> in, const Type& y) { return MultiplyAdds(y.shape, in[1].shape); },
+    .axes = MakeAxisRules({
+        .labels = ConvolutionLabels<Conv2dAttrs>("nc..,kc..->nk.."),
+        .linear_in = Inputs({0, 1}),
+        .attrs_of_parts = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dAttrs>(), s.x(0), s.x(1)); },
+    }),
     .traits = {.epilogue = true},
 });
 
@@ -326,6 +364,11 @@ const OpRegistration kConv2dXGrad({
     .kernel = Conv2dXGradKernel,
     .gradient = Conv2dXGradGradient,
     .multiply_adds = [](absl::Span<const Type> in, const Type&) { return MultiplyAdds(in[0].shape, in[1].shape); },
+    .axes = MakeAxisRules({
+        .labels = ConvolutionLabels<Conv2dXGradAttrs>("nk..,kc..->nc.."),
+        .linear_in = Inputs({0, 1}),
+        .attrs_of_parts = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dXGradAttrs>(), s.y(), s.x(1)); },
+    }),
     .traits = {.epilogue = true},
 });
 
@@ -339,6 +382,11 @@ const OpRegistration kConv2dWGrad({
     .kernel = Conv2dWGradKernel,
     .gradient = Conv2dWGradGradient,
     .multiply_adds = [](absl::Span<const Type> in, const Type& dw) { return MultiplyAdds(in[1].shape, dw.shape); },
+    .axes = MakeAxisRules({
+        .labels = ConvolutionLabels<Conv2dWGradAttrs>("nc..,nk..->kc.."),
+        .linear_in = Inputs({0, 1}),
+        .attrs_of_parts = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dWGradAttrs>(), s.x(0), s.y()); },
+    }),
 });
 
 }  // namespace

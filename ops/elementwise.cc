@@ -1,5 +1,6 @@
 #include "adret/ops/elementwise.h"
 
+#include "adret/core/axis_rules.h"
 #include "adret/core/tensor.h"
 #include "adret/ops/kernels/elementwise.h"
 
@@ -16,6 +17,11 @@ SpanKernel ElementwiseSpan(const KernelSpec& spec, std::array<double, 3> params)
 
 Op Elementwise(Op op) {
   op.span_kernel = [](const KernelSpec& spec) { return ElementwiseSpan(spec); };
+  return op;
+}
+
+Op ZeroWhere(Op op, uint32_t linear_in, uint32_t zero_with) {
+  op.axes = MakeAxisRules({.linear_in = linear_in, .zero_with = zero_with});
   return op;
 }
 

@@ -4,6 +4,7 @@
 #include <cmath>
 #include <limits>
 
+#include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/broadcast.h"
@@ -148,6 +149,21 @@ int64_t MultiplyAdds(absl::Span<const Type> inputs, const Type& output) {
   return std::llround(y * std::sqrt(size(inputs[0].shape) / y * (size(inputs[1].shape) / batches)));
 }
 
+// Batches, rows i, columns j, and k that is summed.
+LabelMap Labels(const KernelSpec& spec) {
+  const auto& attrs = spec.As<MatMulAttrs>();
+  const int batches = spec.y().rank() - 2;
+  const auto labels = [&](int rows, int columns, bool transpose) {
+    AxisLabels result;
+    for (int a = 0; a < batches; ++a) result.push_back({a});
+    if (transpose) std::swap(rows, columns);
+    result.push_back({batches + rows}), result.push_back({batches + columns});
+    return result;
+  };
+  constexpr int i = 0, j = 1, k = 2;
+  return {{labels(i, k, attrs.transpose_a), labels(k, j, attrs.transpose_b)}, {labels(i, j, false)}};
+}
+
 const OpRegistration kMatMul({
     .name = "matmul",
     .doc = "y[..., i, j] = sum_k a[..., i, k] b[..., k, j], each matrix transposed first where the attributes say so.",
@@ -160,6 +176,7 @@ const OpRegistration kMatMul({
         },
     .gradient = MatMulGradient,
     .multiply_adds = MultiplyAdds,
+    .axes = MakeAxisRules({.labels = Labels, .linear_in = Inputs({0, 1})}),
     .traits = {.epilogue = true},
 });
 

@@ -1,8 +1,10 @@
 #include "adret/ops/norm.h"
 
+#include <algorithm>
 #include <cmath>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/axis_rules.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/channel_norm.h"
@@ -258,6 +260,22 @@ Values NormXGradGradient(const GradientContext& c, absl::string_view op, AxesRul
 
 // ---- Registration -----------------------------------------------------------------------------------------------
 
+// Along axes that x is not averaged over, everything runs together that has them.
+template <AxesRule kAxes>
+LabelMap NormLabels(const KernelSpec& spec) {
+  const NormAxes axes = kAxes(spec.x(0), spec.x(1));
+  AxisLabels x, scale, statistics;
+  for (int a = 0; a < spec.x(0).rank(); ++a) {
+    const bool averaged = std::find(axes.statistics.begin(), axes.statistics.end(), a) != axes.statistics.end();
+    const bool shared = std::find(axes.parameters.begin(), axes.parameters.end(), a) != axes.parameters.end();
+    x.push_back({averaged ? -1 : a});
+    if (!averaged) statistics.push_back(x.back());
+    if (!shared) scale.push_back(x.back());
+  }
+  if (spec.inputs.size() == 3) return {{x, scale, scale}, {x, statistics, statistics}};
+  return {{x, scale, statistics, statistics, x}, {x, scale, scale}};
+}
+
 // A primitive because it reads x twice where a composition makes some eight passes over memory; the same holds of its
 // gradient.
 const OpRegistration kBatchNorm({
@@ -269,6 +287,7 @@ const OpRegistration kBatchNorm({
     .type = NormType<BatchNormStatistics>,
     .kernel = MakeBatchNorm,
     .gradient = [](const GradientContext& c) { return NormGradient(c, "batch_norm_x_grad", BatchNormAxes); },
+    .axes = MakeAxisRules({.labels = NormLabels<BatchNormAxes>}),
     .traits = {.epilogue = true},
 });
 
@@ -281,6 +300,7 @@ const OpRegistration kBatchNormXGrad({
     .type = NormXGradType<BatchNormStatistics>,
     .kernel = MakeBatchNormXGrad,
     .gradient = [](const GradientContext& c) { return NormXGradGradient(c, "batch_norm_x_grad", BatchNormAxes); },
+    .axes = MakeAxisRules({.labels = NormLabels<BatchNormAxes>}),
 });
 
 // A primitive for the same reason.
@@ -293,6 +313,7 @@ const OpRegistration kLayerNorm({
     .type = NormType<LayerNormStatistics>,
     .kernel = MakeLayerNorm,
     .gradient = [](const GradientContext& c) { return NormGradient(c, "layer_norm_x_grad", LayerNormAxes); },
+    .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>}),
     .traits = {.epilogue = true},
 });
 

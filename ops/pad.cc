@@ -2,6 +2,7 @@
 
 #include <optional>
 
+#include "adret/core/axis_rules.h"
 #include "adret/ops/kernels/pad.h"
 #include "adret/ops/slice.h"
 
@@ -119,6 +120,15 @@ const OpRegistration kPad({
         },
     .same_as_input = [](const Attrs& attrs, absl::Span<const Type>,
                         absl::Span<const Tensor* const>) { return PadsNothing(attrs.As<PadAttrs>()) ? 0 : -1; },
+    .axes = MakeAxisRules({.labels =
+                               [](const KernelSpec& spec) {
+                                 const auto& a = spec.As<PadAttrs>();
+                                 absl::InlinedVector<int64_t, 4> padded;
+                                 for (int axis = 0; axis < spec.y().rank(); ++axis) {
+                                   if (a.before[axis] != 0 || a.after[axis] != 0) padded.push_back(axis);
+                                 }
+                                 return LanesExcept(spec, padded);
+                               }}),
 });
 
 const OpRegistration kPadGrad({

@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/pool2d.h"
@@ -242,6 +243,7 @@ const OpRegistration kMaxPool2d({
       if (!c.has_dy(0)) return {Value()};
       return {MaxPoolXGrad(c.dy(0), c.y(1), c.attrs<MaxPool2dAttrs>(), SizeOf(c.x(0)))};
     },
+    .axes = MakeAxisRules({.labels = LabelsOf("nc..->nc..,nc.."), .reads_as = "max_pool2d_gather"}),
     .traits = {.epilogue = true},
 });
 
@@ -261,6 +263,8 @@ const OpRegistration kMaxPool2dXGrad({
       const auto& pool = c.attrs<PoolGradAttrs<MaxPool2dAttrs>>().pool;
       return {Build("max_pool2d_gather", {c.dy(), c.x(1)}, Attrs(pool)), Value()};
     },
+    .axes = MakeAxisRules(
+        {.labels = LabelsOf("nc..,nc..->nc.."), .linear_in = Inputs({0}), .scatter_of = "max_pool2d_gather"}),
     .traits = {.epilogue = true},
 });
 
@@ -278,6 +282,7 @@ const OpRegistration kMaxPool2dGather({
     .gradient = [](const GradientContext& c) -> Values {
       return {MaxPoolXGrad(c.dy(), c.x(1), c.attrs<MaxPool2dAttrs>(), SizeOf(c.x(0))), Value()};
     },
+    .axes = MakeAxisRules({.labels = LabelsOf("nc..,nc..->nc.."), .linear_in = Inputs({0})}),
     .traits = {.epilogue = true},
 });
 
@@ -295,6 +300,7 @@ const OpRegistration kAvgPool2d({
       const PoolGradAttrs<AvgPool2dAttrs> attrs{c.attrs<AvgPool2dAttrs>(), SizeOf(c.x(0))};
       return {Build("avg_pool2d_x_grad", {c.dy()}, Attrs(attrs))};
     },
+    .axes = MakeAxisRules({.labels = LabelsOf("nc..->nc.."), .linear_in = Inputs({0})}),
     .traits = {.epilogue = true},
 });
 
@@ -309,6 +315,7 @@ const OpRegistration kAvgPool2dXGrad({
     .gradient = [](const GradientContext& c) -> Values {
       return {Build("avg_pool2d", {c.dy()}, Attrs(c.attrs<PoolGradAttrs<AvgPool2dAttrs>>().pool))};
     },
+    .axes = MakeAxisRules({.labels = LabelsOf("nc..->nc.."), .linear_in = Inputs({0})}),
     .traits = {.epilogue = true},
 });
 

@@ -4,6 +4,7 @@
 #include <limits>
 #include <utility>
 
+#include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
@@ -223,6 +224,30 @@ Values LogSumExpGradient(const GradientContext& c) {
 
 Values NoContribution(const GradientContext&) { return {Value()}; }
 
+// ---- Parts ------------------------------------------------------------------------------------------------------
+
+// Axes that stay run together; those that are reduced are summed over, if that is what the reduction does.
+LabelMap ReduceLabels(const KernelSpec& spec, bool sums) {
+  const auto& a = spec.As<ReduceAttrs>();
+  AxisLabels x, y;
+  for (int i = 0; i < spec.x(0).rank(); ++i) {
+    const bool reduced = std::binary_search(a.axes.begin(), a.axes.end(), i);
+    x.push_back({reduced && !sums ? -1 : i});
+    if (!reduced || a.keepdims) y.push_back({reduced ? -1 : i});
+  }
+  return {{x}, {y}};
+}
+
+std::shared_ptr<const AxisRules> ReduceRules() {
+  return MakeAxisRules({.labels = [](const KernelSpec& spec) { return ReduceLabels(spec, /*sums=*/false); }});
+}
+
+// What is worked out along the axes, but keeps them.
+std::shared_ptr<const AxisRules> AlongAxesRules() {
+  return MakeAxisRules(
+      {.labels = [](const KernelSpec& spec) { return LanesExcept(spec, spec.As<ReduceAttrs>().axes); }});
+}
+
 // ---- Registration -----------------------------------------------------------------------------------------------
 
 const OpRegistration kSum({
@@ -234,6 +259,8 @@ const OpRegistration kSum({
     .kernel = MakeReduce<Reduction::kSum>,
     .gradient = SumGradient,
     .same_as_input = SameWhenNothingIsReduced,
+    .axes = MakeAxisRules({.labels = [](const KernelSpec& spec) { return ReduceLabels(spec, /*sums=*/true); },
+                           .linear_in = Inputs({0})}),
     .traits = {.epilogue = true},
 });
 
@@ -246,6 +273,7 @@ const OpRegistration kProd({
     .kernel = MakeReduce<Reduction::kProd>,
     .gradient = ProdGradient,
     .same_as_input = SameWhenNothingIsReduced,
+    .axes = ReduceRules(),
     .traits = {.epilogue = true},
 });
 
@@ -257,6 +285,7 @@ const OpRegistration kProdOthers({
     .type = SameTypeAlongAxes,
     .kernel = MakeProdOthers,
     .gradient = ProdOthersGradient,
+    .axes = AlongAxesRules(),
 });
 
 const OpRegistration kProdOthersXGrad({
@@ -268,6 +297,7 @@ const OpRegistration kProdOthersXGrad({
     .type = SameTypeAlongAxes,
     .kernel = MakeProdOthersGrad,
     .gradient = ProdOthersXGradGradient,
+    .axes = AlongAxesRules(),
 });
 
 const OpRegistration kMax({
@@ -279,6 +309,7 @@ const OpRegistration kMax({
     .kernel = MakeReduce<Reduction::kMax>,
     .gradient = MaxGradient,
     .same_as_input = SameWhenNothingIsReduced,
+    .axes = ReduceRules(),
     .traits = {.epilogue = true},
 });
 
@@ -291,6 +322,7 @@ const OpRegistration kMin({
     .kernel = MakeReduce<Reduction::kMin>,
     .gradient = MinGradient,
     .same_as_input = SameWhenNothingIsReduced,
+    .axes = ReduceRules(),
     .traits = {.epilogue = true},
 });
 
@@ -302,6 +334,7 @@ const OpRegistration kMaxMask({
     .type = SameTypeAlongAxes,
     .kernel = MakeMask<Reduction::kMax>,
     .gradient = NoContribution,
+    .axes = AlongAxesRules(),
 });
 
 const OpRegistration kMinMask({
@@ -312,6 +345,7 @@ const OpRegistration kMinMask({
     .type = SameTypeAlongAxes,
     .kernel = MakeMask<Reduction::kMin>,
     .gradient = NoContribution,
+    .axes = AlongAxesRules(),
 });
 
 // A primitive because the maximum must be taken out before exponentials overflow.
@@ -323,6 +357,7 @@ const OpRegistration kLogSumExp({
     .type = LogSumExpType,
     .kernel = MakeReduce<Reduction::kLogSumExp>,
     .gradient = LogSumExpGradient,
+    .axes = ReduceRules(),
     .traits = {.epilogue = true},
 });
 

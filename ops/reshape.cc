@@ -3,9 +3,40 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/axis_rules.h"
 
 namespace adret {
 namespace {
+
+// Axes of x and y that together hold the same numbers form a group. The outermost axes of a group run together: one
+// step along either is the elements behind it in the group.
+LabelMap ReshapeLabels(const KernelSpec& spec) {
+  const Shape &x = spec.x(0), &y = spec.y();
+  LabelMap map{{AxisLabels(x.rank())}, {AxisLabels(y.rank())}};
+  if (x.num_elements() == 0) return map;
+  int a = 0, b = 0;
+  const auto skip_ones = [](const Shape& shape, int axis) {
+    while (axis < shape.rank() && shape[axis] == 1) ++axis;
+    return axis;
+  };
+  for (;;) {
+    const int first_a = a = skip_ones(x, a), first_b = b = skip_ones(y, b);
+    if (a == x.rank()) return map;
+    int64_t size_x = x[a++], size_y = y[b++];
+    while (size_x != size_y) {
+      if (size_x < size_y) {
+        size_x *= x[a++];
+      } else {
+        size_y *= y[b++];
+      }
+    }
+    // The coarser steps must be whole numbers of the finer ones.
+    const int64_t dim_x = x[first_a], dim_y = y[first_b], steps = std::min(dim_x, dim_y);
+    if (dim_x % steps != 0 || dim_y % steps != 0) continue;
+    map.inputs[0][first_a] = {first_a, dim_x / steps};
+    map.outputs[0][first_b] = {first_a, dim_y / steps};
+  }
+}
 
 const OpRegistration kReshape({
     .name = "reshape",
@@ -18,6 +49,11 @@ const OpRegistration kReshape({
       return Types{{c.dtype(0), *shape}};
     },
     .gradient = [](const GradientContext& c) { return Values{Reshape(c.dy(), c.x().shape())}; },
+    .axes = MakeAxisRules({
+        .labels = ReshapeLabels,
+        .linear_in = Inputs({0}),
+        .attrs_of_parts = [](const KernelSpec& parts) { return Attrs(ReshapeAttrs{parts.y()}); },
+    }),
     .traits = {.view = true},
 });
 
@@ -47,8 +83,8 @@ absl::StatusOr<Shape> InferReshape(const Shape& from, const Shape& to) {
   }
   AD_RETURN_IF_ERROR(to.Validate());
   const auto mismatch = [&] {
-    return absl::InvalidArgumentError(absl::StrCat("the numbers of ", from.ToString(), " do not fit into ",
-                                                   to.ToString()));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the numbers of ", from.ToString(), " do not fit into ", to.ToString()));
   };
   const int64_t n = from.num_elements();  // negative: a multiple of the batch
   const int free_axis = to.symbolic_axis();

@@ -4,6 +4,7 @@
 #include <array>
 #include <memory>
 
+#include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/resize.h"
@@ -110,6 +111,10 @@ absl::StatusOr<Kernel> ResizeGradKernel(const KernelSpec& spec) {
   return PlanesKernel(spec, Tables(a.resize, a.size[0], a.size[1]), /*transposed=*/true);
 }
 
+std::shared_ptr<const AxisRules> PlaneRules() {
+  return MakeAxisRules({.labels = LabelsOf("nc..->nc.."), .linear_in = Inputs({0})});
+}
+
 // The op `name` and its transpose `name`_x_grad.
 template <class Resize>
 Op ResizeOp(const std::string& name, const std::string& doc) {
@@ -125,6 +130,7 @@ Op ResizeOp(const std::string& name, const std::string& doc) {
             const ResizeGradAttrs<Resize> attrs{c.attrs<Resize>(), {x[kHeightAxis], x[kWidthAxis]}};
             return {Build(gradient, {c.dy()}, Attrs(attrs))};
           },
+          .axes = PlaneRules(),
           .traits = {.epilogue = true}};
 }
 template <class Resize>
@@ -139,6 +145,7 @@ Op ResizeGradOp(const std::string& name) {
           .gradient = [name](const GradientContext& c) -> Values {
             return {Build(name, {c.dy()}, Attrs(c.attrs<ResizeGradAttrs<Resize>>().resize))};
           },
+          .axes = PlaneRules(),
           .traits = {.epilogue = true}};
 }
 

@@ -1,5 +1,6 @@
 #include "adret/ops/scan.h"
 
+#include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/kernels/scan.h"
 
@@ -39,6 +40,10 @@ const OpRegistration kCumSum({
     .type = CumSumType,
     .kernel = MakeCumSum,
     .gradient = CumSumGradient,
+    .axes = MakeAxisRules({
+        .labels = [](const KernelSpec& spec) { return LanesExcept(spec, {spec.As<CumSumAttrs>().axis}); },
+        .linear_in = Inputs({0}),
+    }),
 });
 
 }  // namespace

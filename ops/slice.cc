@@ -1,6 +1,7 @@
 #include "adret/ops/slice.h"
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/kernels/copy.h"
 
@@ -89,18 +90,37 @@ bool IsWhole(const std::vector<Range>& ranges, const Shape& shape) {
 }
 
 // Where a slice of a concrete tensor lies: the element it begins at and its strides.
-struct Window {
+struct Placement {
   int64_t offset = 0;
   absl::InlinedVector<int64_t, 4> strides;
 };
-Window WindowOf(const Shape& shape, const std::vector<Range>& ranges) {
-  Window window;
+Placement PlacementOf(const Shape& shape, const std::vector<Range>& ranges) {
+  Placement placement;
   const auto strides = Strides(shape);
   for (int a = 0; a < shape.rank(); ++a) {
-    if (ranges[a].count > 0) window.offset += ranges[a].begin * strides[a];
-    window.strides.push_back(ranges[a].count > 1 ? ranges[a].step * strides[a] : 0);
+    if (ranges[a].count > 0) placement.offset += ranges[a].begin * strides[a];
+    placement.strides.push_back(ranges[a].count > 1 ? ranges[a].step * strides[a] : 0);
   }
-  return window;
+  return placement;
+}
+
+// Ranges as plans see them, and back.
+Windows WindowsOf(const Shape& shape, const SliceAttrs& a) {
+  const std::vector<Range> ranges = *ResolveSlice(shape, a);
+  Windows windows;
+  for (const Range& r : ranges) windows.push_back({r.begin, r.step, r.count});
+  return windows;
+}
+SliceAttrs SliceOf(const Shape& shape, const Windows& windows) {
+  SliceAttrs a;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    const Window& w = windows[axis];
+    if (w.IsWhole(shape[axis])) continue;
+    const int64_t end = w.begin + w.step * w.count;
+    a.axes.push_back(axis), a.begins.push_back(w.begin), a.steps.push_back(w.step);
+    a.ends.push_back(w.step > 0 ? std::min(end, shape[axis]) : end < 0 ? kSliceToBegin : end);
+  }
+  return a;
 }
 
 absl::StatusOr<Types> SliceType(const TypeContext& c) {
@@ -111,10 +131,10 @@ absl::StatusOr<Types> SliceType(const TypeContext& c) {
 
 absl::StatusOr<Kernel> SliceKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const std::vector<Range> ranges, ResolveSlice(spec.x(0), spec.As<SliceAttrs>()));
-  const Window window = WindowOf(spec.x(0), ranges);
+  const Placement placement = PlacementOf(spec.x(0), ranges);
   const size_t size = SizeOf(spec.dtype());
-  const kernels::StridedCopy copy(spec.y().dims(), window.strides, Strides(spec.y()), size);
-  return Kernel{.run = [copy, offset = window.offset * static_cast<int64_t>(size)](const KernelArgs& args) {
+  const kernels::StridedCopy copy(spec.y().dims(), placement.strides, Strides(spec.y()), size);
+  return Kernel{.run = [copy, offset = placement.offset * static_cast<int64_t>(size)](const KernelArgs& args) {
     copy.Run(args.in<char>(0) + offset, args.outputs[0]);
     return absl::OkStatus();
   }};
@@ -132,11 +152,11 @@ absl::StatusOr<Types> SliceGradType(const TypeContext& c) {
 
 absl::StatusOr<Kernel> SliceGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const std::vector<Range> ranges, ResolveSlice(spec.y(), spec.As<SliceGradAttrs>().slice));
-  const Window window = WindowOf(spec.y(), ranges);
+  const Placement placement = PlacementOf(spec.y(), ranges);
   const size_t size = SizeOf(spec.dtype());
-  const kernels::StridedCopy copy(spec.x(0).dims(), Strides(spec.x(0)), window.strides, size);
+  const kernels::StridedCopy copy(spec.x(0).dims(), Strides(spec.x(0)), placement.strides, size);
   const int64_t bytes = spec.outputs[0].bytes();
-  return Kernel{.run = [copy, bytes, offset = window.offset * static_cast<int64_t>(size)](const KernelArgs& args) {
+  return Kernel{.run = [copy, bytes, offset = placement.offset * static_cast<int64_t>(size)](const KernelArgs& args) {
     kernels::ZeroBytes(args.outputs[0], bytes);
     copy.Run(args.inputs[0], args.out<char>() + offset);
     return absl::OkStatus();
@@ -159,6 +179,12 @@ const OpRegistration kSlice({
           const auto ranges = ResolveSlice(types[0].shape, attrs.As<SliceAttrs>());
           return ranges.ok() && IsWhole(*ranges, types[0].shape) ? 0 : -1;
         },
+    .axes = MakeAxisRules(
+        {.window = {
+             .kind = WindowRules::Kind::kPart,
+             .other = "slice_x_grad",
+             .windows = [](const Attrs& attrs, const Shape& whole) { return WindowsOf(whole, attrs.As<SliceAttrs>()); },
+             .attrs = [](const Shape& whole, const Windows& windows) { return Attrs(SliceOf(whole, windows)); }}}),
 });
 
 const OpRegistration kSliceGrad({
@@ -177,6 +203,16 @@ const OpRegistration kSliceGrad({
           const bool same = attrs.As<SliceGradAttrs>().shape == types[0].shape;
           return same && ranges.ok() && IsWhole(*ranges, types[0].shape) ? 0 : -1;
         },
+    .axes = MakeAxisRules({.window = {.kind = WindowRules::Kind::kInset,
+                                      .other = "slice",
+                                      .windows =
+                                          [](const Attrs& attrs, const Shape& whole) {
+                                            return WindowsOf(whole, attrs.As<SliceGradAttrs>().slice);
+                                          },
+                                      .attrs =
+                                          [](const Shape& whole, const Windows& windows) {
+                                            return Attrs(SliceGradAttrs{whole, SliceOf(whole, windows)});
+                                          }}}),
 });
 
 absl::StatusOr<Types> RollType(const TypeContext& c) {

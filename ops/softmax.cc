@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/axis_rules.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/binary.h"
@@ -93,6 +94,11 @@ Values LogSoftmaxGradient(const GradientContext& c) {
   return {c.dy() - Exp(c.y()) * SumAlong(c.dy(), c.attrs<AxisAttrs>().axis)};
 }
 
+std::shared_ptr<const AxisRules> AlongAxisRules(uint32_t linear_in = 0) {
+  return MakeAxisRules({.labels = [](const KernelSpec& spec) { return LanesExcept(spec, {spec.As<AxisAttrs>().axis}); },
+                        .linear_in = linear_in});
+}
+
 const OpRegistration kSoftmax({
     .name = "softmax",
     .doc = "y = exp(x) / sum of exp(x) along the axis.",
@@ -101,6 +107,7 @@ const OpRegistration kSoftmax({
     .type = AlongAxisType,
     .kernel = MakeSoftmax<false>,
     .gradient = SoftmaxGradient,
+    .axes = AlongAxisRules(),
 });
 
 // A primitive because it reads y and dy twice from cache instead of making four passes over memory.
@@ -113,6 +120,7 @@ const OpRegistration kSoftmaxXGrad({
     .type = AlongAxisType,
     .kernel = MakeSoftmaxGrad,
     .gradient = SoftmaxXGradGradient,
+    .axes = AlongAxisRules(Inputs({1})),
 });
 
 const OpRegistration kLogSoftmax({
@@ -123,6 +131,7 @@ const OpRegistration kLogSoftmax({
     .type = AlongAxisType,
     .kernel = MakeSoftmax<true>,
     .gradient = LogSoftmaxGradient,
+    .axes = AlongAxisRules(),
 });
 
 // ---- Cross-entropy ----------------------------------------------------------------------------------------------
@@ -257,6 +266,20 @@ Values CrossEntropyXGradGradient(const GradientContext& c) {
 
 // A primitive because it is faster (no probabilities are stored) and more accurate (no difference of two logarithms)
 // than log_softmax and a sum.
+// Rows run together: of x, of labels whether indices or probabilities, and of one number for each row.
+LabelMap RowLabels(const KernelSpec& spec) {
+  const int rows = spec.x(0).rank() - 1;
+  const auto labels = [rows](const Type& type) {
+    AxisLabels result;
+    for (int a = 0; a < type.shape.rank(); ++a) result.push_back({a < rows ? a : -1});
+    return result;
+  };
+  LabelMap map;
+  for (const Type& t : spec.inputs) map.inputs.push_back(labels(t));
+  map.outputs.push_back(labels(spec.outputs[0]));
+  return map;
+}
+
 const OpRegistration kCrossEntropy({
     .name = "softmax_cross_entropy",
     .doc = "y = -sum of target log_softmax(x) along the last axis; labels are class indices or probabilities.",
@@ -265,6 +288,7 @@ const OpRegistration kCrossEntropy({
     .type = CrossEntropyType,
     .kernel = MakeCrossEntropy,
     .gradient = CrossEntropyGradient,
+    .axes = MakeAxisRules({.labels = RowLabels}),
 });
 
 const OpRegistration kCrossEntropyXGrad({
@@ -276,6 +300,7 @@ const OpRegistration kCrossEntropyXGrad({
     .type = CrossEntropyXGradType,
     .kernel = MakeCrossEntropyGrad,
     .gradient = CrossEntropyXGradGradient,
+    .axes = MakeAxisRules({.labels = RowLabels, .linear_in = Inputs({2})}),
 });
 
 }  // namespace

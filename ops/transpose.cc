@@ -1,5 +1,6 @@
 #include "adret/ops/transpose.h"
 
+#include "adret/core/axis_rules.h"
 #include "adret/ops/kernels/copy.h"
 
 namespace adret {
@@ -55,6 +56,14 @@ const OpRegistration kTranspose({
           }
           return 0;
         },
+    .axes = MakeAxisRules({.labels =
+                               [](const KernelSpec& spec) {
+                                 AxisLabels x, y;
+                                 for (int a = 0; a < spec.y().rank(); ++a) x.push_back({a});
+                                 for (int64_t axis : spec.As<TransposeAttrs>().permutation) y.push_back(x[axis]);
+                                 return LabelMap{{x}, {y}};
+                               },
+                           .linear_in = Inputs({0})}),
 });
 
 }  // namespace

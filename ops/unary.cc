@@ -3,6 +3,7 @@
 #include <cmath>
 #include <numbers>
 
+#include "adret/core/axis_rules.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -16,21 +17,27 @@ namespace {
 using G = const GradientContext&;
 
 Op Unary(std::string name, std::string doc, GradientRule gradient, TypeRule type = SameTypeFloating) {
-  return Elementwise({.name = std::move(name),
-                      .doc = std::move(doc),
-                      .inputs = {"x"},
-                      .type = type,
-                      .gradient = std::move(gradient)});
+  return Elementwise(
+      {.name = std::move(name), .doc = std::move(doc), .inputs = {"x"}, .type = type, .gradient = std::move(gradient)});
 }
 
 // ---- Functions without attributes ----------------------------------------------------------------------------------
 
-const OpRegistration kNeg(Unary("neg", "y = -x.", [](G c) { return Values{-c.dy()}; }, ArithmeticType));
-const OpRegistration kAbs(Unary("abs", "y = |x|.", [](G c) { return Values{c.dy() * Sign(c.x())}; }, ArithmeticType));
-const OpRegistration kSign(Unary("sign", "y = -1, 0 or 1.", [](G) { return Values(1); }, ArithmeticType));
-const OpRegistration kSquare(Unary("square", "y = x * x.", [](G c) { return Values{c.dy() * (2.0 * c.x())}; },
-                                   ArithmeticType));
-const OpRegistration kReciprocal(Unary("reciprocal", "y = 1 / x.", [](G c) { return Values{-(c.dy() * Square(c.y()))}; }));
+const OpRegistration kNeg(ZeroWhere(Unary(
+                                        "neg", "y = -x.", [](G c) { return Values{-c.dy()}; }, ArithmeticType),
+                                    Inputs({0})));
+const OpRegistration kAbs(ZeroWhere(Unary(
+                                        "abs", "y = |x|.", [](G c) { return Values{c.dy() * Sign(c.x())}; },
+                                        ArithmeticType),
+                                    0, Inputs({0})));
+const OpRegistration kSign(Unary(
+    "sign", "y = -1, 0 or 1.", [](G) { return Values(1); }, ArithmeticType));
+const OpRegistration kSquare(ZeroWhere(Unary(
+                                           "square", "y = x * x.", [](G c) { return Values{c.dy() * (2.0 * c.x())}; },
+                                           ArithmeticType),
+                                       0, Inputs({0})));
+const OpRegistration kReciprocal(Unary("reciprocal", "y = 1 / x.",
+                                       [](G c) { return Values{-(c.dy() * Square(c.y()))}; }));
 const OpRegistration kSqrt(Unary("sqrt", "y = sqrt(x).", [](G c) { return Values{0.5 * c.dy() / c.y()}; }));
 const OpRegistration kRsqrt(Unary("rsqrt", "y = 1 / sqrt(x).",
                                   [](G c) { return Values{-0.5 * c.dy() * (c.y() * Square(c.y()))}; }));
@@ -59,15 +66,23 @@ const OpRegistration kSilu(Unary("silu", "y = x * sigmoid(x).", [](G c) {
 // Their gradients choose between multiples of dy. As one op each they read a float where a composition would write and
 // read a mask; they are linear in dy, so their own gradients are themselves.
 
-const OpRegistration kRelu(Unary("relu", "y = max(x, 0).",
-                                 [](G c) { return Values{Build("relu_x_grad", {c.dy(), c.y()})}; }, ArithmeticType));
+const OpRegistration kRelu(Unary(
+    "relu", "y = max(x, 0).",
+    [](G c) {
+      return Values{Build("relu_x_grad", {c.dy(), c.y()})};
+    },
+    ArithmeticType));
 const OpRegistration kReluXGrad(Elementwise({
     .name = "relu_x_grad",
     .doc = "dx = dy where y > 0, 0 elsewhere.",
     .inputs = {"dy", "y"},
     .outputs = {"dx"},
     .type = SameTypeFloating,
-    .gradient = [](G c) { return Values{Build("relu_x_grad", {c.dy(), c.x(1)}), Value()}; },
+    .gradient =
+        [](G c) {
+          return Values{Build("relu_x_grad", {c.dy(), c.x(1)}), Value()};
+        },
+    .axes = MakeAxisRules({.linear_in = Inputs({0})}),
 }));
 
 absl::StatusOr<Types> LeakyReluType(const TypeContext& c) {
@@ -84,7 +99,10 @@ const OpRegistration kLeakyRelu({
     .parse_attrs = &ParseAttrs<LeakyReluAttrs>,
     .type = LeakyReluType,
     .span_kernel = LeakyReluSpan,
-    .gradient = [](G c) { return Values{Build("leaky_relu_x_grad", {c.dy(), c.x()}, c.node().attrs)}; },
+    .gradient =
+        [](G c) {
+          return Values{Build("leaky_relu_x_grad", {c.dy(), c.x()}, c.node().attrs)};
+        },
 });
 const OpRegistration kLeakyReluXGrad({
     .name = "leaky_relu_x_grad",
@@ -94,7 +112,11 @@ const OpRegistration kLeakyReluXGrad({
     .parse_attrs = &ParseAttrs<LeakyReluAttrs>,
     .type = LeakyReluType,
     .span_kernel = LeakyReluSpan,
-    .gradient = [](G c) { return Values{Build("leaky_relu_x_grad", {c.dy(), c.x(1)}, c.node().attrs), Value()}; },
+    .gradient =
+        [](G c) {
+          return Values{Build("leaky_relu_x_grad", {c.dy(), c.x(1)}, c.node().attrs), Value()};
+        },
+    .axes = MakeAxisRules({.linear_in = Inputs({0})}),
 });
 
 absl::StatusOr<Types> EluType(const TypeContext& c) {
@@ -111,7 +133,10 @@ const OpRegistration kElu({
     .parse_attrs = &ParseAttrs<EluAttrs>,
     .type = EluType,
     .span_kernel = EluSpan,
-    .gradient = [](G c) { return Values{Build("elu_x_grad", {c.dy(), c.y()}, c.node().attrs)}; },
+    .gradient =
+        [](G c) {
+          return Values{Build("elu_x_grad", {c.dy(), c.y()}, c.node().attrs)};
+        },
 });
 const OpRegistration kEluXGrad({
     .name = "elu_x_grad",
@@ -121,11 +146,13 @@ const OpRegistration kEluXGrad({
     .parse_attrs = &ParseAttrs<EluAttrs>,
     .type = EluType,
     .span_kernel = EluSpan,
-    .gradient = [](G c) {
-      const Value slope = c.dy() * c.x(0);
-      return Values{Build("elu_x_grad", {c.dy(), c.x(1)}, c.node().attrs),
-                    Where(Greater(c.x(1), 0.0), ZerosLike(slope), slope)};
-    },
+    .gradient =
+        [](G c) {
+          const Value slope = c.dy() * c.x(0);
+          return Values{Build("elu_x_grad", {c.dy(), c.x(1)}, c.node().attrs),
+                        Where(Greater(c.x(1), 0.0), ZerosLike(slope), slope)};
+        },
+    .axes = MakeAxisRules({.linear_in = Inputs({0})}),
 });
 
 absl::StatusOr<Types> ClipType(const TypeContext& c) {
@@ -133,9 +160,7 @@ absl::StatusOr<Types> ClipType(const TypeContext& c) {
   if (!(a.min <= a.max)) return c.Error("min ", a.min, " must not be above max ", a.max);
   return ArithmeticType(c);
 }
-SpanKernel ClipSpan(const KernelSpec& s) {
-  return ElementwiseSpan(s, {s.As<ClipAttrs>().min, s.As<ClipAttrs>().max});
-}
+SpanKernel ClipSpan(const KernelSpec& s) { return ElementwiseSpan(s, {s.As<ClipAttrs>().min, s.As<ClipAttrs>().max}); }
 Value ClipGrad(Value dy, Value x, const ClipAttrs& attrs) { return Build("clip_x_grad", {dy, x}, Attrs(attrs)); }
 
 const OpRegistration kClip({
@@ -158,7 +183,11 @@ const OpRegistration kClipXGrad({
       return ClipType(c);
     },
     .span_kernel = ClipSpan,
-    .gradient = [](G c) { return Values{ClipGrad(c.dy(), c.x(1), c.attrs<ClipAttrs>()), Value()}; },
+    .gradient =
+        [](G c) {
+          return Values{ClipGrad(c.dy(), c.x(1), c.attrs<ClipAttrs>()), Value()};
+        },
+    .axes = MakeAxisRules({.linear_in = Inputs({0})}),
 });
 
 const OpRegistration kHardSigmoid({
@@ -171,13 +200,15 @@ const OpRegistration kHardSigmoid({
       if (!std::isfinite(a.alpha) || !std::isfinite(a.beta)) return c.Error("alpha and beta must be finite");
       return SameTypeFloating(c);
     },
-    .span_kernel = [](const KernelSpec& s) {
-      return ElementwiseSpan(s, {s.As<HardSigmoidAttrs>().alpha, s.As<HardSigmoidAttrs>().beta});
-    },
-    .gradient = [](G c) {
-      const auto& a = c.attrs<HardSigmoidAttrs>();
-      return Values{ClipGrad(a.alpha * c.dy(), a.alpha * c.x() + a.beta, {.min = 0, .max = 1})};
-    },
+    .span_kernel =
+        [](const KernelSpec& s) {
+          return ElementwiseSpan(s, {s.As<HardSigmoidAttrs>().alpha, s.As<HardSigmoidAttrs>().beta});
+        },
+    .gradient =
+        [](G c) {
+          const auto& a = c.attrs<HardSigmoidAttrs>();
+          return Values{ClipGrad(a.alpha * c.dy(), a.alpha * c.x() + a.beta, {.min = 0, .max = 1})};
+        },
 });
 
 // ---- gelu ----------------------------------------------------------------------------------------------------------
@@ -189,7 +220,8 @@ Value ExactGeluSlope(Value x) {
   return distribution + x * (normalizer * Exp(-0.5 * Square(x)));
 }
 
-// The approximation is x sigmoid(u) with u = 2 sqrt(2 / pi) (x + 0.044715 x^3), since (1 + tanh(u / 2)) / 2 = sigmoid(u).
+// The approximation is x sigmoid(u) with u = 2 sqrt(2 / pi) (x + 0.044715 x^3), since (1 + tanh(u / 2)) / 2 =
+// sigmoid(u).
 Value ApproximateGeluSlope(Value x) {
   const double k = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
   const Value x2 = Square(x);
@@ -204,12 +236,16 @@ const OpRegistration kGelu({
     .inputs = {"x"},
     .parse_attrs = &ParseAttrs<GeluAttrs>,
     .type = SameTypeFloating,
-    .span_kernel = [](const KernelSpec& s) {
-      return SpanKernel{kernels::FindElementwise(s.As<GeluAttrs>().approximate ? "gelu_approximate" : "gelu", s.dtype())};
-    },
-    .gradient = [](G c) {
-      return Values{c.dy() * (c.attrs<GeluAttrs>().approximate ? ApproximateGeluSlope(c.x()) : ExactGeluSlope(c.x()))};
-    },
+    .span_kernel =
+        [](const KernelSpec& s) {
+          return SpanKernel{
+              kernels::FindElementwise(s.As<GeluAttrs>().approximate ? "gelu_approximate" : "gelu", s.dtype())};
+        },
+    .gradient =
+        [](G c) {
+          return Values{c.dy() *
+                        (c.attrs<GeluAttrs>().approximate ? ApproximateGeluSlope(c.x()) : ExactGeluSlope(c.x()))};
+        },
 });
 
 }  // namespace

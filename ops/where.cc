@@ -1,5 +1,6 @@
 #include "adret/ops/where.h"
 
+#include "adret/core/axis_rules.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/elementwise.h"
 #include "adret/ops/kernels/elementwise.h"
@@ -24,12 +25,13 @@ int SameAsChoice(const Attrs&, absl::Span<const Type>, absl::Span<const Tensor* 
   return IsAll(constants[0], 0) ? 2 : -1;
 }
 
-const OpRegistration kWhere(Elementwise({.name = "where",
-                                         .doc = "y = a where condition holds, b elsewhere.",
-                                         .inputs = {"condition", "a", "b"},
-                                         .type = WhereType,
-                                         .gradient = WhereGradient,
-                                         .same_as_input = SameAsChoice}));
+const OpRegistration kWhere(ZeroWhere(Elementwise({.name = "where",
+                                                   .doc = "y = a where condition holds, b elsewhere.",
+                                                   .inputs = {"condition", "a", "b"},
+                                                   .type = WhereType,
+                                                   .gradient = WhereGradient,
+                                                   .same_as_input = SameAsChoice}),
+                                      0, Inputs({1, 2})));
 
 const OpRegistration kCast({.name = "cast",
                             .doc = "y = x converted to another dtype: truncating, saturating; to bool: x != 0.",
@@ -38,16 +40,18 @@ const OpRegistration kCast({.name = "cast",
                             .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
                               return Types{{c.attrs<CastAttrs>().dtype, c.shape(0)}};
                             },
-                            .span_kernel = [](const KernelSpec& s) {
-                              return SpanKernel{kernels::FindCast(s.inputs[0].dtype, s.outputs[0].dtype)};
-                            },
-                            .gradient = [](const GradientContext& c) {
-                              return Values{IsFloating(c.x().dtype()) ? Cast(c.dy(), c.x().dtype()) : Value()};
-                            },
-                            .same_as_input = [](const Attrs& attrs, absl::Span<const Type> types,
-                                                absl::Span<const Tensor* const>) {
-                              return types[0].dtype == attrs.As<CastAttrs>().dtype ? 0 : -1;
-                            }});
+                            .span_kernel =
+                                [](const KernelSpec& s) {
+                                  return SpanKernel{kernels::FindCast(s.inputs[0].dtype, s.outputs[0].dtype)};
+                                },
+                            .gradient =
+                                [](const GradientContext& c) {
+                                  return Values{IsFloating(c.x().dtype()) ? Cast(c.dy(), c.x().dtype()) : Value()};
+                                },
+                            .same_as_input =
+                                [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
+                                  return types[0].dtype == attrs.As<CastAttrs>().dtype ? 0 : -1;
+                                }});
 
 }  // namespace
 

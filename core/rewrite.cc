@@ -1,0 +1,267 @@
+#include "adret/core/rewrite.h"
+
+#include <algorithm>
+#include <array>
+#include <utility>
+
+#include "adret/core/axis_rules.h"
+
+namespace adret {
+namespace {
+
+using Kind = WindowRules::Kind;
+
+// A node of the plan so far, by its output.
+struct Produced {
+  const Op* op = nullptr;  // null for constants
+  const Attrs* attrs = nullptr;
+  std::array<int, 2> inputs{-1, -1};  // the first two
+  int output = 0;
+
+  const AxisRules* rules() const { return op == nullptr ? nullptr : op->axes.get(); }
+  bool IsWindow(Kind kind) const { return rules() != nullptr && rules()->window.kind == kind; }
+};
+
+class Rules {
+ public:
+  Rules(PlanBuilder& builder, const Op& op, const Attrs& attrs, absl::Span<const int> inputs,
+        absl::Span<const Type> outputs)
+      : builder_(builder), op_(op), attrs_(attrs), inputs_(inputs), outputs_(outputs), rules_(*op.axes) {}
+
+  std::optional<PlanValues> Run() {
+    if (rules_.window.kind != Kind::kNone) return ComposeWindows();
+    if (auto moved = MoveInsets()) return moved;
+    if (auto before = WorkBeforeScatter()) return before;
+    return SumBeforeScatter();
+  }
+
+ private:
+  const Type& TypeOf(int value) const { return builder_.plan().values[value].type; }
+
+  Produced ProducerOf(int value) const {
+    const PlanGraph& plan = builder_.plan();
+    const int p = plan.values[value].producer;
+    if (p < 0) return {};
+    const auto& node = plan.nodes[p];
+    Produced result{node.node->op, &node.node->attrs, {-1, -1}, value - node.first_output};
+    std::copy_n(node.inputs.begin(), std::min<size_t>(node.inputs.size(), 2), result.inputs.begin());
+    return result;
+  }
+
+  KernelSpec Spec(const Op& op, const Attrs& attrs, absl::Span<const int> inputs, absl::Span<const Type> outputs) {
+    types_.clear();
+    for (int v : inputs) types_.push_back(TypeOf(v));
+    return {&op, &attrs, types_, outputs};
+  }
+
+  // ---- Windows ----
+
+  int AddPart(const Op& op, int value, const Windows& windows) {
+    const Shape whole = TypeOf(value).shape;
+    if (AreWhole(windows, whole)) return value;
+    return builder_.Add(op, op.axes->window.attrs(whole, windows), {value})[0];
+  }
+  int AddInset(const Op& op, int value, const Shape& whole, const Windows& windows) {
+    if (AreWhole(windows, whole)) return value;
+    return builder_.Add(op, op.axes->window.attrs(whole, windows), {value})[0];
+  }
+
+  // Windows of windows are windows.
+  std::optional<PlanValues> ComposeWindows() {
+    const Produced inner = ProducerOf(inputs_[0]);
+    if (inner.rules() == nullptr || inner.rules()->window.kind == Kind::kNone) return std::nullopt;
+    const bool part = rules_.window.kind == Kind::kPart;
+    const Shape whole = part ? TypeOf(inputs_[0]).shape : outputs_[0].shape;
+    const Windows windows = rules_.window.windows(attrs_, whole);
+    const bool inner_part = inner.IsWindow(Kind::kPart);
+    if (part && !inner_part) return PartOfInset(inner, windows);
+    if (part != inner_part) return std::nullopt;
+    const Shape inner_whole = inner_part ? TypeOf(inner.inputs[0]).shape : TypeOf(inputs_[0]).shape;
+    const Windows inner_windows = inner.rules()->window.windows(*inner.attrs, inner_whole);
+    if (part) return PlanValues{AddPart(op_, inner.inputs[0], Compose(inner_windows, windows))};
+    return PlanValues{AddInset(op_, inner.inputs[0], whole, Compose(windows, inner_windows))};
+  }
+
+  // A part that lies within what was set in, or has nothing to do with it, axis by axis.
+  std::optional<PlanValues> PartOfInset(const Produced& inset, const Windows& part) {
+    const Shape whole = TypeOf(inputs_[0]).shape;
+    const Windows set = inset.rules()->window.windows(*inset.attrs, whole);
+    Windows cut = WholeWindows(TypeOf(inset.inputs[0]).shape), rest = WholeWindows(whole);
+    for (int a = 0; a < whole.rank(); ++a) {
+      if (part[a].IsWhole(whole[a])) {
+        rest[a] = set[a];
+        continue;
+      }
+      rest[a] = {0, 1, part[a].count};
+      if (part[a] == set[a]) continue;
+      const int64_t begin = part[a].begin - set[a].begin;
+      if (part[a].step != 1 || set[a].step != 1 || begin < 0 || begin + part[a].count > set[a].count) {
+        return std::nullopt;
+      }
+      cut[a] = {begin, 1, part[a].count};
+    }
+    const Op& inset_op = *inset.op;
+    const int inner = AddPart(op_, inset.inputs[0], cut);
+    return PlanValues{AddInset(inset_op, inner, outputs_[0].shape, rest)};
+  }
+
+  // ---- Insets towards readers ----
+
+  // The windows, along labels, of insets among the operands outside which the op's result is zero or not needed.
+  LabelWindows MovableWindows(const LabelMap& labels, const Op** inset_op) {
+    LabelWindows result;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      const uint32_t bit = uint32_t{1} << std::min<size_t>(i, 31);
+      const Produced p = ProducerOf(inputs_[i]);
+      if (!p.IsWindow(Kind::kInset) || !((rules_.linear_in | rules_.zero_with) & bit)) continue;
+      const Shape& whole = TypeOf(inputs_[i]).shape;
+      const Windows windows = p.rules()->window.windows(*p.attrs, whole);
+      for (int a = 0; a < whole.rank(); ++a) {
+        LabelWindows::Entry entry;
+        if (!AlongLabel(labels.inputs[i][a], windows[a], whole[a], &entry) || result.Find(entry.id)) continue;
+        const bool kept = HasLabel(labels.outputs[0], entry.id);
+        const bool linear = (rules_.linear_in & bit) != 0;
+        if (!linear && !(kept && OthersAreZero(labels, i, entry))) continue;
+        result.entries().push_back(entry);
+        *inset_op = p.op;
+      }
+    }
+    return result;
+  }
+
+  static bool HasLabel(const AxisLabels& labels, int id) {
+    for (const AxisLabel& l : labels) {
+      if (l.id == id) return true;
+    }
+    return false;
+  }
+
+  // Whether all the inputs that make zeros together with input i are zero outside the window, too.
+  bool OthersAreZero(const LabelMap& labels, size_t i, const LabelWindows::Entry& entry) {
+    for (size_t j = 0; j < inputs_.size(); ++j) {
+      if (j == i || !(rules_.zero_with >> j & 1) || IsZero(inputs_[j])) continue;
+      const Produced p = ProducerOf(inputs_[j]);
+      if (!p.IsWindow(Kind::kInset)) return false;
+      const Shape& whole = TypeOf(inputs_[j]).shape;
+      const Windows windows = p.rules()->window.windows(*p.attrs, whole);
+      bool equal = false;
+      for (int a = 0; a < whole.rank(); ++a) {
+        LabelWindows::Entry other;
+        equal |= AlongLabel(labels.inputs[j][a], windows[a], whole[a], &other) && other.id == entry.id &&
+                 other.window == entry.window;
+      }
+      if (!equal) return false;
+    }
+    return true;
+  }
+
+  bool IsZero(int value) const {
+    const Tensor* t = builder_.KnownNumbers(value);
+    return t != nullptr && t->num_elements() == 1 && t->At(0) == 0;
+  }
+
+  bool InsetsHaveIdleReaders() const {
+    for (int v : inputs_) {
+      if (ProducerOf(v).IsWindow(Kind::kInset) && builder_.NumIdleReaders(v) > 1) return true;
+    }
+    return false;
+  }
+
+  bool ReadsInsets() const {
+    for (int v : inputs_) {
+      if (ProducerOf(v).IsWindow(Kind::kInset)) return true;
+    }
+    return false;
+  }
+
+  std::optional<PlanValues> MoveInsets() {
+    if ((rules_.linear_in | rules_.zero_with) == 0 || outputs_.size() != 1 || !ReadsInsets()) return std::nullopt;
+    // Where nothing follows but element-wise work, several insets in place of one would cost more than they spare.
+    const bool light = op_.elementwise() || op_.traits.view || op_.traits.broadcast;
+    if (light && !builder_.LeadsToWork() && InsetsHaveIdleReaders()) return std::nullopt;
+    const KernelSpec spec = Spec(op_, attrs_, inputs_, outputs_);
+    const LabelMap labels = LabelsFor(spec);
+    if (labels.inputs.size() != inputs_.size()) return std::nullopt;
+    const Op* inset_op = nullptr;
+    const LabelWindows windows = MovableWindows(labels, &inset_op);
+    PartialOp partial;
+    if (!windows.Pay() || !MakePartialOp(spec, labels, windows, &partial)) {
+      return std::nullopt;
+    }
+    const Op* part_op = FindOp(inset_op->axes->window.other);
+    if (part_op == nullptr) return std::nullopt;
+    PlanValues parts;
+    for (size_t i = 0; i < inputs_.size(); ++i) {
+      parts.push_back(AddPart(*part_op, inputs_[i], windows.Along(labels.inputs[i], TypeOf(inputs_[i]).shape)));
+    }
+    const int y = builder_.Add(op_, partial.attrs, parts)[0];
+    return PlanValues{AddInset(*inset_op, y, outputs_[0].shape, windows.Along(labels.outputs[0], outputs_[0].shape))};
+  }
+
+  // ---- Scatters ----
+
+  // A scatter of fewer elements than it fills.
+  bool IsScatter(const Produced& p, int value) const {
+    return p.rules() != nullptr && !p.rules()->scatter_of.empty() &&
+           TypeOf(p.inputs[0]).shape.num_elements() < TypeOf(value).shape.num_elements();
+  }
+
+  // f(scatter(d, places), y) = scatter(f(d, p), places), where p is what was read from y at those places.
+  std::optional<PlanValues> WorkBeforeScatter() {
+    if (!op_.elementwise() || (rules_.linear_in & 1) == 0) return std::nullopt;
+    const Produced scatter = ProducerOf(inputs_[0]);
+    // Others would still need the scatter.
+    if (!IsScatter(scatter, inputs_[0]) || builder_.NumReaders(inputs_[0]) != 1) return std::nullopt;
+    const Produced reader = ProducerOf(scatter.inputs[1]);
+    if (reader.rules() == nullptr || reader.rules()->reads_as != scatter.rules()->scatter_of || reader.output != 1) {
+      return std::nullopt;
+    }
+    const int picked = builder_.plan().nodes[builder_.plan().values[scatter.inputs[1]].producer].first_output;
+    PlanValues operands{scatter.inputs[0]};
+    for (size_t i = 1; i < inputs_.size(); ++i) {
+      if (inputs_[i] != reader.inputs[0]) return std::nullopt;
+      operands.push_back(picked);
+    }
+    const Attrs attrs = attrs_, scatter_attrs = *scatter.attrs;
+    const int few = builder_.Add(op_, attrs, operands)[0];
+    return builder_.Add(*scatter.op, scatter_attrs, {few, scatter.inputs[1]});
+  }
+
+  // The sum of what was scattered is the sum of what there was to scatter.
+  std::optional<PlanValues> SumBeforeScatter() {
+    if (inputs_.size() != 1 || outputs_.size() != 1 || (rules_.linear_in & 1) == 0) return std::nullopt;
+    const Produced scatter = ProducerOf(inputs_[0]);
+    if (!IsScatter(scatter, inputs_[0])) return std::nullopt;
+    const LabelMap labels = LabelsFor(Spec(op_, attrs_, inputs_, outputs_));
+    const Types scattered{TypeOf(inputs_[0])};
+    const LabelMap moves = LabelsFor(Spec(*scatter.op, *scatter.attrs, scatter.inputs, scattered));
+    if (labels.inputs.empty() || moves.outputs.empty()) return std::nullopt;
+    for (int a = 0; a < scattered[0].shape.rank(); ++a) {
+      const int id = labels.inputs[0][a].id;
+      const bool summed = id >= 0 && !HasLabel(labels.outputs[0], id);
+      if (moves.outputs[0][a].id < 0 && !summed) return std::nullopt;
+    }
+    const Types before{TypeOf(scatter.inputs[0])};
+    const absl::StatusOr<Types> types = op_.type(TypeContext(op_, before, attrs_));
+    if (!types.ok() || (*types)[0] != outputs_[0]) return std::nullopt;
+    return builder_.Add(op_, attrs_, {scatter.inputs[0]});
+  }
+
+  PlanBuilder& builder_;
+  const Op& op_;
+  const Attrs& attrs_;
+  absl::Span<const int> inputs_;
+  absl::Span<const Type> outputs_;
+  const AxisRules& rules_;
+  Types types_;  // what the last Spec() refers to
+};
+
+}  // namespace
+
+std::optional<PlanValues> RewriteFromOperands(PlanBuilder& builder, const Op& op, const Attrs& attrs,
+                                              absl::Span<const int> inputs, absl::Span<const Type> outputs) {
+  if (op.axes == nullptr || inputs.empty()) return std::nullopt;
+  return Rules(builder, op, attrs, inputs, outputs).Run();
+}
+
+}  // namespace adret
