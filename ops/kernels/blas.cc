@@ -50,6 +50,13 @@ void SwitchCore() {
   unsetenv(kCoreVariable);
 }
 
+// OpenBLAS starts a thread per core when it is loaded, and these look for work for a while (25 ms): time that ours
+// would need. With one thread allowed it never asks for them.
+void EndThreads() {
+  auto* shutdown = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "blas_thread_shutdown_"));  // in no header
+  if (shutdown != nullptr) shutdown();
+}
+
 }  // namespace
 
 void PrepareBlas() {
@@ -57,6 +64,7 @@ void PrepareBlas() {
   std::call_once(once, [] {
     SwitchCore();
     openblas_set_num_threads(1);
+    EndThreads();
   });
 }
 

@@ -8,7 +8,8 @@ namespace adret::kernels {
 //
 // OpenBLAS chooses its kernels by the CPU's model number when it is loaded, and takes generic ones (down to SSE3) for
 // models that are newer than itself. Where the CPU can do more than the chosen kernels use, this switches to AVX-512 or
-// AVX2 ones, unless the user has set OPENBLAS_CORETYPE. It also sets OpenBLAS's own number of threads to 1.
+// AVX2 ones, unless the user has set OPENBLAS_CORETYPE. It also sets OpenBLAS's own number of threads to 1, and ends
+// those that it has started.
 void PrepareBlas();
 
 }  // namespace adret::kernels
