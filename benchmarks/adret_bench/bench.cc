@@ -34,19 +34,20 @@ void Bench::Run(const std::string& job, const Work& work, absl::FunctionRef<absl
 absl::Status Bench::Measure(const std::string& job, const Work& work, const Iteration& iteration) const {
   constexpr int kWarmUps = 3;
   constexpr size_t kLeastTimes = 5;
-  for (int i = 0; i < kWarmUps; ++i) AD_RETURN_IF_ERROR(iteration());
+  for (int i = 0; i < kWarmUps; ++i) AD_RETURN_IF_ERROR(iteration.run());
   std::vector<double> times;
   for (const Clock::time_point start = Clock::now(); times.size() < kLeastTimes || SecondsSince(start) < seconds_;) {
     const Clock::time_point before = Clock::now();
-    AD_RETURN_IF_ERROR(iteration());
+    AD_RETURN_IF_ERROR(iteration.run());
     times.push_back(SecondsSince(before));
   }
   std::sort(times.begin(), times.end());
   const double median = times[times.size() / 2];
   std::printf(
       "{\"job\": \"%s\", \"seconds\": %.9g, \"min\": %.9g, \"work\": %.17g, \"unit\": \"%s\", \"rate\": %.9g, "
-      "\"peak_rss_mib\": %.1f}\n",
-      job.c_str(), median, times[0], work.amount, work.unit.c_str(), work.amount / median, PeakRssMib());
+      "\"peak_rss_mib\": %.1f, \"flops\": %.17g, \"bytes\": %.17g, \"plan_bytes\": %.17g}\n",
+      job.c_str(), median, times[0], work.amount, work.unit.c_str(), work.amount / median, PeakRssMib(),
+      iteration.cost.flops, iteration.cost.bytes, iteration.cost.plan_bytes);
   std::fflush(stdout);
   return absl::OkStatus();
 }
@@ -55,8 +56,28 @@ absl::StatusOr<Iteration> OneRun(std::shared_ptr<Session> session, const Values&
                                  const Bench& bench) {
   AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create(fetches, updates, {.threads = bench.threads()}));
   AD_RETURN_IF_ERROR(InitializeMissing(session->graph, /*seed=*/1, &session->state));
+  AD_ASSIGN_OR_RETURN(const Cost cost, CostOf(*session, fetches, updates, executor));
   session->executors.push_back(std::move(executor));
-  return Iteration([session] { return session->executors[0].Run(session->feeds, &session->state).status(); });
+  return Iteration{[session] { return session->executors[0].Run(session->feeds, &session->state).status(); }, cost};
+}
+
+absl::StatusOr<Cost> CostOf(const Session& session, const Values& fetches, const Updates& updates, Executor& executor) {
+  int64_t batch = 1;
+  Cost cost;
+  for (const auto& [input, tensor] : session.feeds) {
+    if (input.shape().is_symbolic()) batch = tensor.shape()[0];
+    cost.bytes += static_cast<double>(tensor.num_bytes());
+  }
+  const auto bytes = [&](const Value& v) {
+    return static_cast<double>(Type{v.dtype(), v.shape().WithBatch(batch)}.bytes());
+  };
+  for (const Value& v : fetches) cost.bytes += bytes(v);
+  cost.bytes += static_cast<double>(session.state.num_bytes());
+  for (const Update& u : updates) cost.bytes += bytes(u.variable);
+  AD_ASSIGN_OR_RETURN(const PlanReport report, executor.Report(batch));
+  cost.flops = report.flops();
+  cost.plan_bytes = static_cast<double>(report.bytes());
+  return cost;
 }
 
 Value FedInput(Session& session, const std::string& name, Tensor value, Batch batch) {

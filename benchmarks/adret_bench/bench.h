@@ -1,5 +1,8 @@
-// How adret_bench measures: jobs by name, each made only when it is wanted, timed, and printed as one JSON object per line:
-// {"job": ..., "seconds": median of an iteration, "min": ..., "work": ..., "unit": ..., "rate": ..., "peak_rss_mib": ...}
+// How adret_bench measures: jobs by name, each made only when it is wanted, timed, and printed as one JSON object per
+// line:
+// {"job": ..., "seconds": median of an iteration, "min": ..., "work": ..., "unit": ..., "rate": ..., "peak_rss_mib":
+// ...,
+//  "flops": ..., "bytes": ..., "plan_bytes": ...}
 #ifndef ADRET_BENCHMARKS_ADRET_BENCH_BENCH_H_
 #define ADRET_BENCHMARKS_ADRET_BENCH_BENCH_H_
 
@@ -24,12 +27,27 @@ namespace adret::bench {
 struct Session {
   Graph graph;
   State state;
-  Feeds feeds;                       // given to every run
+  Feeds feeds;  // given to every run
   std::vector<Executor> executors;
 };
 
-// What is timed.
-using Iteration = std::function<absl::Status()>;
+// What a job cannot do without, however it is done, and what our plan moves instead.
+struct Cost {
+  double flops = 0;       // as Executor::Report counts them
+  double bytes = 0;       // all inputs, results and variables, and the updated variables once more
+  double plan_bytes = 0;  // what the plan's steps read and write
+};
+
+inline Cost Plus(const Cost& a, const Cost& b) {
+  return {a.flops + b.flops, a.bytes + b.bytes, a.plan_bytes + b.plan_bytes};
+}
+inline Cost Times(double n, const Cost& c) { return {n * c.flops, n * c.bytes, n * c.plan_bytes}; }
+
+// What is timed, and what that costs.
+struct Iteration {
+  std::function<absl::Status()> run;
+  Cost cost = {};
+};
 
 struct Work {
   double amount = 1;
@@ -38,7 +56,8 @@ struct Work {
 
 class Bench {
  public:
-  Bench(std::regex filter, double seconds, int threads) : filter_(std::move(filter)), seconds_(seconds), threads_(threads) {}
+  Bench(std::regex filter, double seconds, int threads)
+      : filter_(std::move(filter)), seconds_(seconds), threads_(threads) {}
 
   int threads() const { return threads_; }
 
@@ -62,7 +81,11 @@ class Bench {
 absl::StatusOr<Iteration> OneRun(std::shared_ptr<Session> session, const Values& fetches, const Updates& updates,
                                  const Bench& bench);
 
-// Adds an input of this name to the session's graph, fed with a tensor. The input's first dimension is symbolic if batch says so.
+// The cost of one run of these fetches and updates, which executor has compiled, with the session's feeds and state.
+absl::StatusOr<Cost> CostOf(const Session& session, const Values& fetches, const Updates& updates, Executor& executor);
+
+// Adds an input of this name to the session's graph, fed with a tensor. The input's first dimension is symbolic if
+// batch says so.
 enum class Batch { kConcrete, kSymbolic };
 Value FedInput(Session& session, const std::string& name, Tensor value, Batch batch = Batch::kConcrete);
 

@@ -55,17 +55,21 @@ absl::StatusOr<Iteration> OneByOne(const Bench& bench) {
   auto session = std::make_shared<Session>();
   const Value x = session->graph.Variable("x", Tensor::Zeros(DType::kFloat32, {1, 1, 28, 28}));
   const Value maps = Trunk()(x);
+  AD_RETURN_IF_ERROR(InitializeMissing(session->graph, /*seed=*/1, &session->state));
+  Cost cost;
   for (int64_t k = 0; k < kFilters; ++k) {
     const Updates step = Ascend(Sum(Slice(maps, /*axis=*/1, k, k + 1)), x);
     AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({}, step, {.threads = bench.threads()}));
+    AD_ASSIGN_OR_RETURN(const Cost once, CostOf(*session, {}, step, executor));
+    cost = Plus(cost, Times(kAscentSteps, once));
     session->executors.push_back(std::move(executor));
   }
-  AD_RETURN_IF_ERROR(InitializeMissing(session->graph, /*seed=*/1, &session->state));
   const Tensor start = Normal({1, 1, 28, 28}, 0.1);
-  return Iteration([session, start] {
+  const auto run = [session, start] {
     for (int k = 0; k < kFilters; ++k) AD_RETURN_IF_ERROR(Climb(*session, k, start));
     return absl::OkStatus();
-  });
+  };
+  return Iteration{run, cost};
 }
 
 absl::StatusOr<Iteration> Batched(const Bench& bench) {
@@ -76,8 +80,8 @@ absl::StatusOr<Iteration> Batched(const Bench& bench) {
   Tensor own = Tensor::Zeros(DType::kFloat32, {kFilters, kFilters, 1, 1});
   for (int64_t k = 0; k < kFilters; ++k) own.mutable_data<float>()[k * kFilters + k] = 1;
   const Updates step = Ascend(Sum(Trunk()(x) * session->graph.Constant(own)), x);
-  AD_RETURN_IF_ERROR(OneRun(session, {}, step, bench).status());
-  return Iteration([session, start] { return Climb(*session, 0, start); });
+  AD_ASSIGN_OR_RETURN(const Iteration once, OneRun(session, {}, step, bench));
+  return Iteration{[session, start] { return Climb(*session, 0, start); }, Times(kAscentSteps, once.cost)};
 }
 
 }  // namespace
