@@ -10,11 +10,15 @@ namespace {
 // The transformed inputs of a task, and the products of a pass over its filters, should stay in the second-level cache.
 constexpr int64_t kInputBytes = 768 << 10;
 constexpr int64_t kProductBytes = 512 << 10;
-// Every task reads all transformed filters; more tiles share the reading when they are many.
+// Every task reads all transformed filters; more tiles share the reading when they are many. Register tiles hold 3
+// vectors.
 constexpr int64_t kMinVectors = 3;
 constexpr int64_t kManyTasks = 8;
+// Whole images with more tiles than this would crowd the second-level cache.
+constexpr int64_t kMaxAdjointTiles = 64;
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
+int64_t Tiles(int64_t height, int64_t width) { return CeilDiv(height, kWinogradTile) * CeilDiv(width, kWinogradTile); }
 
 }  // namespace
 
@@ -33,11 +37,14 @@ WinogradMap WinogradForwardMap(const Conv2dShape& s) {
           .w_group = filters * channels * 9,
           .w_filter = channels * 9,
           .w_channel = 9,
-          .flipped = false};
+          .flipped = false,
+          .adjoint = false};
 }
 
 WinogradMap WinogradInputGradientMap(const Conv2dShape& s) {
   const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
+  const int64_t tiles = Tiles(s.height, s.width), own_tiles = Tiles(s.out_height, s.out_width);
+  const bool adjoint = own_tiles < tiles && own_tiles <= kMaxAdjointTiles;
   return {.batch = s.batch,
           .groups = s.groups,
           .channels = filters,
@@ -46,26 +53,29 @@ WinogradMap WinogradInputGradientMap(const Conv2dShape& s) {
           .in_width = s.out_width,
           .height = s.height,
           .width = s.width,
-          .top = 2 - s.pad_top,
-          .left = 2 - s.pad_left,
+          .top = adjoint ? s.pad_top : 2 - s.pad_top,
+          .left = adjoint ? s.pad_left : 2 - s.pad_left,
           .w_group = filters * channels * 9,
           .w_filter = 9,
           .w_channel = channels * 9,
-          .flipped = true};
+          .flipped = !adjoint,
+          .adjoint = adjoint};
 }
 
 // ---- y and dx ----------------------------------------------------------------------------------------------------
 
 template <class T>
 WinogradPlan<T>::WinogradPlan(const WinogradMap& map) : map_(map), traits_(GetTapTraits<T>()) {
-  strips_per_image_ = CeilDiv(map_.height, kWinogradTile), tiles_ = CeilDiv(map_.width, kWinogradTile);
+  strips_per_image_ = CeilDiv(map_.adjoint ? map_.in_height : map_.height, kWinogradTile);
+  tiles_ = CeilDiv(map_.adjoint ? map_.in_width : map_.width, kWinogradTile);
   strips_ = map_.batch * strips_per_image_;
   const int64_t lanes = traits_.lanes, size = sizeof(T);
   int64_t wanted = kInputBytes / (kWinogradElements * map_.channels * size);
   wanted = std::min(wanted, CeilDiv(strips_ * tiles_ * map_.groups, kManyTasks));
-  wanted = std::max(wanted, kMinVectors * lanes);
+  wanted = std::max(wanted - wanted % (kMinVectors * lanes), kMinVectors * lanes);
   strips_per_task_ = std::clamp<int64_t>(wanted / std::max<int64_t>(tiles_, 1), 1, std::max<int64_t>(strips_, 1));
   // Whole images when several fit.
+  if (map_.adjoint) strips_per_task_ = std::max(strips_per_task_, strips_per_image_);
   if (strips_per_task_ > strips_per_image_) strips_per_task_ -= strips_per_task_ % strips_per_image_;
   const int64_t per_group = CeilDiv(strips_, strips_per_task_);
   tasks_ = per_group * map_.groups;
@@ -97,8 +107,7 @@ int64_t WinogradPlan<T>::scratch_bytes() const {
   const int64_t lanes = traits_.lanes;
   const int64_t v = kWinogradElements * (map_.channels * pitch_ + lanes);
   const int64_t m = kWinogradElements * blocks_per_pass_ * traits_.filter_tile * pitch_;
-  const int64_t work =
-      std::max(WinogradWork<T>(tiles_, strips_per_task_), kWinogradTile * (kWinogradTile * pitch_ + lanes));
+  const int64_t work = std::max(WinogradWork<T>(tiles_, strips_per_task_), WinogradInverseWork<T>(pitch_));
   return (v + m + work) * static_cast<int64_t>(sizeof(T));
 }
 
@@ -142,12 +151,13 @@ void WinogradPlan<T>::Multiply(const T* v, const T* u, int64_t first, int64_t la
 template <class T>
 void WinogradPlan<T>::Report(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count,
                              FinishedFn finished) const {
-  const int64_t plane = map_.height * map_.width;
-  const int64_t end = strips.first + strips.count;
+  const int64_t plane = map_.height * map_.width, end = strips.first + strips.count;
   for (int64_t strip = strips.first; strip < end;) {
     const int64_t image = strip / strips_per_image_, stop = std::min(end, (image + 1) * strips_per_image_);
     const int64_t begin_row = strip % strips_per_image_ * kWinogradTile;
-    const int64_t rows = std::min((stop - strip) * kWinogradTile, map_.height - begin_row);
+    const int64_t rows = stop - strip == strips_per_image_
+                             ? map_.height
+                             : std::min((stop - strip) * kWinogradTile, map_.height - begin_row);
     const int64_t begin = ((image * map_.groups + group) * map_.filters + first) * plane;
     if (rows == map_.height) {
       finished(begin, count * plane);
@@ -164,8 +174,8 @@ void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* u, T* out, T* 
   WinogradStrips strips{.height = map_.in_height,
                         .width = map_.in_width,
                         .image_stride = map_.groups * map_.channels * map_.in_height * map_.in_width,
-                        .top = map_.top,
-                        .left = map_.left,
+                        .top = map_.adjoint ? 0 : map_.top,
+                        .left = map_.adjoint ? 0 : map_.left,
                         .strips_per_image = strips_per_image_,
                         .tiles = tiles_,
                         .first = task / map_.groups * strips_per_task_,
@@ -178,7 +188,7 @@ void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* u, T* out, T* 
 
   const int64_t in_plane = map_.in_height * map_.in_width, plane = map_.height * map_.width;
   WinogradTransform(WinogradForward<T>{.strips = strips,
-                                       .gradient = false,
+                                       .gradient = map_.adjoint,
                                        .places = places_.data(),
                                        .x = in + group * map_.channels * in_plane,
                                        .rows = map_.channels,
@@ -188,12 +198,14 @@ void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* u, T* out, T* 
                                        .plane = v_plane,
                                        .work = work});
   strips.height = map_.height, strips.width = map_.width, strips.image_stride = map_.groups * map_.filters * plane;
+  strips.top = map_.top, strips.left = map_.left;
   for (int64_t b = 0; b < filter_blocks_; b += blocks_per_pass_) {
     const int64_t last = std::min(b + blocks_per_pass_, filter_blocks_);
     const int64_t first = FilterBlockBegin(b), filters = FilterBlockBegin(last) - first;
     Multiply(v, u + group * map_.filters * map_.channels, b, last, m);
     const int64_t filter = group * map_.filters + first;
     WinogradInverseTransform(WinogradInverse<T>{.strips = strips,
+                                                .input = map_.adjoint,
                                                 .m = m,
                                                 .pitch = pitch_,
                                                 .plane = filters * pitch_,

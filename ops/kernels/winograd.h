@@ -15,15 +15,18 @@
 namespace adret::kernels {
 
 // out[n, f, i, j] = sum_{c, r, s} in[n, c, i + r - top, j + s - left] w(f, c, r, s), per group: the convolution itself,
-// or its input's gradient with filters and channels exchanged and the taps reversed.
+// or its input's gradient with filters and channels exchanged and the taps reversed. Or that gradient as the adjoint:
+// tiles are the convolution's, their results are added where they overlap, and top and left are the convolution's.
 struct WinogradMap {
   int64_t batch, groups, channels, filters;  // the last two per group
   int64_t in_height, in_width, height, width;
   int64_t top, left;
   int64_t w_group, w_filter, w_channel;  // distances in the filter array
-  bool flipped;
+  bool flipped, adjoint;
 };
 WinogradMap WinogradForwardMap(const Conv2dShape& shape);
+// The adjoint needs fewer tiles where the padding is narrow (13x13 from 11x11: 9 tiles instead of 16), but a task takes
+// whole images.
 WinogradMap WinogradInputGradientMap(const Conv2dShape& shape);
 
 template <class T>

@@ -7,104 +7,13 @@
 #define HWY_TARGET_INCLUDE "adret/ops/kernels/winograd_transforms.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
+// After foreach_target.h.
+#include "adret/ops/kernels/winograd_rules-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace adret::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
-
-// The points +-a and +-b, and what the transforms make of them. G has the Lagrange denominators.
-constexpr double kA = 0.75, kB = 1.5, kA2 = kA * kA, kB2 = kB * kB;
-constexpr double kZeroScale = 1 / (kA2 * kB2), kAScale = 1 / (2 * kA2 * (kA2 - kB2)),
-                 kBScale = 1 / (2 * kB2 * (kB2 - kA2));
-
-template <class D, class V = hn::Vec<D>>
-HWY_INLINE V Constant(D d, double c) {
-  return hn::Set(d, static_cast<hn::TFromD<D>>(c));
-}
-
-// B^T x: 6 -> 6.
-struct InputRule {
-  static constexpr int kIn = 6, kOut = 6;
-  template <class D, class V>
-  static HWY_INLINE void Apply(D d, const V* x, V* t) {
-    const V a = Constant(d, kA), b = Constant(d, kB), a2 = Constant(d, kA2), b2 = Constant(d, kB2);
-    const V sum = Constant(d, kA2 + kB2), product = Constant(d, kA2 * kB2);
-    t[0] = hn::NegMulAdd(sum, x[2], hn::MulAdd(product, x[0], x[4]));
-    const V even_a = hn::NegMulAdd(b2, x[2], x[4]), odd_a = hn::NegMulAdd(b2, x[1], x[3]);
-    t[1] = hn::MulAdd(a, odd_a, even_a);
-    t[2] = hn::NegMulAdd(a, odd_a, even_a);
-    const V even_b = hn::NegMulAdd(a2, x[2], x[4]), odd_b = hn::NegMulAdd(a2, x[1], x[3]);
-    t[3] = hn::MulAdd(b, odd_b, even_b);
-    t[4] = hn::NegMulAdd(b, odd_b, even_b);
-    t[5] = hn::NegMulAdd(sum, x[3], hn::MulAdd(product, x[1], x[5]));
-  }
-};
-
-// A y: 4 -> 6.
-struct GradientRule {
-  static constexpr int kIn = 4, kOut = 6;
-  template <class D, class V>
-  static HWY_INLINE void Apply(D d, const V* y, V* t) {
-    const V a = Constant(d, kA), b = Constant(d, kB), a2 = Constant(d, kA2), b2 = Constant(d, kB2);
-    t[0] = y[0];
-    const V even_a = hn::MulAdd(a2, y[2], y[0]), odd_a = hn::MulAdd(a2, y[3], y[1]);
-    t[1] = hn::MulAdd(a, odd_a, even_a);
-    t[2] = hn::NegMulAdd(a, odd_a, even_a);
-    const V even_b = hn::MulAdd(b2, y[2], y[0]), odd_b = hn::MulAdd(b2, y[3], y[1]);
-    t[3] = hn::MulAdd(b, odd_b, even_b);
-    t[4] = hn::NegMulAdd(b, odd_b, even_b);
-    t[5] = y[3];
-  }
-};
-
-// A^T m: 6 -> 4.
-struct OutputRule {
-  static constexpr int kIn = 6, kOut = 4;
-  template <class D, class V>
-  static HWY_INLINE void Apply(D d, const V* m, V* y) {
-    const V sum_a = hn::Add(m[1], m[2]), difference_a = hn::Sub(m[1], m[2]);
-    const V sum_b = hn::Add(m[3], m[4]), difference_b = hn::Sub(m[3], m[4]);
-    y[0] = hn::Add(hn::Add(m[0], sum_a), sum_b);
-    y[1] = hn::MulAdd(Constant(d, kA), difference_a, hn::Mul(Constant(d, kB), difference_b));
-    y[2] = hn::MulAdd(Constant(d, kA2), sum_a, hn::Mul(Constant(d, kB2), sum_b));
-    y[3] = hn::MulAdd(Constant(d, kA2 * kA), difference_a, hn::MulAdd(Constant(d, kB2 * kB), difference_b, m[5]));
-  }
-};
-
-// G w: 3 -> 6.
-struct FilterRule {
-  static constexpr int kIn = 3, kOut = 6;
-  template <class D, class V>
-  static HWY_INLINE void Apply(D d, const V* w, V* t) {
-    t[0] = hn::Mul(Constant(d, kZeroScale), w[0]);
-    const V even_a = hn::MulAdd(Constant(d, kA2 * kAScale), w[2], hn::Mul(Constant(d, kAScale), w[0]));
-    const V a = Constant(d, kA * kAScale);
-    t[1] = hn::MulAdd(a, w[1], even_a);
-    t[2] = hn::NegMulAdd(a, w[1], even_a);
-    const V even_b = hn::MulAdd(Constant(d, kB2 * kBScale), w[2], hn::Mul(Constant(d, kBScale), w[0]));
-    const V b = Constant(d, kB * kBScale);
-    t[3] = hn::MulAdd(b, w[1], even_b);
-    t[4] = hn::NegMulAdd(b, w[1], even_b);
-    t[5] = w[2];
-  }
-};
-
-// G^T u: 6 -> 3.
-struct FilterGradientRule {
-  static constexpr int kIn = 6, kOut = 3;
-  template <class D, class V>
-  static HWY_INLINE void Apply(D d, const V* u, V* w) {
-    const V sum_a = hn::Add(u[1], u[2]), difference_a = hn::Sub(u[1], u[2]);
-    const V sum_b = hn::Add(u[3], u[4]), difference_b = hn::Sub(u[3], u[4]);
-    w[0] = hn::MulAdd(Constant(d, kZeroScale), u[0],
-                      hn::MulAdd(Constant(d, kAScale), sum_a, hn::Mul(Constant(d, kBScale), sum_b)));
-    w[1] = hn::MulAdd(Constant(d, kA * kAScale), difference_a, hn::Mul(Constant(d, kB * kBScale), difference_b));
-    w[2] = hn::MulAdd(Constant(d, kA2 * kAScale), sum_a, hn::MulAdd(Constant(d, kB2 * kBScale), sum_b, u[5]));
-  }
-};
-
-// ---- Tiles --------------------------------------------------------------------------------------------------------
 
 // Groups of four columns per strip: the last columns of an input tile belong to the next group.
 template <class Rule>
@@ -270,27 +179,62 @@ void Transpose(const WinogradTranspose<T>& t) {
   }
 }
 
-// The four rows of all tiles, columns in order: to[i * row_pitch + 4 tile + j].
-template <class T>
-void InverseTiles(const WinogradInverse<T>& f, const T* m, int64_t tiles, T* to, int64_t row_pitch) {
+// One vector of tiles at m, through the rule down the columns and along the rows: use(row, the row's vectors).
+template <class Rule, class T, class Use>
+HWY_INLINE void ForEachTileRow(const T* m, int64_t plane, Use&& use) {
   const hn::ScalableTag<T> d;
   using V = hn::Vec<decltype(d)>;
-  for (int64_t p = 0; p < tiles; p += hn::Lanes(d), m += hn::Lanes(d), to += kWinogradTile * hn::Lanes(d)) {
-    V t[6][4];  // [column, row]
+  V t[6][Rule::kOut];  // [column, row]
 #pragma GCC unroll 6
-    for (int j = 0; j < 6; ++j) {
-      V x[6];
+  for (int j = 0; j < 6; ++j) {
+    V x[6];
 #pragma GCC unroll 6
-      for (int r = 0; r < 6; ++r) x[r] = hn::LoadU(d, m + (6 * r + j) * f.plane);
-      OutputRule::Apply(d, x, t[j]);
-    }
-#pragma GCC unroll 4
-    for (int i = 0; i < 4; ++i) {
-      const V x[6] = {t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i]};
-      V y[4];
-      OutputRule::Apply(d, x, y);
+    for (int r = 0; r < 6; ++r) x[r] = hn::LoadU(d, m + (6 * r + j) * plane);
+    Rule::Apply(d, x, t[j]);
+  }
+#pragma GCC unroll 6
+  for (int i = 0; i < Rule::kOut; ++i) {
+    const V x[6] = {t[0][i], t[1][i], t[2][i], t[3][i], t[4][i], t[5][i]};
+    V y[Rule::kOut];
+    Rule::Apply(d, x, y);
+    use(i, y);
+  }
+}
+
+// The four rows of all tiles, columns in order: to[i * row_pitch + 4 tile + j].
+template <class T>
+void InverseTiles(const T* m, int64_t plane, int64_t tiles, T* to, int64_t row_pitch) {
+  const hn::ScalableTag<T> d;
+  for (int64_t p = 0; p < tiles; p += hn::Lanes(d), to += kWinogradTile * hn::Lanes(d)) {
+    ForEachTileRow<OutputRule>(m + p, plane, [&](int i, const hn::Vec<decltype(d)>* y) HWY_ATTR {
       hn::StoreInterleaved4(y[0], y[1], y[2], y[3], d, to + i * row_pitch);
+    });
+  }
+}
+
+// The six rows of all overlapping tiles, each strip's columns added up: to[i * row_pitch + 4 tile + j]. What sticks out
+// behind the last tile of a strip is found in column 4 + j of the tile: spill[(2 i + j) * spill_pitch + tile].
+template <class T>
+void AdjointTiles(const WinogradInverse<T>& f, const T* m, T* to, int64_t row_pitch, T* spill, int64_t spill_pitch) {
+  const hn::ScalableTag<T> d;
+  using V = hn::Vec<decltype(d)>;
+  const int64_t lanes = hn::Lanes(d), tiles = f.strips.count * f.strips.tiles;
+  for (int64_t p = 0; p < tiles; p += lanes, to += kWinogradTile * lanes) {
+    // Which lanes have a tile of their strip before them.
+    uint64_t bits = 0;
+    for (int64_t k = 0, t = p % f.strips.tiles; k < lanes; ++k) {
+      bits |= uint64_t{t > 0} << k;
+      if (++t == f.strips.tiles) t = 0;
     }
+    const auto inner = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(&bits));
+    ForEachTileRow<InputGradientRule>(m + p, f.plane, [&](int i, const V* x) HWY_ATTR {
+      T* fourth = spill + 2 * i * spill_pitch + p;
+      T* fifth = fourth + spill_pitch;
+      hn::StoreU(x[4], d, fourth), hn::StoreU(x[5], d, fifth);
+      const V before4 = hn::IfThenElseZero(inner, hn::LoadU(d, fourth - 1));
+      const V before5 = hn::IfThenElseZero(inner, hn::LoadU(d, fifth - 1));
+      hn::StoreInterleaved4(hn::Add(x[0], before4), hn::Add(x[1], before5), x[2], x[3], d, to + i * row_pitch);
+    });
   }
 }
 
@@ -308,11 +252,11 @@ HWY_INLINE void CopyExactly(const T* from, int64_t n, T* to) {
 }
 
 template <class T>
-void Inverse(const WinogradInverse<T>& f) {
+void InverseOutputs(const WinogradInverse<T>& f) {
   const WinogradStrips& s = f.strips;
   const int64_t row_pitch = kWinogradTile * f.pitch + hn::Lanes(hn::ScalableTag<T>());
   for (int64_t row = 0; row < f.rows; ++row) {
-    InverseTiles(f, f.m + row * f.pitch, s.count * s.tiles, f.work, row_pitch);
+    InverseTiles(f.m + row * f.pitch, f.plane, s.count * s.tiles, f.work, row_pitch);
     int64_t image = s.first / s.strips_per_image, i = s.first % s.strips_per_image;
     const T* from = f.work;
     for (int64_t strip = 0; strip < s.count; ++strip, from += kWinogradTile * s.tiles) {
@@ -324,84 +268,77 @@ void Inverse(const WinogradInverse<T>& f) {
   }
 }
 
-// ---- Filters ------------------------------------------------------------------------------------------------------
-
+// A row of a strip's results: columns of all tiles, and the two that stick out behind. Null columns: none.
 template <class T>
-void TransformFilters(const WinogradFilters<T>& f) {
+struct AdjointRow {
+  const T* columns;
+  const T* spill;
+};
+
+// The part of a + b inside the image, to the row at `to`.
+template <class T>
+void AddRows(const WinogradStrips& s, const AdjointRow<T>& a, const AdjointRow<T>& b, int64_t spill_pitch, T* to) {
   const hn::ScalableTag<T> d;
-  const hn::RebindToSigned<decltype(d)> di;
-  using V = hn::Vec<decltype(d)>;
-  const int64_t lanes = hn::Lanes(d);
-  for (int64_t i = 0; i < f.count; i += lanes) {
-    const auto index = hn::LoadU(di, f.index + i);
-    V t[3][6];  // [column of w, row]
-#pragma GCC unroll 3
-    for (int s = 0; s < 3; ++s) {
-      V w[3];
-#pragma GCC unroll 3
-      for (int r = 0; r < 3; ++r) w[r] = hn::GatherIndex(d, f.w + (f.flipped ? 8 - 3 * r - s : 3 * r + s), index);
-      FilterRule::Apply(d, w, t[s]);
+  const int64_t lanes = hn::Lanes(d), inside = kWinogradTile * s.tiles;
+  const int64_t begin = std::clamp<int64_t>(s.left, 0, inside), end = std::min(inside, s.width + s.left);
+  for (int64_t j = begin; j < end; j += lanes) {
+    auto v = a.columns != nullptr ? hn::LoadU(d, a.columns + j) : hn::Zero(d);
+    if (b.columns != nullptr) v = hn::Add(v, hn::LoadU(d, b.columns + j));
+    if (j + lanes <= end) {
+      hn::StoreU(v, d, to + j - s.left);
+    } else {
+      hn::BlendedStore(v, hn::FirstN(d, end - j), d, to + j - s.left);
     }
-    T* to = f.to + i;
-    const int64_t n = std::min(lanes, f.count - i);
-#pragma GCC unroll 6
-    for (int r = 0; r < 6; ++r) {
-      const V w[3] = {t[0][r], t[1][r], t[2][r]};
-      V u[6];
-      FilterRule::Apply(d, w, u);
-#pragma GCC unroll 6
-      for (int s = 0; s < 6; ++s, to += f.plane) {
-        if (n == lanes) {
-          hn::StoreU(u[s], d, to);
-        } else {
-          hn::BlendedStore(u[s], hn::FirstN(d, n), d, to);
-        }
+  }
+  for (int64_t j = std::max<int64_t>(inside, s.left); j < std::min(inside + 2, s.width + s.left); ++j) {
+    const int64_t k = (j - inside) * spill_pitch;
+    to[j - s.left] = (a.columns != nullptr ? a.spill[k] : T{0}) + (b.columns != nullptr ? b.spill[k] : T{0});
+  }
+}
+
+// Whole images: strips overlap by two rows.
+template <class T>
+void InverseInputs(const WinogradInverse<T>& f) {
+  const WinogradStrips& s = f.strips;
+  const int64_t lanes = hn::Lanes(hn::ScalableTag<T>());
+  const int64_t row_pitch = kWinogradTile * f.pitch + lanes, spill_pitch = f.pitch + lanes;
+  T* spill = f.work + 6 * row_pitch + lanes;
+  const auto row_of = [&](int64_t strip, int64_t r) {
+    return AdjointRow<T>{f.work + r * row_pitch + kWinogradTile * strip * s.tiles,
+                         spill + 2 * r * spill_pitch + (strip + 1) * s.tiles - 1};
+  };
+  for (int64_t row = 0; row < f.rows; ++row) {
+    AdjointTiles(f, f.m + row * f.pitch, f.work, row_pitch, spill, spill_pitch);
+    T* plane = f.y + row * f.image_row + s.first / s.strips_per_image * s.image_stride;
+    for (int64_t strip = 0; strip < s.count; strip += s.strips_per_image, plane += s.image_stride) {
+      for (int64_t y = 0; y < s.height; ++y) {
+        const int64_t i = (y + s.top) / kWinogradTile, r = (y + s.top) % kWinogradTile;
+        AdjointRow<T> own{}, above{};
+        if (i < s.strips_per_image) own = row_of(strip + i, r);
+        if (i > 0 && r < 2) above = row_of(strip + i - 1, kWinogradTile + r);
+        AddRows(s, own, above, spill_pitch, plane + y * s.width);
       }
     }
   }
 }
 
 template <class T>
-void InverseFilters(const WinogradFilterInverse<T>& f) {
-  const hn::ScalableTag<T> d;
-  using V = hn::Vec<decltype(d)>;
-  const int64_t lanes = hn::Lanes(d);
-  HWY_ALIGN T out[9 * HWY_MAX_BYTES / sizeof(T)];
-  for (int64_t i = 0; i < f.count; i += lanes) {
-    const int64_t n = std::min(lanes, f.count - i);
-    const auto valid = hn::FirstN(d, n);
-    V t[6][3];  // [column, row of w]
-#pragma GCC unroll 6
-    for (int s = 0; s < 6; ++s) {
-      V u[6];
-#pragma GCC unroll 6
-      for (int r = 0; r < 6; ++r) {
-        const T* from = f.u + (6 * r + s) * f.plane + i;
-        u[r] = n == lanes ? hn::LoadU(d, from) : hn::MaskedLoad(valid, d, from);
-        for (int64_t k = 1; k < f.chunks; ++k) {
-          u[r] = hn::Add(u[r],
-                         n == lanes ? hn::LoadU(d, from + k * f.chunk) : hn::MaskedLoad(valid, d, from + k * f.chunk));
-        }
-      }
-      FilterGradientRule::Apply(d, u, t[s]);
-    }
-#pragma GCC unroll 3
-    for (int r = 0; r < 3; ++r) {
-      const V u[6] = {t[0][r], t[1][r], t[2][r], t[3][r], t[4][r], t[5][r]};
-      V w[3];
-      FilterGradientRule::Apply(d, u, w);
-#pragma GCC unroll 3
-      for (int s = 0; s < 3; ++s) hn::Store(w[s], d, out + (3 * r + s) * lanes);
-    }
-    for (int64_t k = 0; k < n; ++k) {
-      for (int64_t tap = 0; tap < 9; ++tap) f.dw[9 * (i + k) + tap] = out[tap * lanes + k];
-    }
-  }
+void Inverse(const WinogradInverse<T>& f) {
+  if (f.input) return InverseInputs(f);
+  InverseOutputs(f);
+}
+
+template <class T>
+int64_t InverseWork(int64_t pitch) {
+  const int64_t lanes = hn::Lanes(hn::ScalableTag<T>());
+  return 6 * (kWinogradTile * pitch + lanes) + 12 * (pitch + lanes) + lanes;
 }
 
 std::vector<uint64_t> PlacesF32(int64_t tiles, int64_t strips) { return Places<float>(tiles, strips); }
 std::vector<uint64_t> PlacesF64(int64_t tiles, int64_t strips) { return Places<double>(tiles, strips); }
 int64_t WorkF32(int64_t tiles, int64_t strips) { return Work<float>(tiles, strips); }
+int64_t InverseWorkF32(int64_t pitch) { return InverseWork<float>(pitch); }
+int64_t InverseWorkF64(int64_t pitch) { return InverseWork<double>(pitch); }
 int64_t WorkF64(int64_t tiles, int64_t strips) { return Work<double>(tiles, strips); }
 void ForwardF32(const WinogradForward<float>& f) { Forward(f); }
 void ForwardF64(const WinogradForward<double>& f) { Forward(f); }
@@ -409,10 +346,6 @@ void TransposeF32(const WinogradTranspose<float>& t) { Transpose(t); }
 void TransposeF64(const WinogradTranspose<double>& t) { Transpose(t); }
 void InverseF32(const WinogradInverse<float>& f) { Inverse(f); }
 void InverseF64(const WinogradInverse<double>& f) { Inverse(f); }
-void FiltersF32(const WinogradFilters<float>& f) { TransformFilters(f); }
-void FiltersF64(const WinogradFilters<double>& f) { TransformFilters(f); }
-void FilterInverseF32(const WinogradFilterInverse<float>& f) { InverseFilters(f); }
-void FilterInverseF64(const WinogradFilterInverse<double>& f) { InverseFilters(f); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace adret::kernels
@@ -425,16 +358,14 @@ HWY_EXPORT(PlacesF32);
 HWY_EXPORT(PlacesF64);
 HWY_EXPORT(WorkF32);
 HWY_EXPORT(WorkF64);
+HWY_EXPORT(InverseWorkF32);
+HWY_EXPORT(InverseWorkF64);
 HWY_EXPORT(ForwardF32);
 HWY_EXPORT(ForwardF64);
 HWY_EXPORT(TransposeF32);
 HWY_EXPORT(TransposeF64);
 HWY_EXPORT(InverseF32);
 HWY_EXPORT(InverseF64);
-HWY_EXPORT(FiltersF32);
-HWY_EXPORT(FiltersF64);
-HWY_EXPORT(FilterInverseF32);
-HWY_EXPORT(FilterInverseF64);
 
 template <>
 std::vector<uint64_t> WinogradPlaces<float>(int64_t tiles, int64_t strips) {
@@ -451,6 +382,14 @@ int64_t WinogradWork<float>(int64_t tiles, int64_t strips) {
 template <>
 int64_t WinogradWork<double>(int64_t tiles, int64_t strips) {
   return HWY_DYNAMIC_DISPATCH(WorkF64)(tiles, strips);
+}
+template <>
+int64_t WinogradInverseWork<float>(int64_t pitch) {
+  return HWY_DYNAMIC_DISPATCH(InverseWorkF32)(pitch);
+}
+template <>
+int64_t WinogradInverseWork<double>(int64_t pitch) {
+  return HWY_DYNAMIC_DISPATCH(InverseWorkF64)(pitch);
 }
 template <>
 void WinogradTransform<float>(const WinogradForward<float>& f) {
@@ -475,22 +414,6 @@ void WinogradInverseTransform<float>(const WinogradInverse<float>& f) {
 template <>
 void WinogradInverseTransform<double>(const WinogradInverse<double>& f) {
   HWY_DYNAMIC_DISPATCH(InverseF64)(f);
-}
-template <>
-void WinogradTransformFilters<float>(const WinogradFilters<float>& f) {
-  HWY_DYNAMIC_DISPATCH(FiltersF32)(f);
-}
-template <>
-void WinogradTransformFilters<double>(const WinogradFilters<double>& f) {
-  HWY_DYNAMIC_DISPATCH(FiltersF64)(f);
-}
-template <>
-void WinogradInverseFilters<float>(const WinogradFilterInverse<float>& f) {
-  HWY_DYNAMIC_DISPATCH(FilterInverseF32)(f);
-}
-template <>
-void WinogradInverseFilters<double>(const WinogradFilterInverse<double>& f) {
-  HWY_DYNAMIC_DISPATCH(FilterInverseF64)(f);
 }
 
 }  // namespace adret::kernels

@@ -69,16 +69,20 @@ struct WinogradTranspose {
 template <class T>
 void TransposeWinograd(const WinogradTranspose<T>& t);
 
-// The images y of A^T m A for rows [0, rows).
+// The images of A^T m A (outputs) or, added where tiles overlap, B m B^T (gradients of inputs; `strips` are whole
+// images then, and give their size) for rows [0, rows). work: WinogradInverseWork(pitch) elements.
 template <class T>
 struct WinogradInverse {
   WinogradStrips strips;
+  bool input;
   const T* m;
   int64_t pitch, plane;
   T* y;
   int64_t rows, image_row;
   T* work;
 };
+template <class T>
+int64_t WinogradInverseWork(int64_t pitch);
 template <class T>
 void WinogradInverseTransform(const WinogradInverse<T>& f);
 
