@@ -9,6 +9,7 @@
 #include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
+#include "adret/ops/kernels/columns.h"
 #include "adret/ops/kernels/conv2d.h"
 #include "adret/ops/kernels/pointwise.h"
 #include "adret/ops/kernels/winograd.h"
@@ -16,6 +17,7 @@
 namespace adret {
 namespace {
 
+using kernels::Conv2dMap;
 using kernels::Conv2dMemory;
 using kernels::Conv2dMethod;
 using kernels::Conv2dShape;
@@ -198,10 +200,10 @@ Kernel PointwiseFilterGradientKernel(const Conv2dShape& s) {
   return kernel;
 }
 
-// map: from x to y or from dy to dx.
-template <class T>
-Kernel WinogradKernel(const Conv2dShape& s, const kernels::WinogradMap& map) {
-  auto plan = std::make_shared<const kernels::WinogradPlan<T>>(map);
+// A plan for x to y or dy to dx that writes each part of the result once.
+template <class T, class Plan, class Map>
+Kernel MapKernel(const Conv2dShape& s, Map map) {
+  auto plan = std::make_shared<const Plan>(std::move(map));
   Kernel kernel;
   kernel.flops = s.flops();
   kernel.workspace_bytes = plan->shared_bytes(), kernel.scratch_bytes = plan->scratch_bytes();
@@ -232,11 +234,13 @@ absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.x(1), spec.As<Conv2dAttrs>()));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    switch (ChooseMethod(s)) {
+    switch (ChooseMethod(s, Conv2dMap::kForward)) {
       case Conv2dMethod::kPointwise:
         return PointwiseKernel<T>(s, /*transpose=*/false);
       case Conv2dMethod::kWinograd:
-        return WinogradKernel<T>(s, kernels::WinogradForwardMap(s));
+        return MapKernel<T, kernels::WinogradPlan<T>>(s, kernels::WinogradForwardMap(s));
+      case Conv2dMethod::kColumns:
+        return MapKernel<T, kernels::ColumnsPlan<T>>(s, std::vector{kernels::ForwardCorrelation(s)});
       case Conv2dMethod::kTaps:
         break;
     }
@@ -248,11 +252,13 @@ absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.y(), spec.x(1), spec.As<Conv2dXGradAttrs>().conv));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    switch (ChooseMethod(s)) {
+    switch (ChooseMethod(s, Conv2dMap::kInputGradient)) {
       case Conv2dMethod::kPointwise:
         return PointwiseKernel<T>(s, /*transpose=*/true);
       case Conv2dMethod::kWinograd:
-        return WinogradKernel<T>(s, kernels::WinogradInputGradientMap(s));
+        return MapKernel<T, kernels::WinogradPlan<T>>(s, kernels::WinogradInputGradientMap(s));
+      case Conv2dMethod::kColumns:
+        return MapKernel<T, kernels::ColumnsPlan<T>>(s, kernels::InputGradientCorrelations(s));
       case Conv2dMethod::kTaps:
         break;
     }
@@ -264,11 +270,13 @@ absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.y(), spec.As<Conv2dWGradAttrs>().conv));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    switch (ChooseMethod(s)) {
+    switch (ChooseMethod(s, Conv2dMap::kFilterGradient)) {
       case Conv2dMethod::kPointwise:
         return PointwiseFilterGradientKernel<T>(s);
       case Conv2dMethod::kWinograd:
         return FilterGradientKernel<T, kernels::WinogradFilterGradientPlan<T>>(s);
+      case Conv2dMethod::kColumns:
+        return FilterGradientKernel<T, kernels::ColumnsFilterGradientPlan<T>>(s);
       case Conv2dMethod::kTaps:
         break;
     }

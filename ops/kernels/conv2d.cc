@@ -6,14 +6,13 @@
 #include <cstring>
 
 #include "adret/core/parallel.h"
+#include "adret/ops/kernels/columns.h"
 #include "adret/ops/kernels/sum_chunks.h"
 #include "adret/ops/kernels/winograd.h"
 
 namespace adret::kernels {
 namespace {
 
-// What a task reads again and again (its source rows) should stay in a core's second-level cache.
-constexpr int64_t kStagedBytes = 256 << 10;
 // Tasks of about this much arithmetic: tens of microseconds.
 constexpr double kFlopsPerTask = 2e6;
 // Below this many tasks the filters are divided as well; each part stages its source again.
@@ -25,7 +24,7 @@ constexpr int64_t kMaxParts = 16;
 // The filter gradient sums over this many vectors of positions at a time: the rows of dy that a register tile reads
 // stay in the first-level cache.
 constexpr int64_t kGradientVectors = 80;
-constexpr int64_t kMaxStagedUnits = 16;
+constexpr int64_t kMaxStagedUnits = 16, kMaxUnitBytes = 1 << 20;
 constexpr int64_t kAnyVectors = int64_t{1} << 32;
 // What makes a matrix product of a 1x1 window worth packing.
 constexpr int64_t kMinPixels = 64;
@@ -34,6 +33,8 @@ constexpr int64_t kMinPointwiseChannels = 16;
 constexpr int64_t kMinWinogradChannels = 12;
 constexpr int64_t kMinWinogradTiles = 9;
 constexpr double kMaxWinogradWaste = 2.2;
+// What makes a matrix product worth copying what windows read.
+constexpr int64_t kMinColumnsFilters = 32, kMinColumnsDepth = 25;
 // Products over this many (channel, tap) pairs run as one loop over a table of distances.
 constexpr int64_t kFlatTaps = 1024;
 
@@ -89,11 +90,17 @@ bool CanCompute(Conv2dMethod method, const Conv2dShape& s) {
       // Gathers of filters count in 32 bits.
       return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
              s.dilation_w == 1 && 9 * (s.channels / s.groups) * s.filters < int64_t{1} << 31;
+    case Conv2dMethod::kColumns:
+      return std::max(s.width, s.out_width) <= kMaxColumnsWidth && s.kernel_h * s.kernel_w <= kMaxColumnsTaps &&
+             std::min(s.height * s.width, s.out_height * s.out_width) > 0 &&
+             std::max(s.height * s.width, s.out_height * s.out_width) < int64_t{1} << 31 &&
+             s.channels * s.kernel_h * s.kernel_w < int64_t{1} << 31 &&
+             s.filters * s.kernel_h * s.kernel_w < int64_t{1} << 31;
   }
   return false;
 }
 
-Conv2dMethod ChooseMethod(const Conv2dShape& s) {
+Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   const int forced = forced_method.load(std::memory_order_relaxed);
   if (forced >= 0 && CanCompute(static_cast<Conv2dMethod>(forced), s)) return static_cast<Conv2dMethod>(forced);
   const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
@@ -107,7 +114,11 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s) {
       tiles * kWinogradTile * kWinogradTile <= kMaxWinogradWaste * s.out_height * s.out_width) {
     return Conv2dMethod::kWinograd;
   }
-  return Conv2dMethod::kTaps;
+  if (!CanCompute(Conv2dMethod::kColumns, s)) return Conv2dMethod::kTaps;
+  const int64_t window = s.kernel_h * s.kernel_w;
+  const bool products = filters >= kMinColumnsFilters && channels * window >= kMinColumnsDepth &&
+                        s.batch * s.out_height * s.out_width >= kMinPixels;
+  return products && (map == Conv2dMap::kFilterGradient || window == 1) ? Conv2dMethod::kColumns : Conv2dMethod::kTaps;
 }
 
 ScopedConv2dMethod::ScopedConv2dMethod(Conv2dMethod method)
@@ -182,7 +193,7 @@ std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& s) {
 // ---- Layout ------------------------------------------------------------------------------------------------------
 
 CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct,
-                                     int64_t max_vectors)
+                                     int64_t max_vectors, int64_t staged_bytes)
     : c_(c), lanes_(lanes), tail_(2 * lanes) {
   int64_t last_row = 0, first_column = 0, last_column = 0;
   first_row_ = 0;
@@ -199,7 +210,7 @@ CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t el
             c.height + last_row <= c.in_height;
 
   const int64_t row_bytes = c.channels * static_cast<int64_t>(c.phases.size()) * pitch_ * element_size;
-  const int64_t fitting = kStagedBytes / std::max<int64_t>(row_bytes, 1) - rows_span_;
+  const int64_t fitting = staged_bytes / std::max<int64_t>(row_bytes, 1) - rows_span_;
   // At least a few vectors of results per block, whatever that takes.
   block_rows_ = std::clamp<int64_t>(fitting, std::min<int64_t>(c.height, CeilDiv(8 * lanes, pitch_)),
                                     std::max<int64_t>(c.height, 1));
@@ -243,15 +254,8 @@ void CorrelationLayout::Stage(const T* in, int64_t channels, int64_t row, int64_
       const int64_t end = std::clamp<int64_t>(std::min(in_rows - first, rows + rows_span_), begin, height);
       to = std::fill_n(to, begin * pitch_, T{0});
       const T* from = in + ((first + begin) * c_.step_h + phase.row) * c_.in_width + phase.column;
-      if (c_.step_w == 1 && begin < end) {
-        CopyRows(RowCopy<T>{from, c_.step_h * c_.in_width, width, end - begin, to, pitch_});
-        to += (end - begin) * pitch_;
-      } else {
-        for (int64_t i = begin; i < end; ++i, from += c_.step_h * c_.in_width, to += pitch_) {
-          for (int64_t j = 0; j < width; ++j) to[j] = from[j * c_.step_w];
-          std::fill_n(to + width, pitch_ - width, T{0});
-        }
-      }
+      CopyRows(RowCopy<T>{from, c_.step_h * c_.in_width, width, end - begin, to, pitch_, c_.step_w});
+      to += (end - begin) * pitch_;
       to = std::fill_n(to, (height - end) * pitch_, T{0});
     }
   }
@@ -401,7 +405,7 @@ FilterGradientPlan<T>::FilterGradientPlan(const Conv2dShape& shape)
   const int64_t vectors = std::max<int64_t>(layout_.vectors(layout_.block_rows()), 1);
   const int64_t unit_bytes = std::max<int64_t>(unit_elements() * sizeof(T), 1);
   staged_units_ =
-      std::clamp<int64_t>(std::min(kGradientVectors / vectors, 4 * kStagedBytes / unit_bytes), 1, kMaxStagedUnits);
+      std::clamp<int64_t>(std::min(kGradientVectors / vectors, kMaxUnitBytes / unit_bytes), 1, kMaxStagedUnits);
 }
 
 template <class T>

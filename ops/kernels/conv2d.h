@@ -28,20 +28,27 @@ enum class Conv2dMethod {
   kTaps,       // planes, shifted: CorrelationPlan and FilterGradientPlan
   kPointwise,  // a matrix product per image: pointwise.h
   kWinograd,   // products of transformed tiles: winograd.h
+  kColumns,    // products of matrices that hold what the taps read: columns.h
 };
+
+enum class Conv2dMap { kForward, kInputGradient, kFilterGradient };
 
 bool CanCompute(Conv2dMethod method, const Conv2dShape& shape);
 
-// How a shape is computed, all three maps alike.
+// How a map of a shape is computed.
 //   1x1 windows that touch every pixel once are matrix products as they stand. OpenBLAS packs their long rows, which
 //   taps would read from many pages at once: 1.3 to 2 times faster at 64 to 256 channels. Below a few vectors of pixels
 //   packing costs more than it saves.
 //   3x3 windows with stride 1 go by Winograd's tiles once the transforms of inputs and outputs are shared by a dozen
 //   filters and channels (level with taps there, 1.5 times faster at 32, 2 to 3 times at 64 and more), unless there are
 //   too few tiles to fill vectors or most of their area lies outside of the image.
+//   The filter gradient of other windows is a product of im2col's columns once 32 filters share them: taps sum over
+//   short rows across the lanes of vectors, and read x unaligned (columns: 1.4 to 2 times faster; level at 25 filters).
+//   All maps of 1x1 windows that do not touch every pixel, or of small images, go so: the columns are a copy of a part
+//   of the image, and small images share a product.
 //   Everything else goes by taps: without im2col's copies they run near the peak of the multiply-add units, down to one
 //   input channel; depthwise filters are the case of one channel and few filters, with more vectors per tile.
-Conv2dMethod ChooseMethod(const Conv2dShape& shape);
+Conv2dMethod ChooseMethod(const Conv2dShape& shape, Conv2dMap map);
 
 // For tests of one method: while it lives, every shape that `method` can compute is computed so, in plans made by any
 // thread.
@@ -90,7 +97,10 @@ class CorrelationLayout {
  public:
   // allow_direct = false: the layout of the staged copy, also where images can be read where they lie.
   // max_vectors: an upper limit of vectors(block_rows()), as long as that is a row.
-  CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct, int64_t max_vectors);
+  // staged_bytes: about what a block's staged copy may take; what a task reads again and again should stay in a core's
+  // second-level cache.
+  CorrelationLayout(const Correlation& c, int lanes, int64_t element_size, bool allow_direct, int64_t max_vectors,
+                    int64_t staged_bytes = 256 << 10);
 
   // Rows of results in a block, and of the source that they need.
   int64_t block_rows() const { return block_rows_; }

@@ -207,10 +207,34 @@ void Gradient(const TapGradient<T>& g) {
   }
 }
 
+// Every other element (or every few).
+template <class T>
+void CopySampled(const RowCopy<T>& c) {
+  const T* from = c.from;
+  T* to = c.to;
+  [[maybe_unused]] const hn::ScalableTag<T> d;
+  for (int64_t i = 0; i < c.rows; ++i, from += c.stride, to += c.pitch) {
+    int64_t j = 0;
+#if HWY_TARGET <= HWY_AVX2
+    const int64_t lanes = hn::Lanes(d);
+    for (; c.step == 2 && j < c.width; j += lanes) {
+      // Nothing behind the last element is read.
+      const int64_t n = 2 * std::min(lanes, c.width - j) - 1;
+      const auto low = hn::MaskedLoad(hn::FirstN(d, std::min(n, lanes)), d, from + 2 * j);
+      const auto high = hn::MaskedLoad(hn::FirstN(d, std::max<int64_t>(n - lanes, 0)), d, from + 2 * j + lanes);
+      hn::StoreU(hn::ConcatEven(d, high, low), d, to + j);
+    }
+#endif
+    for (; j < c.width; ++j) to[j] = from[j * c.step];
+    for (; j < c.pitch; ++j) to[j] = 0;
+  }
+}
+
 template <class T>
 void Copy(const RowCopy<T>& c) {
   const T* from = c.from;
   T* to = c.to;
+  if (c.step != 1) return CopySampled(c);
   if (c.width == c.pitch && c.width == c.stride) {
     std::copy_n(from, c.rows * c.width, to);
     return;

@@ -48,14 +48,15 @@ struct TapBlock {
 template <class T>
 void CorrelateTaps(const TapBlock<T>& block);
 
-// to[i * pitch + j] = from[i * stride + j] for j < width and 0 for width <= j < pitch; i < rows. May write up to lanes
-// - 1 elements behind the last row.
+// to[i * pitch + j] = from[i * stride + j * step] for j < width and 0 for width <= j < pitch; i < rows. May write up to
+// lanes - 1 elements behind the last row.
 template <class T>
 struct RowCopy {
   const T* from;
   int64_t stride, width, rows;
   T* to;
   int64_t pitch;
+  int64_t step = 1;
 };
 template <class T>
 void CopyRows(const RowCopy<T>& copy);

@@ -255,6 +255,29 @@ TEST(Conv2d, WinogradEqualsNaiveLoopsAtRandomShapes) {
   CheckAgainstLoops({2, 17, 61, 50}, {18, 17, 3, 3}, {.padding = Padding::Explicit(1)}, &random);
 }
 
+TEST(Conv2d, ColumnsEqualNaiveLoopsAtRandomShapes) {
+  const kernels::ScopedConv2dMethod columns(kernels::Conv2dMethod::kColumns);
+  RandomStream random(9);
+  const auto in = [&](int64_t low, int64_t high) { return low + random.Below(static_cast<uint32_t>(high - low + 1)); };
+  for (int tried = 0; tried < 80;) {
+    const Conv2dAttrs a{.stride = {in(1, 3), in(1, 3)},
+                        .padding = Padding::Explicit(in(0, 3), in(0, 3), in(0, 3), in(0, 3)),
+                        .dilation = {in(1, 2), in(1, 2)},
+                        .groups = in(0, 2) > 0 ? 1 : in(2, 3)};
+    const Shape x{in(1, 6), a.groups * in(1, 12), in(1, 14), in(1, 24)};
+    const Shape w{a.groups * in(1, 12), x[1] / a.groups, in(1, 4), in(1, 4)};
+    if (x[2] + a.padding.top + a.padding.bottom < (w[2] - 1) * a.dilation[0] + 1) continue;
+    if (x[3] + a.padding.left + a.padding.right < (w[3] - 1) * a.dilation[1] + 1) continue;
+    CheckAgainstLoops(x, w, a, &random);
+    ++tried;
+  }
+  // Several blocks of images or rows, pieces of channels, parts of filters, partial sums.
+  CheckAgainstLoops({35, 20, 7, 7}, {33, 20, 5, 5}, {.padding = Padding::Explicit(2)}, &random);
+  CheckAgainstLoops({1, 70, 31, 29}, {18, 70, 3, 3}, {.stride = {2, 2}, .padding = Padding::Explicit(1)}, &random);
+  CheckAgainstLoops({2, 130, 9, 9}, {270, 130, 1, 1}, {.stride = {2, 2}}, &random);
+  CheckAgainstLoops({3, 260, 5, 5}, {260, 130, 3, 3}, {.padding = Padding::Explicit(1), .groups = 2}, &random);
+}
+
 // With 64 channels, unit variance and F(4x4, 3x3), in units of the standard deviation of the result: the largest error
 // of 50,000 outputs is about 6e-6 (taps: 2e-6).
 TEST(Conv2d, WinogradRoundsLittleMoreThanTheDefinition) {
