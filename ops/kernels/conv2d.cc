@@ -4,6 +4,7 @@
 #include <array>
 #include <atomic>
 #include <cstring>
+#include <utility>
 
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/columns.h"
@@ -13,6 +14,11 @@
 namespace adret::kernels {
 namespace {
 
+// What a strip of positions reads should stay in the first-level cache while all filters visit it, and the filters in
+// the second-level cache while the strips pass by.
+constexpr int64_t kStripBytes = 24 << 10, kStripFilterBytes = 1 << 20;
+// Strips are a number of whole register tiles.
+constexpr int64_t kStripVectors = 3;
 // Tasks of about this much arithmetic: tens of microseconds.
 constexpr double kFlopsPerTask = 2e6;
 // Below this many tasks the filters are divided as well; each part stages its source again.
@@ -54,6 +60,14 @@ int64_t PhaseIndex(int64_t row, int64_t column, std::vector<Correlation::Phase>*
 
 double FlopsOf(const Correlation& c) {
   return 2.0 * c.batch * c.groups * c.channels * c.filters * c.taps.size() * c.height * c.width;
+}
+
+// Rows of the source that one row of results reads, of all channels.
+int64_t SourceRows(const Correlation& c) {
+  std::vector<std::pair<int64_t, int64_t>> rows;
+  for (const Correlation::Tap& tap : c.taps) rows.emplace_back(tap.phase, tap.row);
+  std::sort(rows.begin(), rows.end());
+  return c.channels * (std::unique(rows.begin(), rows.end()) - rows.begin());
 }
 
 // The outputs among the vectors of `rows` rows of `width` results with `pitch` positions each.
@@ -287,6 +301,10 @@ CorrelationPlan<T>::CorrelationPlan(Correlation c)
                               : std::clamp<int64_t>(std::min<int64_t>(kFewTasks / tasks, flops / kFlopsPerTask / tasks),
                                                     1, filter_blocks_);
   grain_ = std::clamp<int64_t>(kFlopsPerTask * tasks * parts_ / std::max(flops, 1.0), 1, tasks * parts_);
+  const int64_t filter_bytes = shared_bytes() / std::max<int64_t>(c_.groups, 1);
+  const int64_t vector_bytes = std::max<int64_t>(SourceRows(c_), 1) * traits_.lanes * static_cast<int64_t>(sizeof(T));
+  const bool strips = filter_blocks_ > 1 && filter_bytes <= kStripFilterBytes;
+  strip_ = strips ? std::max<int64_t>(kStripBytes / vector_bytes / kStripVectors, 1) * kStripVectors : kAnyVectors;
 }
 
 template <class T>
@@ -339,30 +357,55 @@ void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed,
   block.plane = layout.plane(), block.channels = flat ? 1 : c_.channels;
   block.taps = layout.offsets().data(), block.num_taps = flat ? c_.channels * taps : taps;
   block.stores = stores.data(), block.vectors = stores.size();
+  const bool strided = c_.out_step_h > 1 || c_.out_step_w > 1;
+  const int64_t n = task.rows * c_.width;
+  const auto start = [&](int64_t filter) {
+    return (image_group * c_.filters + filter) * out_plane + (strided ? 0 : task.row * c_.width);
+  };
+  const auto finish = [&](int64_t filter, int64_t count) {
+    if (n == out_plane) return finished(start(filter), count * n);
+    for (int64_t f = filter; f < filter + count; ++f) finished(start(f), n);
+  };
+  const T* filters = packed + task.group * c_.filters * c_.channels * taps;
+  block.out_plane = strided ? n : out_plane;
+  if (!strided && block.vectors > strip_) {
+    const int64_t first = FilterBlockBegin(task.begin);
+    block.out = out + start(first);
+    RunStrips(task, block, filters);
+    return finish(first, FilterBlockBegin(task.end) - first);
+  }
   for (int64_t b = task.begin; b < task.end; ++b) {
     const int64_t first = FilterBlockBegin(b), count = FilterBlockBegin(b + 1) - first;
-    const int64_t plane = (image_group * c_.filters + first) * out_plane;
-    block.weights = packed + (task.group * c_.filters + first) * c_.channels * taps;
-    block.filters = static_cast<int>(count);
-    if (c_.out_step_h == 1 && c_.out_step_w == 1) {
-      const int64_t begin = plane + task.row * c_.width, n = task.rows * c_.width;
-      block.out = out + begin, block.out_plane = out_plane;
-      CorrelateTaps(block);
-      if (n == out_plane) {
-        finished(begin, count * n);
-      } else {
-        for (int64_t f = 0; f < count; ++f) finished(begin + f * out_plane, n);
-      }
+    block.weights = filters + first * c_.channels * taps, block.filters = static_cast<int>(count);
+    block.out = strided ? results : out + start(first);
+    CorrelateTaps(block);
+    if (!strided) {
+      finish(first, count);
       continue;
     }
-    block.out = results, block.out_plane = task.rows * c_.width;
-    CorrelateTaps(block);
     const T* from = results;
     for (int64_t f = 0; f < count; ++f) {
       for (int64_t i = task.row; i < task.row + task.rows; ++i, from += c_.width) {
-        T* to = out + plane + f * out_plane + (i * c_.out_step_h + c_.out_row) * c_.out_width + c_.out_column;
+        T* to = out + start(first + f) + (i * c_.out_step_h + c_.out_row) * c_.out_width + c_.out_column;
         for (int64_t j = 0; j < c_.width; ++j) to[j * c_.out_step_w] = from[j];
       }
+    }
+  }
+}
+
+// packed: of the task's group. block: with the results of the task's first filter, and without filters.
+template <class T>
+void CorrelationPlan<T>::RunStrips(const Task& task, TapBlock<T> block, const T* packed) const {
+  const TapBlock<T> all = block;
+  for (int64_t v = 0; v < all.vectors; v += strip_) {
+    block.in = all.in + v * traits_.lanes, block.stores = all.stores + v;
+    block.vectors = std::min(strip_, all.vectors - v);
+    for (int64_t b = task.begin; b < task.end; ++b) {
+      const int64_t first = FilterBlockBegin(b);
+      block.out = all.out + (first - FilterBlockBegin(task.begin)) * all.out_plane;
+      block.weights = packed + first * c_.channels * static_cast<int64_t>(c_.taps.size());
+      block.filters = static_cast<int>(FilterBlockBegin(b + 1) - first);
+      CorrelateTaps(block);
     }
   }
 }

@@ -148,6 +148,7 @@ class CorrelationPlan {
   struct Task;
   void PackFilters(const T* w, T* packed) const;
   void RunTask(const Task& task, const T* in, const T* packed, T* out, T* scratch, FinishedFn finished) const;
+  void RunStrips(const Task& task, TapBlock<T> block, const T* packed) const;
   int64_t FilterBlockBegin(int64_t block) const { return block * c_.filters / filter_blocks_; }
 
   const Correlation c_;
@@ -155,6 +156,7 @@ class CorrelationPlan {
   const CorrelationLayout layout_, staged_layout_;  // equal unless the first is direct
   std::vector<FlatStore> stores_, last_stores_;     // of a full block and of the last one
   int64_t filter_blocks_, parts_;                   // a part is a range of filter blocks
+  int64_t strip_;                                   // vectors of positions that all filters visit in turn
   int64_t grain_;
 };
 
