@@ -130,12 +130,12 @@ void WinogradPlan<T>::TransformFilters(const T* w, T* u) const {
 
 // m[e][filter] for blocks [first, last) of filters.
 template <class T>
-void WinogradPlan<T>::Multiply(const T* v, const T* u, int64_t first, int64_t last, T* m) const {
+void WinogradPlan<T>::Multiply(const T* v, const T* u, int64_t tiles, int64_t first, int64_t last, T* m) const {
   const int64_t v_plane = map_.channels * pitch_ + traits_.lanes,
                 filters = FilterBlockBegin(last) - FilterBlockBegin(first);
   TapBlock<T> block;
   block.plane = 0, block.channels = 1, block.taps = offsets_.data(), block.num_taps = map_.channels;
-  block.out_plane = pitch_, block.stores = stores_.data(), block.vectors = stores_.size();
+  block.out_plane = pitch_, block.stores = stores_.data(), block.vectors = CeilDiv(tiles, traits_.lanes);
   for (int64_t e = 0; e < kWinogradElements; ++e) {
     block.in = v + e * v_plane;
     for (int64_t b = first; b < last; ++b) {
@@ -202,7 +202,7 @@ void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* u, T* out, T* 
   for (int64_t b = 0; b < filter_blocks_; b += blocks_per_pass_) {
     const int64_t last = std::min(b + blocks_per_pass_, filter_blocks_);
     const int64_t first = FilterBlockBegin(b), filters = FilterBlockBegin(last) - first;
-    Multiply(v, u + group * map_.filters * map_.channels, b, last, m);
+    Multiply(v, u + group * map_.filters * map_.channels, strips.count * tiles_, b, last, m);
     const int64_t filter = group * map_.filters + first;
     WinogradInverseTransform(WinogradInverse<T>{.strips = strips,
                                                 .input = map_.adjoint,

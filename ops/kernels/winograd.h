@@ -41,7 +41,7 @@ class WinogradPlan {
  private:
   void TransformFilters(const T* w, T* u) const;
   void RunTask(int64_t task, const T* in, const T* u, T* out, T* scratch, FinishedFn finished) const;
-  void Multiply(const T* v, const T* u, int64_t first, int64_t last, T* m) const;
+  void Multiply(const T* v, const T* u, int64_t tiles, int64_t first, int64_t last, T* m) const;
   void Report(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count, FinishedFn finished) const;
   int64_t FilterBlockBegin(int64_t block) const { return block * map_.filters / filter_blocks_; }
   int64_t u_plane() const { return map_.groups * map_.filters * map_.channels; }

@@ -100,6 +100,10 @@ void WinogradFilterGradientPlan<T>::TransposedInputs(const WinogradStrips& strip
   T* work = scratch + kWinogradElements * block_plane;
   for (int64_t c = 0; c < channels; c += lanes_) {
     const int64_t rows = std::min(lanes_, channels - c);
+    // Lanes without a channel take part in products.
+    for (int64_t e = 0; e < kWinogradElements; ++e) {
+      std::fill_n(scratch + e * block_plane + rows * pitch_, (lanes_ - rows) * pitch_, T{0});
+    }
     WinogradTransform(WinogradForward<T>{.strips = strips,
                                          .gradient = false,
                                          .places = places_.data(),

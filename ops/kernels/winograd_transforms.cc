@@ -127,6 +127,8 @@ void TransformGroups(const WinogradForward<T>& f, const T* split, int64_t split_
     }
     to += std::popcount(bits);
   }
+  // The rest of the last vector takes part in products: a stale denormal there would cost a hundred times a number.
+  for (int64_t e = 0; e < kWinogradElements; ++e) hn::StoreU(hn::Zero(d), d, to + e * f.plane);
 }
 
 template <class Rule, class T>
@@ -136,6 +138,10 @@ void TransformRows(const WinogradForward<T>& f) {
   const int64_t split_pitch = columns / kWinogradTile + lanes;
   T* transformed = f.work;
   T* split = transformed + 6 * pitch;
+  // Behind the last strip, for whole vectors.
+  const int64_t used = kWinogradTile * GroupsOf<Rule>(f.strips) * f.strips.count;
+  for (int64_t r = 0; r < 6; ++r) std::fill_n(transformed + r * pitch + used, pitch - used, T{0});
+  for (int64_t r = 0; r < 24; ++r) std::fill_n(split + (r + 1) * split_pitch - lanes, lanes, T{0});
   for (int64_t row = 0; row < f.rows; ++row) {
     TransformColumns<Rule>(f.strips, f.x + row * f.image_row, pitch, transformed);
     SplitGroups(transformed, pitch, columns, split, split_pitch);

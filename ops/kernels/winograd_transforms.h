@@ -41,7 +41,7 @@ template <class T>
 std::vector<uint64_t> WinogradPlaces(int64_t tiles, int64_t strips);
 
 // to[e * plane + row * pitch + tile] = element e of B^T x B (inputs) or A x A^T (gradients) for rows [0, rows): planes
-// of the image at x + row * image_row. Writes up to a vector behind the last tile of a row, before the next row.
+// of the image at x + row * image_row. Writes a vector of zeros behind the last tile of a row, before the next row.
 template <class T>
 struct WinogradForward {
   WinogradStrips strips;
