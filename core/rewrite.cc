@@ -119,7 +119,8 @@ class Rules {
       for (int a = 0; a < whole.rank(); ++a) {
         LabelWindows::Entry entry;
         if (!AlongLabel(labels.inputs[i][a], windows[a], whole[a], &entry) || result.Find(entry.id)) continue;
-        const bool kept = HasLabel(labels.outputs[0], entry.id);
+        const bool kept = std::all_of(labels.outputs.begin(), labels.outputs.end(),
+                                      [&](const AxisLabels& y) { return HasLabel(y, entry.id); });
         const bool linear = (rules_.linear_in & bit) != 0;
         if (!linear && !(kept && OthersAreZero(labels, i, entry))) continue;
         result.entries().push_back(entry);
@@ -175,7 +176,7 @@ class Rules {
   }
 
   std::optional<PlanValues> MoveInsets() {
-    if ((rules_.linear_in | rules_.zero_with) == 0 || outputs_.size() != 1 || !ReadsInsets()) return std::nullopt;
+    if ((rules_.linear_in | rules_.zero_with) == 0 || !ReadsInsets()) return std::nullopt;
     // Where nothing follows but element-wise work, several insets in place of one would cost more than they spare.
     const bool light = op_.elementwise() || op_.traits.view || op_.traits.broadcast;
     if (light && !builder_.LeadsToWork() && InsetsHaveIdleReaders()) return std::nullopt;
@@ -194,8 +195,13 @@ class Rules {
     for (size_t i = 0; i < inputs_.size(); ++i) {
       parts.push_back(AddPart(*part_op, inputs_[i], windows.Along(labels.inputs[i], TypeOf(inputs_[i]).shape)));
     }
-    const int y = builder_.Add(op_, partial.attrs, parts)[0];
-    return PlanValues{AddInset(*inset_op, y, outputs_[0].shape, windows.Along(labels.outputs[0], outputs_[0].shape))};
+    PlanValues results = builder_.Add(op_, partial.attrs, parts);
+    // What lacks the labels is summed over them, and complete.
+    for (size_t k = 0; k < results.size(); ++k) {
+      const Shape& whole = outputs_[k].shape;
+      results[k] = AddInset(*inset_op, results[k], whole, windows.Along(labels.outputs[k], whole));
+    }
+    return results;
   }
 
   // ---- Scatters ----

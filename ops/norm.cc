@@ -300,7 +300,7 @@ const OpRegistration kBatchNormXGrad({
     .type = NormXGradType<BatchNormStatistics>,
     .kernel = MakeBatchNormXGrad,
     .gradient = [](const GradientContext& c) { return NormXGradGradient(c, "batch_norm_x_grad", BatchNormAxes); },
-    .axes = MakeAxisRules({.labels = NormLabels<BatchNormAxes>}),
+    .axes = MakeAxisRules({.labels = NormLabels<BatchNormAxes>, .linear_in = Inputs({4})}),
 });
 
 // A primitive for the same reason.
@@ -326,6 +326,7 @@ const OpRegistration kLayerNormXGrad({
     .type = NormXGradType<LayerNormStatistics>,
     .kernel = MakeLayerNormXGrad,
     .gradient = [](const GradientContext& c) { return NormXGradGradient(c, "layer_norm_x_grad", LayerNormAxes); },
+    .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>, .linear_in = Inputs({4})}),
 });
 
 }  // namespace

@@ -66,12 +66,13 @@ const OpRegistration kSilu(Unary("silu", "y = x * sigmoid(x).", [](G c) {
 // Their gradients choose between multiples of dy. As one op each they read a float where a composition would write and
 // read a mask; they are linear in dy, so their own gradients are themselves.
 
-const OpRegistration kRelu(Unary(
-    "relu", "y = max(x, 0).",
-    [](G c) {
-      return Values{Build("relu_x_grad", {c.dy(), c.y()})};
-    },
-    ArithmeticType));
+const OpRegistration kRelu(ZeroWhere(Unary(
+                                         "relu", "y = max(x, 0).",
+                                         [](G c) {
+                                           return Values{Build("relu_x_grad", {c.dy(), c.y()})};
+                                         },
+                                         ArithmeticType),
+                                     0, Inputs({0})));
 const OpRegistration kReluXGrad(Elementwise({
     .name = "relu_x_grad",
     .doc = "dx = dy where y > 0, 0 elsewhere.",

@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <functional>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -241,12 +242,12 @@ const Layer kLayers[] = {
      [](Network& n) {
        return BatchNormTraining(Tanh(n.Random({6, 40, 3, 3})), n.Random({40}), n.Random({40})).y;
      },
-     0.05, 1},
+     0.05, 0.05},
     {"layer_norm", 0,
      [](Network& n) {
        return LayerNorm(Tanh(n.Random({40, 6})), n.Random({6}), n.Random({6}));
      },
-     0.05, 1},
+     0.05, 0.05},
     {"concat", 0,
      [](Network& n) {
        return Concat({Tanh(n.Random({20, 6})), Exp(n.Random({20, 6}))}, 0);
@@ -260,6 +261,65 @@ const Layer kLayers[] = {
      0.05, 1},
 };
 INSTANTIATE_TEST_SUITE_P(Rewrite, Units, testing::ValuesIn(kLayers), [](const auto& info) { return info.param.name; });
+
+// Filters, images, channels and groups of any convolution, in windows of any width, pooled and not.
+TEST(Rewrite, PartsOfRandomLayers) {
+  std::mt19937 random(7);
+  const auto pick = [&](int64_t low, int64_t high) {
+    return std::uniform_int_distribution<int64_t>(low, high)(random);
+  };
+  for (int trial = 0; trial < 60; ++trial) {
+    Network net;
+    const int64_t groups = pick(0, 2) == 0 ? 4 : 1, channels = groups * pick(1, 3), filters = groups * pick(2, 6);
+    const Value x = net.Random({pick(2, 5), channels, pick(7, 12), pick(7, 12)});
+    const Value w = net.Random({filters, channels / groups, pick(1, 3), pick(1, 3)});
+    const int64_t border = pick(0, 1);
+    Value y = Conv2d(x, w,
+                     {.stride = {pick(1, 2), pick(1, 2)},
+                      .padding = Padding::Explicit(border, border, border, border),
+                      .dilation = {pick(1, 2), pick(1, 2)},
+                      .groups = groups});
+    y = Relu(y * net.Random({filters, 1, 1}) + net.Random({filters, 1, 1}));
+    if (pick(0, 1) == 1) y = MaxPool2d(y, {.kernel = {2, 2}, .stride = {pick(1, 2), 2}});
+    if (pick(0, 1) == 1) y = Reshape(y, {y.shape()[0], y.shape()[1], -1});
+    if (pick(0, 2) == 0) y = Transpose(Flatten(y), {1, 0});
+    ASSERT_TRUE(net.graph.status().ok()) << net.graph.status();
+    SliceAttrs window;
+    Tensor inside = Tensor::Full(DType::kFloat64, y.shape(), 1);
+    for (int axis = 0; axis < 2; ++axis) {
+      if (pick(0, 2) == 0) continue;
+      const int64_t dim = y.shape()[axis], begin = pick(0, dim - 1), end = pick(begin + 1, dim);
+      window.axes.push_back(axis), window.begins.push_back(begin), window.ends.push_back(end);
+      const auto strides = Strides(y.shape());
+      for (int64_t i = 0; i < inside.num_elements(); ++i) {
+        const int64_t at = i / strides[axis] % dim;
+        if (at < begin || at >= end) inside.mutable_data<double>()[i] = 0;
+      }
+    }
+    const Value part = Slice(y, window);
+    ExpectNear(net.Run({part}), net.Run({part, y}));
+    const Value mask = net.graph.Variable("inside", inside);
+    net.state.Set("inside", inside);
+    ExpectNear(net.Run(Gradients(Sum(Square(part)), net.variables)),
+               net.Run(Gradients(Sum(Square(y * mask)), net.variables)));
+  }
+}
+
+TEST(Rewrite, UnitsOfASymbolicBatch) {
+  Network net;
+  const Value x = net.graph.Input("x", DType::kFloat64, {kAnyBatch, 1, 12, 12});
+  const Value maps = MaxPool2d(Relu(Conv2d(x, net.Random({40, 1, 3, 3})) + net.Random({40, 1, 1})));
+  const Value y = MatMul(Flatten(maps), net.Random({1000, 10})) + net.Random({10});
+  const Tensor images = Tensor::Full(DType::kFloat64, {3, 1, 12, 12}, 0.25);
+  for (const Value& looked : {Slice(maps, 1, 7, 9), Slice(Flatten(maps), 1, 50, 75), Slice(y, 1, 3, 4)}) {
+    const Values alone{looked, Gradients(Sum(Square(looked)), {x})[0]};
+    Values all = alone;
+    all.push_back(maps), all.push_back(y);
+    const auto run = [&](const Values& fetches) { return *Executor::Create(fetches)->Run({{x, images}}, &net.state); };
+    ExpectNear(run(alone), run(all));
+  }
+  EXPECT_LT(Flops(PlanOf({Slice(Flatten(maps), 1, 50, 75)}, 3)), Flops(PlanOf({maps}, 3)) / 30);
+}
 
 // The lecture's picture of a filter: 20 steps up the slope of one of 50.
 TEST(Rewrite, AFilterIsClimbedAtTheCostOfOneFilter) {
