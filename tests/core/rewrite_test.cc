@@ -387,17 +387,17 @@ TEST(Rewrite, PooledGradientsAreMaskedAndSummedBeforeTheyAreScattered) {
   }
 }
 
-// Plans of 100,000 nodes that parts and insets must pass take linear time.
+// Parts and insets pass long chains without recursion, and in linear time.
 TEST(Rewrite, LongWaysAreNormal) {
   Network net;
   const Value x = net.Random({4, 4}), w = net.Random({4, 40});
   Value y = MatMul(x, w);
-  for (int i = 0; i < 50'000; ++i) y = y * 0.99999;
+  for (int i = 0; i < 20'000; ++i) y = y * 0.99999;
   const Value unit = Slice(y, 1, 3, 4);
   const Value slope = Gradients(Sum(Square(unit)), {x})[0];
   const PlanGraph plan = PlanOf({unit, slope});
   for (const auto& value : plan.values) EXPECT_LE(value.type.shape.num_elements(), 160);
-  EXPECT_LT(Flops(plan), 100'000 * 6.0);
+  EXPECT_LT(Flops(plan), 20'000 * 12.0 + 10'000);
 }
 
 TEST(Rewrite, ManyPartsOfOneValueAreNormal) {
