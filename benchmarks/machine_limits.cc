@@ -1,7 +1,7 @@
 // The limits of this machine, that adret's times are compared with: multiply-adds from registers, and memory bandwidth
 // by the size of the data; on one thread and on all. Takes ten seconds, on a machine that does nothing else.
 //
-//   machine_limits [--threads=N] [--seconds=0.03] [--json]
+//   machine_limits [--threads=N] [--seconds=0.03] [--noavx512] [--json]
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
@@ -18,9 +18,11 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
 #include "adret/adret.h"
+#include "hwy/targets.h"
 
 ABSL_FLAG(std::optional<int>, threads, std::nullopt, "what \"all threads\" means; one per core if not given");
 ABSL_FLAG(double, seconds, 0.03, "time per measurement, of which each number needs three");
+ABSL_FLAG(bool, avx512, true, "false: do without AVX-512, as on CPUs that have none");
 ABSL_FLAG(bool, json, false, "print one JSON object instead of tables");
 
 namespace {
@@ -128,6 +130,7 @@ int main(int argc, char** argv) {
                  adret::MaxThreads());
     return 1;
   }
+  if (!absl::GetFlag(FLAGS_avx512)) hwy::DisableTargets(HWY_AVX2 - 1);  // Highway numbers better targets lower
   std::vector<Limits> all = {Measure(1, seconds)};
   if (threads > 1) all.push_back(Measure(threads, seconds));
   if (!absl::GetFlag(FLAGS_json)) {

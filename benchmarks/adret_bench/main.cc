@@ -1,6 +1,6 @@
 // adret's side of the benchmark that PyTorch runs, too: the same jobs under the same names.
 //
-//   adret_bench [--threads=2] [--seconds=1.0] [--filter=REGEX]
+//   adret_bench [--threads=2] [--seconds=1.0] [--filter=REGEX] [--noavx512]
 #include <cstdio>
 #include <regex>
 #include <string>
@@ -9,9 +9,11 @@
 #include "absl/flags/parse.h"
 #include "absl/flags/usage.h"
 #include "bench.h"
+#include "hwy/targets.h"
 
 ABSL_FLAG(int, threads, 2, "threads of a run");
 ABSL_FLAG(double, seconds, 1.0, "measured time per job, at least 5 iterations");
+ABSL_FLAG(bool, avx512, true, "false: do without AVX-512, as on CPUs that have none");
 ABSL_FLAG(std::string, filter, ".", "jobs to run: those whose name has a match of this regular expression");
 
 namespace {
@@ -36,6 +38,7 @@ int main(int argc, char** argv) {
     std::fprintf(stderr, "adret_bench: expected --threads=N, --seconds=S (at least 0), --filter=REGEX\n");
     return 1;
   }
+  if (!absl::GetFlag(FLAGS_avx512)) hwy::DisableTargets(HWY_AVX2 - 1);  // Highway numbers better targets lower
   adret::bench::Bench bench(std::move(filter), absl::GetFlag(FLAGS_seconds), absl::GetFlag(FLAGS_threads));
   adret::bench::LectureJobs(bench);
   adret::bench::NetworkJobs(bench);

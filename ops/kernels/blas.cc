@@ -9,6 +9,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/string_view.h"
+#include "hwy/targets.h"
 
 namespace adret::kernels {
 namespace {
@@ -22,16 +23,15 @@ bool IsOneOf(absl::string_view name, std::initializer_list<absl::string_view> na
   return false;
 }
 
-// The core type whose kernels this CPU deserves, or nullptr when OpenBLAS has chosen well.
+// The core type whose kernels use the instructions that our own use, or nullptr when OpenBLAS has chosen well.
 const char* BetterCore([[maybe_unused]] absl::string_view chosen) {
-#if defined(__x86_64__) || defined(__i386__)
-  __builtin_cpu_init();
-  const bool avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512dq") &&
-                      __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("avx512vl");
-  const bool avx2 = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma");
-  if (IsOneOf(chosen, {"SkylakeX", "Cooperlake", "SapphireRapids"})) return nullptr;
-  if (avx512) return "SkylakeX";
-  if (avx2 && !IsOneOf(chosen, {"Haswell", "Zen"})) return "Haswell";
+#if HWY_ARCH_X86
+  const int64_t targets = hwy::SupportedTargets();
+  hwy::GetChosenTarget().Update(targets);  // asking made it forget what hwy::DisableTargets had ruled out
+  if ((targets & HWY_AVX3) != 0) {
+    return IsOneOf(chosen, {"SkylakeX", "Cooperlake", "SapphireRapids"}) ? nullptr : "SkylakeX";
+  }
+  if ((targets & HWY_AVX2) != 0) return IsOneOf(chosen, {"Haswell", "Zen"}) ? nullptr : "Haswell";
 #endif
   return nullptr;
 }
