@@ -105,6 +105,7 @@ void SplitGroups(const T* rows, int64_t row_pitch, int64_t columns, T* to, int64
 template <class Rule, class T>
 void TransformGroups(const WinogradForward<T>& f, const T* split, int64_t split_pitch, T* to) {
   const hn::ScalableTag<T> d;
+  const hn::RebindToSigned<decltype(d)> di;
   using V = hn::Vec<decltype(d)>;
   const int64_t lanes = hn::Lanes(d), groups = GroupsOf<Rule>(f.strips), total = groups * f.strips.count;
   for (int64_t g = 0; g < total; g += lanes) {
@@ -112,7 +113,9 @@ void TransformGroups(const WinogradForward<T>& f, const T* split, int64_t split_
     const uint64_t used = ~uint64_t{0} >> (64 - here);
     const uint64_t bits = groups == f.strips.tiles ? used : f.places[g / lanes] & used;
     const bool all = bits == used;
-    const auto mask = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(&bits));
+    // One compression for all: AVX2 has no instruction for it.
+    const auto order = hn::IndicesFromVec(
+        d, hn::Compress(hn::Iota(di, 0), hn::LoadMaskBits(di, reinterpret_cast<const uint8_t*>(&bits))));
     const T* row = split + g;
     T* out = to;
 #pragma GCC unroll 1
@@ -123,7 +126,7 @@ void TransformGroups(const WinogradForward<T>& f, const T* split, int64_t split_
         x[j] = hn::LoadU(d, row + j % kWinogradTile * split_pitch + j / kWinogradTile);
       Rule::Apply(d, x, t);
 #pragma GCC unroll 6
-      for (int j = 0; j < 6; ++j) hn::StoreU(all ? t[j] : hn::Compress(t[j], mask), d, out + j * f.plane);
+      for (int j = 0; j < 6; ++j) hn::StoreU(all ? t[j] : hn::TableLookupLanes(t[j], order), d, out + j * f.plane);
     }
     to += std::popcount(bits);
   }
