@@ -26,6 +26,7 @@ constexpr int MaxVectors(int filters) { return filters <= 2 ? 6 : 3; }
 template <int F, int V, class T>
 void CorrelateTile(const TapBlock<T>& b, int64_t first) {
   const hn::ScalableTag<T> d;
+  const hn::RebindToSigned<decltype(d)> di;
   using Vec = hn::Vec<decltype(d)>;
   const int64_t lanes = hn::Lanes(d);
   Vec sum[F][V];
@@ -58,10 +59,14 @@ void CorrelateTile(const TapBlock<T>& b, int64_t first) {
 #pragma GCC unroll 8
       for (int f = 0; f < F; ++f) hn::StoreU(sum[f][v], d, out + f * b.out_plane);
     } else if (store.count > 0) {
-      const auto keep = hn::LoadMaskBits(d, reinterpret_cast<const uint8_t*>(&store.lanes));
+      // One compression for all: AVX2 has no instruction for it.
+      const auto keep = hn::LoadMaskBits(di, reinterpret_cast<const uint8_t*>(&store.lanes));
+      const auto order = hn::IndicesFromVec(d, hn::Compress(hn::Iota(di, 0), keep));
       const auto head = hn::FirstN(d, store.count);
 #pragma GCC unroll 8
-      for (int f = 0; f < F; ++f) hn::BlendedStore(hn::Compress(sum[f][v], keep), head, d, out + f * b.out_plane);
+      for (int f = 0; f < F; ++f) {
+        hn::BlendedStore(hn::TableLookupLanes(sum[f][v], order), head, d, out + f * b.out_plane);
+      }
     }
   }
 }
