@@ -217,7 +217,8 @@ std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) 
   const auto costs = [&](double flops, int64_t bytes, double seconds, double floor, const char* of) {
     std::vector<std::string> cells = {FlopsText(flops), BytesText(bytes)};
     if (timed) cells.push_back(absl::StrFormat("%.1f us", seconds * 1e6));
-    if (shares) cells.push_back(absl::StrFormat("%.0f %%", 100 * floor / seconds)), cells.push_back(of);
+    if (shares)
+      cells.push_back(seconds > 0 ? absl::StrFormat("%.0f %%", 100 * floor / seconds) : ""), cells.push_back(of);
     return cells;
   };
   const auto add = [&](std::vector<std::string> row, std::vector<std::string> cells, std::string last) {

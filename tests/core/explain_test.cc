@@ -135,6 +135,17 @@ TEST(Explain, TimesAndSharesAppearOnceTheyAreKnown) {
   for (const StepReport& s : report.steps) EXPECT_GT(s.seconds, 0);
 }
 
+TEST(Explain, PlansWithoutStepsHaveATotal) {
+  const MachineLimits limits{.f32_flops = 1e9, .f64_flops = 1e9, .memory = {{1 << 20, 1e9}}};
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {2});
+  auto executor = Executor::Create({x}, {}, {.profile = true});
+  ASSERT_TRUE(executor->Run({{x, Tensor::Zeros(DType::kFloat32, {2})}}).ok());
+  const std::vector<std::string> lines = Lines(*executor->Explain(1, limits));
+  ASSERT_EQ(lines.size(), 2);
+  EXPECT_FALSE(StrContains(lines[1], "nan")) << lines[1];
+}
+
 TEST(Explain, FloorsFollowFromTheLimits) {
   const MachineLimits limits{.f32_flops = 100, .f64_flops = 50, .memory = {{1000, 10}, {2000, 5}}};
   StepReport step{.outputs = {{DType::kFloat32, {2}}}, .flops = 300, .bytes = 1000};
