@@ -37,7 +37,7 @@ constexpr int64_t kMinPixels = 64;
 constexpr int64_t kMinPointwiseChannels = 16;
 // What makes tiles worth transforming.
 constexpr int64_t kMinWinogradChannels = 12;
-constexpr int64_t kMinWinogradTiles = 9;
+constexpr int64_t kMinWinogradTiles = 32;
 constexpr double kMaxWinogradWaste = 2.2;
 // What makes a matrix product worth copying what windows read.
 constexpr int64_t kMinColumnsFilters = 32, kMinColumnsDepth = 25;
