@@ -154,19 +154,25 @@ int64_t PlanReport::bytes() const {
   return total;
 }
 
-// What a step writes, the result first, and what it reads from outside of itself. A kernel's output that its chain
-// writes over is not listed: it never leaves the cache.
+// What a step and its follower write, the result first, and what they read from outside of themselves. What only they
+// read, in tiles, is not listed, nor is a kernel's output that its chain writes over: it never leaves the cache.
 StepReport Plan::ReportStep(int s) const {
-  const Step& step = schedule_.steps[s];
   const StepData& data = steps_[s];
-  StepReport r{.wave = step.wave, .flops = data.kernel.flops, .last_start = data.last_start, .last_end = data.last_end};
+  StepReport r{.wave = schedule_.steps[s].wave, .last_start = data.last_start, .last_end = data.last_end};
   if (profiled_runs_ > 0) r.seconds = data.seconds / static_cast<double>(profiled_runs_);
-  if (step.kernel >= 0) r.ops.push_back(graph_.op(step.kernel).name);
-  for (int i : step.chain) {
-    r.ops.push_back(graph_.op(i).name);
-    r.flops += static_cast<double>(graph_.values[graph_.nodes[i].first_output].type.shape.num_elements());
+  std::vector<int> parts{s};
+  if (data.follower >= 0) parts.push_back(data.follower);
+  for (int part : parts) {
+    const Step& step = schedule_.steps[part];
+    r.flops += steps_[part].kernel.flops;
+    if (step.kernel >= 0) r.ops.push_back(graph_.op(step.kernel).name);
+    for (int i : step.chain) {
+      r.ops.push_back(graph_.op(i).name);
+      r.flops += static_cast<double>(graph_.values[graph_.nodes[i].first_output].type.shape.num_elements());
+    }
   }
-  const Node& node = *graph_.nodes[step.kernel >= 0 ? step.kernel : step.chain.back()].node;
+  const Step& first = schedule_.steps[s];
+  const Node& node = *graph_.nodes[first.kernel >= 0 ? first.kernel : first.chain.back()].node;
   r.node = node.name;
   r.source = SourceLine(node.location);
   absl::flat_hash_set<int> seen;
@@ -174,13 +180,17 @@ StepReport Plan::ReportStep(int s) const {
   const auto list = [&](const std::vector<int>& values, std::vector<Type>* types) {
     for (int v : values) {
       const bool output = types == &r.outputs;
-      if (!seen.insert(v).second || (output && !written.emplace(places_[v].kind, places_[v].index).second)) continue;
+      const Place& place = places_[v];
+      if (place.kind == Place::Kind::kNone || place.kind == Place::Kind::kTile) continue;
+      if (!seen.insert(v).second || (output && !written.emplace(place.kind, place.index).second)) continue;
       types->push_back(graph_.values[v].type);
       r.bytes += types->back().bytes();
     }
   };
-  list(data.program_outputs, &r.outputs), list(data.outputs, &r.outputs);
-  list(data.inputs, &r.inputs), list(data.program_inputs, &r.inputs);
+  for (auto part = parts.rbegin(); part != parts.rend(); ++part) {
+    list(steps_[*part].program_outputs, &r.outputs), list(steps_[*part].outputs, &r.outputs);
+  }
+  for (int part : parts) list(steps_[part].inputs, &r.inputs), list(steps_[part].program_inputs, &r.inputs);
   return r;
 }
 
@@ -192,9 +202,10 @@ PlanReport Plan::Report() const {
     if (node.node->op->traits.leaf && place.kind == Place::Kind::kVariable) variables[place.index] = node.node->name;
   }
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+    if (Follows(s)) continue;
     StepReport step = ReportStep(s);
-    const StepData& data = steps_[s];
-    const Place& place = places_[data.program_outputs.empty() ? data.outputs[0] : data.program_outputs[0]];
+    const StepData& last = steps_[steps_[s].follower >= 0 ? steps_[s].follower : s];
+    const Place& place = places_[last.program_outputs.empty() ? last.outputs[0] : last.program_outputs[0]];
     if (place.kind == Place::Kind::kArena) step.arena_offset = place.index;
     if (place.kind == Place::Kind::kVariable) step.place = absl::StrCat("variable ", variables[place.index]);
     if (place.kind == Place::Kind::kFetch) step.place = absl::StrCat("fetch ", place.index);

@@ -31,7 +31,7 @@ struct MachineLimits {
   double BytesPerSecond(int64_t bytes) const;
 };
 
-// One step of a plan: a kernel, a chain of element-wise ops, or a kernel and the chain that follows it tile by tile.
+// One step of a plan: a kernel, a chain of element-wise ops, or a kernel and what follows it tile by tile.
 struct StepReport {
   std::vector<std::string> ops = {};  // fused into the step
   std::string node = {};              // name of the kernel's node, or of the chain's last

@@ -112,12 +112,15 @@ struct KernelSpec {
   }
 };
 
-// Element-wise work that follows a kernel, to be done on parts of its output 0 while they are still in cache.
+// Work that follows a kernel, to be done on parts of its output 0 while they are still in cache.
 class Epilogue {
  public:
   virtual ~Epilogue() = default;
   // Elements [begin, begin + n) of output 0 (row-major) are final. Thread-safe.
   virtual void Run(int64_t begin, int64_t n) const = 0;
+  // Where the calling thread is to write its next range of output 0, of at most Kernel::tile_elements; nullptr: to its
+  // place in the output.
+  virtual void* Tile() const = 0;
 };
 
 // One execution of a kernel.
@@ -145,6 +148,20 @@ struct KernelArgs {
   void Finished(int64_t begin, int64_t n) const {
     if (epilogue != nullptr) epilogue->Run(begin, n);
   }
+  // Where to write the range of output 0 that begins there; see Kernel::tile_elements. Finished() must follow, in the
+  // same thread and before the next call.
+  template <class T>
+  T* Tile(int64_t begin) const {
+    void* tile = epilogue == nullptr ? nullptr : epilogue->Tile();
+    return tile == nullptr ? out<T>() + begin : static_cast<T*>(tile);
+  }
+};
+
+// Some planes of an op with OpTraits::planes; pointers to the first of them, nullptr for outputs that nobody reads.
+struct PlaneArgs {
+  const void* x = nullptr;
+  absl::Span<void* const> outputs;
+  int64_t planes = 0;
 };
 
 // A kernel specialised for concrete shapes.
@@ -155,6 +172,17 @@ struct Kernel {
   int64_t workspace_bytes = 0;
   int64_t scratch_bytes = 0;  // per thread slot
   double flops = 0;           // arithmetic of one run, for plans and summaries
+
+  // Where finished_unit > 0: each range given to KernelArgs::Finished() is a whole number of units of that many
+  // elements, from a multiple of it. Where tile_elements > 0 as well: the kernel asks KernelArgs::Tile where to write
+  // each range, which has at most so many elements. The output need not exist as a whole then when all that follows can
+  // be done range by range.
+  int64_t finished_unit = 0, tile_elements = 0;
+
+  // With OpTraits::planes: `run` for planes of in_plane elements of the input, out_plane of each output.
+  // Single-threaded.
+  std::function<void(const PlaneArgs&)> run_planes = nullptr;
+  int64_t in_plane = 0, out_plane = 0;
 };
 using KernelFactory = std::function<absl::StatusOr<Kernel>(const KernelSpec&)>;
 
@@ -171,6 +199,7 @@ struct OpTraits {
   bool random = false;      // depends on KernelArgs::random; never merged or folded
   bool shape_only = false;  // needs the input's shape, not its numbers
   bool epilogue = false;    // calls KernelArgs::Finished once for every element of output 0
+  bool planes = false;      // outputs consist of planes that depend on one plane of the only input each: run_planes
   bool leaf = false;        // has no kernel: the executor supplies the value (variable, input, constant)
 };
 

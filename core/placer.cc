@@ -157,9 +157,51 @@ void Plan::Placer::PlaceOutput(int s, int value) {
   buffer_of_[value] = NewBuffer(Bytes(value), wave(s), std::max(wave(s), last_read_[value]));
 }
 
+bool Plan::Placer::FitsTile(int s, int value) const {
+  if (plan_.places_[value].kind != Place::Kind::kNone || last_read_[value] > wave(s)) return false;
+  return std::all_of(readers_[value].begin(), readers_[value].end(),
+                     [&](int t) { return t == s || t == plan_.steps_[s].follower; });
+}
+
+bool Plan::Placer::ReuseTile(int s, int output_index) {
+  const StepData& data = plan_.steps_[s];
+  const int value = data.program_outputs[output_index];
+  for (int k = 0; k < static_cast<int>(data.program_inputs.size()); ++k) {
+    const int input = data.program_inputs[k];
+    const Place place = plan_.places_[input];
+    if (place.kind != Place::Kind::kTile || !data.program.CanOverwrite(output_index, k)) continue;
+    if (readers_[input].size() > 1) continue;  // the follower reads it too
+    const bool taken = std::any_of(
+        data.program_outputs.begin(), data.program_outputs.begin() + output_index,
+        [&](int v) { return plan_.places_[v].kind == Place::Kind::kTile && plan_.places_[v].index == place.index; });
+    if (taken) continue;
+    plan_.places_[value] = place;
+    return true;
+  }
+  return false;
+}
+
+void Plan::Placer::PlaceTiles(int s) {
+  StepData& data = plan_.steps_[s];
+  if (data.follower < 0 || data.kernel.tile_elements == 0) return;
+  auto place = [&](int value) {
+    plan_.places_[value] = {Place::Kind::kTile, data.tile_stride};
+    data.tile_stride += AlignUp(data.kernel.tile_elements * plan_.ElementSize(value));
+  };
+  if (FitsTile(s, data.outputs[0])) place(data.outputs[0]);
+  for (int j = 0; j < static_cast<int>(data.program_outputs.size()); ++j) {
+    const int value = data.program_outputs[j];
+    if (FitsTile(s, value) && !ReuseTile(s, j)) place(value);
+  }
+}
+
 void Plan::Placer::PlaceStep(int s) {
   const StepData& data = plan_.steps_[s];
-  for (int v : data.outputs) PlaceOutput(s, v);
+  PlaceTiles(s);
+  for (int v : data.outputs) {
+    const bool unread = plan_.Follows(s) && last_read_[v] < 0;  // followers need not write it
+    if (!unread) PlaceOutput(s, v);
+  }
   for (int j = 0; j < static_cast<int>(data.program_outputs.size()); ++j) {
     const int v = data.program_outputs[j];
     if (plan_.places_[v].kind == Place::Kind::kNone && !ReuseInput(s, j)) PlaceOutput(s, v);
@@ -176,6 +218,7 @@ void Plan::Placer::PlaceScratch(int s) {
   reserve(data.kernel.workspace_bytes, &data.workspace);
   reserve(data.kernel_stride * threads_, &data.kernel_scratch);
   reserve(data.program_stride * threads_, &data.program_scratch);
+  reserve(data.tile_stride * threads_, &data.tiles);
 }
 
 void Plan::Placer::ReadOffsets() {

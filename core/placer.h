@@ -21,6 +21,10 @@ class Plan::Placer {
   void PlaceStep(int s);
   void PlaceOutput(int s, int value);
   bool ReuseInput(int s, int output_index);
+  // Keeps what only step s and its follower read in tiles, where the kernel writes tile by tile.
+  void PlaceTiles(int s);
+  bool FitsTile(int s, int value) const;
+  bool ReuseTile(int s, int output_index);
   void PlaceUpdates();
   bool UpdateInPlace(int variable, int value) const;
   void PlaceScratch(int s);

@@ -40,6 +40,10 @@ absl::Status Plan::MakeSteps() {
     if (schedule_.steps[s].kernel >= 0) AD_RETURN_IF_ERROR(MakeKernel(schedule_.steps[s], &steps_[s]));
     if (!schedule_.steps[s].chain.empty()) MakeProgram(s, &steps_[s]);
     StepData& data = steps_[s];
+    if (const int host = schedule_.steps[s].host; host >= 0) {
+      const int64_t unit = steps_[host].kernel.finished_unit, plane = data.kernel.in_plane;
+      if (unit > 0 && plane > 0 && unit % plane == 0) steps_[host].follower = s;
+    }
     data.input_pointers.resize(data.inputs.size());
     data.output_pointers.resize(data.outputs.size());
     data.program_input_pointers.resize(data.program_inputs.size());
@@ -70,7 +74,7 @@ absl::Status Plan::MakeKernel(const Step& step, StepData* data) {
 
 void Plan::MakeProgram(int s, StepData* data) {
   const Step& step = schedule_.steps[s];
-  absl::flat_hash_map<int, Program::Slot> results;                  // value made by the chain -> slot
+  absl::flat_hash_map<int, Program::Slot> results;                   // value made by the chain -> slot
   absl::flat_hash_map<std::pair<int, int>, Program::Slot> operands;  // (value, broadcast) -> slot
   const auto& values = graph_.values;
   const int64_t n = values[graph_.nodes[step.chain[0]].first_output].type.shape.num_elements();
@@ -118,12 +122,19 @@ void Plan::MakeProgram(int s, StepData* data) {
 
 void* Plan::Resolve(const Place& place, const Bindings& b) const {
   switch (place.kind) {
-    case Place::Kind::kArena: return b.arena + place.index;
-    case Place::Kind::kConstant: return const_cast<void*>(graph_.constants[place.index].raw());
-    case Place::Kind::kVariable: return b.variables[place.index];
-    case Place::Kind::kInput: return const_cast<void*>(b.inputs[place.index]);
-    case Place::Kind::kFetch: return b.fetches[place.index];
-    case Place::Kind::kNone: break;
+    case Place::Kind::kArena:
+      return b.arena + place.index;
+    case Place::Kind::kConstant:
+      return const_cast<void*>(graph_.constants[place.index].raw());
+    case Place::Kind::kVariable:
+      return b.variables[place.index];
+    case Place::Kind::kInput:
+      return const_cast<void*>(b.inputs[place.index]);
+    case Place::Kind::kFetch:
+      return b.fetches[place.index];
+    case Place::Kind::kTile:
+    case Place::Kind::kNone:
+      break;
   }
   return nullptr;
 }
@@ -132,16 +143,71 @@ void Plan::CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) co
   for (const Copy& c : copies) std::memcpy(Resolve(c.to, bindings), Resolve(c.from, bindings), c.bytes);
 }
 
-// Runs a step's chain on the part of the kernel's output that is final.
-class Plan::ChainEpilogue : public Epilogue {
+// What follows a kernel on each range of its result: the step's chain, then the following step.
+class Plan::StepEpilogue : public Epilogue {
  public:
-  ChainEpilogue(const StepData& data, char* arena) : data_(data), arena_(arena) {}
+  StepEpilogue(const Plan& plan, int s, char* arena) : plan_(plan), data_(plan.steps_[s]), arena_(arena) {}
+
   void Run(int64_t begin, int64_t n) const override {
-    char* scratch = arena_ + data_.program_scratch + ThreadSlot() * data_.program_stride;
-    data_.program.Run(begin, n, data_.program_input_pointers, data_.program_output_pointers, scratch);
+    if (data_.tile_stride == 0) {
+      RunChain(data_, begin, n, data_.program_input_pointers, data_.program_output_pointers);
+    } else {
+      RunTileChain(begin, n);
+    }
+    if (data_.follower >= 0) RunFollower(begin, n);
+  }
+
+  void* Tile() const override {
+    if (data_.outputs.empty() || plan_.places_[data_.outputs[0]].kind != Place::Kind::kTile) return nullptr;
+    return ThreadTiles() + plan_.places_[data_.outputs[0]].index;
   }
 
  private:
+  char* ThreadTiles() const { return arena_ + data_.tiles + ThreadSlot() * data_.tile_stride; }
+
+  void RunChain(const StepData& data, int64_t begin, int64_t n, absl::Span<const void* const> inputs,
+                absl::Span<void* const> outputs) const {
+    if (data.program.num_instructions() == 0) return;
+    char* scratch = arena_ + data.program_scratch + ThreadSlot() * data.program_stride;
+    data.program.Run(begin, n, inputs, outputs, scratch);
+  }
+
+  // Where element 0 of a value would be if the range at `begin` lay in the whole.
+  void* Base(int value, void* pointer, int64_t begin) const {
+    const Place& place = plan_.places_[value];
+    if (place.kind != Place::Kind::kTile) return pointer;
+    const auto tile = reinterpret_cast<uintptr_t>(ThreadTiles() + place.index);
+    return reinterpret_cast<void*>(tile - static_cast<uintptr_t>(begin * plan_.ElementSize(value)));
+  }
+
+  void RunTileChain(int64_t begin, int64_t n) const {
+    absl::InlinedVector<const void*, 8> inputs;
+    absl::InlinedVector<void*, 8> outputs;
+    for (size_t i = 0; i < data_.program_inputs.size(); ++i) {
+      inputs.push_back(Base(data_.program_inputs[i], const_cast<void*>(data_.program_input_pointers[i]), begin));
+    }
+    for (size_t i = 0; i < data_.program_outputs.size(); ++i) {
+      outputs.push_back(Base(data_.program_outputs[i], data_.program_output_pointers[i], begin));
+    }
+    RunChain(data_, begin, n, inputs, outputs);
+  }
+
+  void RunFollower(int64_t begin, int64_t n) const {
+    const StepData& f = plan_.steps_[data_.follower];
+    const int64_t first = begin / f.kernel.in_plane, out = first * f.kernel.out_plane;
+    const int x = f.inputs[0];
+    absl::InlinedVector<void*, 2> outputs;
+    for (size_t k = 0; k < f.outputs.size(); ++k) {
+      char* output = static_cast<char*>(f.output_pointers[k]);
+      outputs.push_back(output == nullptr ? nullptr : output + out * plan_.ElementSize(f.outputs[k]));
+    }
+    const char* from = static_cast<const char*>(Base(x, const_cast<void*>(f.input_pointers[0]), begin));
+    const int64_t planes = n / f.kernel.in_plane;
+    f.kernel.run_planes({from + begin * plan_.ElementSize(x), outputs, planes});
+    RunChain(f, out, planes * f.kernel.out_plane, f.program_input_pointers, f.program_output_pointers);
+  }
+
+  const Plan& plan_;
   const StepData& data_;
   char* arena_;
 };
@@ -155,20 +221,21 @@ absl::Status Plan::RunKernel(int s, const Bindings& bindings) {
   args.scratch = bindings.arena + data.kernel_scratch;
   args.scratch_stride = data.kernel_stride;
   args.random = bindings.random;
-  const ChainEpilogue epilogue(data, bindings.arena);
-  if (data.program.num_instructions() > 0) args.epilogue = &epilogue;
+  const StepEpilogue epilogue(*this, s, bindings.arena);
+  if (data.program.num_instructions() > 0 || data.follower >= 0) args.epilogue = &epilogue;
   absl::Status status = data.kernel.run(args);
   if (status.ok()) return status;
   const Node& node = *graph_.nodes[schedule_.steps[s].kernel].node;
   return absl::Status(status.code(), absl::StrCat(node.op->name, " (", node.name, "): ", status.message()));
 }
 
-void Plan::RunProgram(StepData& data, const Bindings& bindings) {
-  const ChainEpilogue chain(data, bindings.arena);
-  ParallelFor(data.program.n(), data.program.grain(), [&](int64_t begin, int64_t end) { chain.Run(begin, end - begin); });
+void Plan::RunProgram(int s, const Bindings& bindings) {
+  const Program& program = steps_[s].program;
+  const StepEpilogue chain(*this, s, bindings.arena);
+  ParallelFor(program.n(), program.grain(), [&](int64_t begin, int64_t end) { chain.Run(begin, end - begin); });
 }
 
-absl::Status Plan::RunStep(int s, const Bindings& bindings) {
+void Plan::FillPointers(int s, const Bindings& bindings) {
   StepData& data = steps_[s];
   auto fill = [&](const std::vector<int>& values, auto* pointers) {
     for (size_t i = 0; i < values.size(); ++i) (*pointers)[i] = Resolve(places_[values[i]], bindings);
@@ -177,9 +244,21 @@ absl::Status Plan::RunStep(int s, const Bindings& bindings) {
   fill(data.outputs, &data.output_pointers);
   fill(data.program_inputs, &data.program_input_pointers);
   fill(data.program_outputs, &data.program_output_pointers);
-  if (data.kernel.run) return RunKernel(s, bindings);
-  RunProgram(data, bindings);
+}
+
+absl::Status Plan::RunStep(int s, const Bindings& bindings) {
+  FillPointers(s, bindings);
+  if (steps_[s].follower >= 0) FillPointers(steps_[s].follower, bindings);
+  if (steps_[s].kernel.run) return RunKernel(s, bindings);
+  RunProgram(s, bindings);
   return absl::OkStatus();
+}
+
+absl::Status Plan::RunPair(int s, const Bindings& bindings) {
+  AD_RETURN_IF_ERROR(RunStep(s, bindings));
+  const int t = s + 1;
+  const bool waits = t < static_cast<int>(steps_.size()) && schedule_.steps[t].host == s && !Follows(t);
+  return waits ? RunStep(t, bindings) : absl::OkStatus();
 }
 
 absl::Status Plan::RunProfiled(const Bindings& bindings) {
@@ -187,6 +266,7 @@ absl::Status Plan::RunProfiled(const Bindings& bindings) {
   const Clock::time_point start = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+    if (Follows(s)) continue;
     const double begin = elapsed();
     AD_RETURN_IF_ERROR(RunStep(s, bindings));
     const double end = elapsed();
@@ -208,14 +288,19 @@ absl::Status Plan::Run(const Bindings& bindings) {
 absl::Status Plan::RunWaves(const Bindings& bindings) {
   const int n = static_cast<int>(steps_.size());
   for (int s = 0; s < n;) {
-    int end = s + 1;
-    while (end < n && schedule_.steps[end].wave == schedule_.steps[s].wave) ++end;
-    if (end == s + 1) {
-      AD_RETURN_IF_ERROR(RunStep(s, bindings));
+    int end = s, pairs = 0;
+    for (; end < n && schedule_.steps[end].wave == schedule_.steps[s].wave; ++end) {
+      pairs += schedule_.steps[end].host < 0;
+    }
+    if (pairs == 1) {
+      AD_RETURN_IF_ERROR(RunPair(s, bindings));
     } else {
       std::vector<absl::Status> statuses(end - s);
       ParallelFor(end - s, 1, [&](int64_t begin, int64_t stop) {
-        for (int64_t k = begin; k < stop; ++k) statuses[k] = RunStep(s + static_cast<int>(k), bindings);
+        for (int64_t k = begin; k < stop; ++k) {
+          const int t = s + static_cast<int>(k);
+          if (schedule_.steps[t].host < 0) statuses[k] = RunPair(t, bindings);
+        }
       });
       for (absl::Status& status : statuses) AD_RETURN_IF_ERROR(status);
     }

@@ -28,9 +28,10 @@ struct PlanOptions {
 
 // Where a value's numbers are during a run.
 struct Place {
-  enum class Kind : uint8_t { kNone, kArena, kConstant, kVariable, kInput, kFetch };
+  // kTile: only the range that a thread is working on exists, in the tile memory of the step that makes it.
+  enum class Kind : uint8_t { kNone, kArena, kTile, kConstant, kVariable, kInput, kFetch };
   Kind kind = Kind::kNone;
-  int64_t index = 0;  // kArena: byte offset; otherwise: index into the plan's list of that kind
+  int64_t index = 0;  // kArena, kTile: byte offset; otherwise: index into the plan's list of that kind
 };
 
 class Plan {
@@ -38,7 +39,7 @@ class Plan {
   // Pointers of one run, in the order of the plan's lists.
   struct Bindings {
     char* arena = nullptr;
-    absl::Span<void* const> variables;  // variables()
+    absl::Span<void* const> variables;     // variables()
     absl::Span<const void* const> inputs;  // inputs()
     absl::Span<void* const> fetches;       // fetch_buffers()
     RandomKey random;
@@ -69,12 +70,14 @@ class Plan {
 
  private:
   struct StepData {
-    Kernel kernel;                       // kernel.run is empty in a stand-alone program
-    std::vector<int> inputs, outputs;    // of the kernel: values
-    Program program;                     // has instructions when there is a chain
+    Kernel kernel;                     // kernel.run is empty in a stand-alone program
+    std::vector<int> inputs, outputs;  // of the kernel: values
+    Program program;                   // has instructions when there is a chain
     std::vector<int> program_inputs, program_outputs;
     int64_t workspace = 0, kernel_scratch = 0, program_scratch = 0;  // arena offsets
     int64_t kernel_stride = 0, program_stride = 0;                   // of scratch, per thread
+    int follower = -1;                    // the step that runs on each range of this one's result
+    int64_t tiles = 0, tile_stride = 0;   // as scratch
     double seconds = 0;                   // of the profiled runs together
     double last_start = 0, last_end = 0;  // in the last one, in seconds from its start
     // Filled at each run.
@@ -85,7 +88,7 @@ class Plan {
     Place from, to;
     int64_t bytes;
   };
-  class ChainEpilogue;
+  class StepEpilogue;
   class Placer;
   friend class Placer;
 
@@ -93,13 +96,19 @@ class Plan {
   absl::Status MakeSteps();
   absl::Status MakeKernel(const Step& step, StepData* data);
   void MakeProgram(int s, StepData* data);
+  // Whether step s runs on ranges of its host's result.
+  bool Follows(int s) const { return schedule_.steps[s].host >= 0 && steps_[schedule_.steps[s].host].follower == s; }
+  int64_t ElementSize(int value) const { return static_cast<int64_t>(SizeOf(graph_.values[value].type.dtype)); }
 
   void* Resolve(const Place& place, const Bindings& bindings) const;
   absl::Status RunWaves(const Bindings& bindings);
   absl::Status RunProfiled(const Bindings& bindings);
+  // Step s and its follower.
+  absl::Status RunPair(int s, const Bindings& bindings);
   absl::Status RunStep(int s, const Bindings& bindings);
+  void FillPointers(int s, const Bindings& bindings);
   absl::Status RunKernel(int s, const Bindings& bindings);
-  void RunProgram(StepData& data, const Bindings& bindings);
+  void RunProgram(int s, const Bindings& bindings);
   void CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) const;
 
   PlanGraph graph_;

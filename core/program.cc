@@ -17,6 +17,17 @@ constexpr size_t kMaxScalars = 16;
 
 int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
+// Compilers do not turn std::fill_n into wide stores at every level of optimisation.
+template <class T>
+void Fill(T* out, int64_t n, T value) {
+  constexpr int64_t kStep = 64 / sizeof(T);
+  T pattern[kStep];
+  std::fill_n(pattern, kStep, value);
+  int64_t i = 0;
+  for (; i + kStep <= n; i += kStep) std::memcpy(out + i, pattern, sizeof(pattern));
+  for (; i < n; ++i) out[i] = value;
+}
+
 template <class T>
 void LoadTyped(const BroadcastPattern& p, const T* source, int64_t begin, int64_t n, T* out) {
   const int rank = static_cast<int>(p.sizes.size());
@@ -32,7 +43,7 @@ void LoadTyped(const BroadcastPattern& p, const T* source, int64_t begin, int64_
   while (n > 0) {
     const int64_t run = std::min(n, p.sizes[inner] - index[inner]);
     if (p.strides[inner] == 0) {
-      std::fill_n(out, run, source[offset]);
+      Fill(out, run, source[offset]);
     } else {
       std::copy_n(source + offset, run, out);
     }

@@ -34,7 +34,9 @@ class Scheduler {
       if (live_[i]) JoinChains(i);
     }
     MakeSteps();
+    follower_.assign(steps_.size(), -1);
     if (fuse_) AttachEpilogues();
+    if (fuse_) AttachFollowers();
     Order();
     FindStored();
     FormWaves();
@@ -203,14 +205,17 @@ class Scheduler {
     }
     if (best < 0) return -1;
     for (const ChainOperand& o : externals) {
-      const int p = Producer(o.value);
-      if (p < 0 || IsLeaf(p) || (o.value == Output(best) && o.broadcast < 0)) continue;
-      // Nothing else may depend on the kernel: true of lower stages, of element-wise nodes of its stage, and (as a
-      // rule that keeps two kernels from waiting for each other) of kernels before it.
-      if (stage_[p] > stage_[best] || p == best) return -1;
-      if (stage_[p] == stage_[best] && !Elementwise(p) && p > best) return -1;
+      if ((o.value != Output(best) || o.broadcast >= 0) && !IsBefore(o.value, best)) return -1;
     }
     return best;
+  }
+
+  // Whether a value does not depend on a kernel: true of leaves, of lower stages, of element-wise nodes of its stage,
+  // and (as a rule that keeps two kernels from waiting for each other) of kernels before it.
+  bool IsBefore(int value, int kernel) const {
+    const int p = Producer(value);
+    if (p < 0 || IsLeaf(p) || stage_[p] < stage_[kernel]) return true;
+    return stage_[p] == stage_[kernel] && p != kernel && (Elementwise(p) || p < kernel);
   }
 
   void AttachEpilogues() {
@@ -226,22 +231,62 @@ class Scheduler {
     }
   }
 
-  int LastNode(int s) const {
-    const Step& step = steps_[s];
-    return std::max(step.kernel, step.chain.empty() ? -1 : step.chain.back());
+  // The step of a kernel whose finished ranges this step's kernel can follow, or -1.
+  int HostOf(int s) const {
+    const int kernel = steps_[s].kernel;
+    if (kernel < 0 || !plan_.op(kernel).traits.planes || updates_variable_[s]) return -1;
+    const int x = schedule_.root[plan_.nodes[kernel].inputs[0]], producer = Producer(x);
+    if (producer < 0 || step_of_node_[producer] < 0) return -1;
+    const int host = step_of_node_[producer], first = steps_[host].kernel;
+    if (first < 0 || !plan_.op(first).traits.epilogue || updates_variable_[host]) return -1;
+    if (!Elementwise(producer) && x != Output(first)) return -1;
+    if (follower_[host] >= 0 || is_follower_[host]) return -1;
+    for (const ChainOperand& o : Externals(s)) {
+      // Nothing but x may depend on the host, whose first node is its kernel.
+      if ((o.value != x || o.broadcast >= 0) && !IsBefore(o.value, first)) return -1;
+    }
+    // Its chain reads other parts of x than the kernel does.
+    for (int i : steps_[s].chain) {
+      bool reads_x = false;
+      ForEachOperand(i, [&](ChainOperand o) { reads_x |= o.value == x; });
+      if (reads_x) return -1;
+    }
+    return host;
   }
 
-  // Topological order of the steps, as near to the order of the nodes as possible; updates of variables last.
+  void AttachFollowers() {
+    is_follower_.assign(steps_.size(), false);
+    for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+      const int host = HostOf(s);
+      if (host < 0) continue;
+      follower_[host] = s;
+      is_follower_[s] = true;
+    }
+  }
+
+  // The last node of a step and its follower.
+  int LastNode(int s) const {
+    const Step& step = steps_[s];
+    const int last = std::max(step.kernel, step.chain.empty() ? -1 : step.chain.back());
+    return follower_[s] < 0 ? last : std::max(last, LastNode(follower_[s]));
+  }
+
+  // Topological order of the steps, as near to the order of the nodes as possible; updates of variables last, followers
+  // behind their hosts.
   void Order() {
     const int n = static_cast<int>(steps_.size());
     std::vector<std::vector<int>> readers(n);
-    std::vector<int> waiting(n, 0);
+    std::vector<int> waiting(n, 0), unit(n);  // unit: the step itself, or its host
+    for (int s = 0; s < n; ++s) unit[s] = s;
+    for (int s = 0; s < n; ++s) {
+      if (follower_[s] >= 0) unit[follower_[s]] = s;
+    }
     for (int s = 0; s < n; ++s) {
       for (const ChainOperand& o : Externals(s)) {
         const int p = Producer(o.value);
-        if (p < 0 || step_of_node_[p] < 0) continue;
-        readers[step_of_node_[p]].push_back(s);
-        ++waiting[s];
+        if (p < 0 || step_of_node_[p] < 0 || unit[step_of_node_[p]] == unit[s]) continue;
+        readers[unit[step_of_node_[p]]].push_back(unit[s]);
+        ++waiting[unit[s]];
       }
     }
     using Key = std::tuple<bool, int, int>;
@@ -250,14 +295,19 @@ class Scheduler {
       if (LastNode(s) >= 0) ready.emplace(updates_variable_[s], LastNode(s), s);
     };
     for (int s = 0; s < n; ++s) {
-      if (waiting[s] == 0) push(s);
+      if (waiting[s] == 0 && unit[s] == s) push(s);
     }
     std::vector<int> position(n, -1);
+    auto emit = [&](int s, int host) {
+      position[s] = static_cast<int>(schedule_.steps.size());
+      schedule_.steps.push_back(std::move(steps_[s]));
+      schedule_.steps.back().host = host;
+    };
     while (!ready.empty()) {
       const int s = std::get<2>(ready.top());
       ready.pop();
-      position[s] = static_cast<int>(schedule_.steps.size());
-      schedule_.steps.push_back(std::move(steps_[s]));
+      emit(s, -1);
+      if (follower_[s] >= 0) emit(follower_[s], position[s]);
       for (int r : readers[s]) {
         if (--waiting[r] == 0) push(r);
       }
@@ -302,11 +352,24 @@ class Scheduler {
   void FormWaves() {
     int wave = -1, wave_start = 0;
     bool joinable = false;
-    for (int s = 0; s < static_cast<int>(schedule_.steps.size()); ++s) {
+    const int n = static_cast<int>(schedule_.steps.size());
+    for (int s = 0; s < n; ++s) {
       Step& step = schedule_.steps[s];
-      const bool heavy = Work(step) >= kWorthOverlapping;
+      if (step.host >= 0) {
+        step.wave = wave;
+        continue;
+      }
+      const int end = s + 1 < n && schedule_.steps[s + 1].host == s ? s + 2 : s + 1;
       bool independent = true;
-      ForEachRead(step, [&](ChainOperand o) { independent &= schedule_.step_of[o.value] < wave_start; });
+      int64_t work = 0;
+      for (int t = s; t < end; ++t) {
+        ForEachRead(schedule_.steps[t], [&](ChainOperand o) {
+          const int made_by = schedule_.step_of[o.value];
+          independent &= made_by < wave_start || (made_by >= s && made_by < end);
+        });
+        work += Work(schedule_.steps[t]);
+      }
+      const bool heavy = work >= kWorthOverlapping;
       if (!(joinable && heavy && independent)) {
         ++wave;
         wave_start = s;
@@ -325,6 +388,8 @@ class Scheduler {
   std::vector<int> step_of_node_;  // before ordering
   std::vector<Step> steps_;        // before ordering
   std::vector<bool> updates_variable_;
+  std::vector<int> follower_;  // of a step, or -1; before ordering
+  std::vector<bool> is_follower_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Schedule: a PlanGraph cut into steps. A step is a kernel, a fused chain of element-wise nodes, or a kernel followed by
-// such a chain on every part of its output (its epilogue).
+// such a chain on every part of its output (its epilogue). A kernel that treats planes of its only input one by one
+// (OpTraits::planes) may follow such a step in the same way, with its own chain: it is a step that names its host.
 //
 // How chains are found. Every value has a stage: the number of fusion barriers on the longest path to it. An element-wise
 // node has the stage of its inputs, where those are element-wise of the same size; everything else is one stage above its
@@ -17,7 +18,8 @@ namespace adret {
 struct Step {
   int kernel = -1;         // node with a kernel, or -1
   std::vector<int> chain;  // element-wise nodes in topological order
-  int wave = 0;            // steps of one wave may run at the same time
+  int wave = 0;            // steps of one wave may run at the same time, but for hosts and their followers
+  int host = -1;           // the step just before, on parts of whose result the kernel may run as they are finished
 };
 
 struct Schedule {

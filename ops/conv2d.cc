@@ -142,8 +142,7 @@ absl::StatusOr<Types> Conv2dWGradType(const TypeContext& c) {
 // Correlations that together write output 0, from inputs 0 (images) and 1 (filters). The epilogue follows each range
 // when there is one correlation, and otherwise the whole.
 template <class T>
-Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const Conv2dShape& s,
-                         int64_t output_elements) {
+Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const Conv2dShape& s, const Shape& y) {
   using Plan = kernels::CorrelationPlan<T>;
   auto plans = std::make_shared<std::vector<std::unique_ptr<const Plan>>>();
   Kernel kernel;
@@ -153,12 +152,17 @@ Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const C
     kernel.workspace_bytes = std::max(kernel.workspace_bytes, plans->back()->shared_bytes());
     kernel.scratch_bytes = std::max(kernel.scratch_bytes, plans->back()->scratch_bytes());
   }
-  kernel.run = [plans, output_elements](const KernelArgs& args) {
+  if (plans->size() == 1 && plans->front()->whole_planes()) {
+    kernel.finished_unit = y[kHeightAxis] * y[kWidthAxis];
+    kernel.tile_elements = plans->front()->tile_elements();
+  }
+  kernel.run = [plans, output_elements = y.num_elements()](const KernelArgs& args) {
     const auto scratch = [&] { return args.ThreadScratch(); };
     const Conv2dMemory memory{args.workspace, scratch};
     const bool one = plans->size() == 1;
     for (const auto& plan : *plans) {
-      plan->Run(args.in<T>(0), args.in<T>(1), args.out<T>(), memory, [&](int64_t begin, int64_t n) {
+      const auto place = [&](int64_t begin) { return args.Tile<T>(begin); };
+      plan->Run(args.in<T>(0), args.in<T>(1), memory, place, [&](int64_t begin, int64_t n) {
         if (one) args.Finished(begin, n);
       });
     }
@@ -206,6 +210,7 @@ Kernel MapKernel(const Conv2dShape& s, Map map) {
   auto plan = std::make_shared<const Plan>(std::move(map));
   Kernel kernel;
   kernel.flops = s.flops();
+  if constexpr (requires { plan->finished_unit(); }) kernel.finished_unit = plan->finished_unit();
   kernel.workspace_bytes = plan->shared_bytes(), kernel.scratch_bytes = plan->scratch_bytes();
   kernel.run = [plan](const KernelArgs& args) {
     const auto scratch = [&] { return args.ThreadScratch(); };
@@ -244,7 +249,7 @@ absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
       case Conv2dMethod::kTaps:
         break;
     }
-    return CorrelationKernel<T>({kernels::ForwardCorrelation(s)}, s, spec.y().num_elements());
+    return CorrelationKernel<T>({kernels::ForwardCorrelation(s)}, s, spec.y());
   });
 }
 
@@ -262,7 +267,7 @@ absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
       case Conv2dMethod::kTaps:
         break;
     }
-    return CorrelationKernel<T>(kernels::InputGradientCorrelations(s), s, spec.y().num_elements());
+    return CorrelationKernel<T>(kernels::InputGradientCorrelations(s), s, spec.y());
   });
 }
 

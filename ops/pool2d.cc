@@ -142,6 +142,7 @@ Kernel PlaneKernel(const KernelSpec& spec, const Pool2dShape& s, Plane plane) {
   const int64_t size = spec.y()[kHeightAxis] * spec.y()[kWidthAxis], grain = PlaneGrain(s);
   Kernel kernel;
   kernel.flops = static_cast<double>(planes) * s.out_height * s.out_width * s.kernel_h * s.kernel_w;
+  kernel.finished_unit = size;
   kernel.run = [=](const KernelArgs& args) {
     std::atomic<bool> good = true;
     ParallelFor(planes, grain, [&](int64_t begin, int64_t end) {
@@ -155,15 +156,34 @@ Kernel PlaneKernel(const KernelSpec& spec, const Pool2dShape& s, Plane plane) {
   return kernel;
 }
 
+// Element i of an output that may be missing.
+template <class T>
+T* At(void* output, int64_t i) {
+  return output == nullptr ? nullptr : static_cast<T*>(output) + i;
+}
+
+// The same for plane(x, outputs, at) -> void, which reads nothing but its plane of input 0.
+template <class T, class Plane>
+Kernel PoolKernel(const KernelSpec& spec, const Pool2dShape& s, Plane plane) {
+  const int64_t in = s.height * s.width, out = s.out_height * s.out_width;
+  Kernel kernel = PlaneKernel(spec, s, [=](const KernelArgs& args, int64_t p) {
+    plane(args.in<T>(0) + p * in, args.outputs, p * out);
+    return true;
+  });
+  kernel.in_plane = in, kernel.out_plane = out;
+  kernel.run_planes = [=](const PlaneArgs& args) {
+    for (int64_t p = 0; p < args.planes; ++p) plane(static_cast<const T*>(args.x) + p * in, args.outputs, p * out);
+  };
+  return kernel;
+}
+
 absl::StatusOr<Kernel> MaxPoolKernel(const KernelSpec& spec) {
   AD_ASSIGN_OR_RETURN(const Pool2dShape s,
                       Geometry(spec.x(0)[kHeightAxis], spec.x(0)[kWidthAxis], spec.As<MaxPool2dAttrs>()));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return PlaneKernel(spec, s, [s](const KernelArgs& args, int64_t p) {
-      const int64_t out = p * s.out_height * s.out_width;
-      kernels::MaxPoolPlane(s, args.in<T>(0) + p * s.height * s.width, args.out<T>() + out, args.out<int32_t>(1) + out);
-      return true;
+    return PoolKernel<T>(spec, s, [s](const T* x, absl::Span<void* const> outputs, int64_t at) {
+      kernels::MaxPoolPlane(s, x, At<T>(outputs[0], at), At<int32_t>(outputs[1], at));
     });
   });
 }
@@ -199,9 +219,8 @@ absl::StatusOr<Kernel> AvgPoolKernel(const KernelSpec& spec) {
                       Geometry(spec.x(0)[kHeightAxis], spec.x(0)[kWidthAxis], spec.As<AvgPool2dAttrs>()));
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return PlaneKernel(spec, s, [s](const KernelArgs& args, int64_t p) {
-      kernels::AvgPoolPlane(s, args.in<T>(0) + p * s.height * s.width, args.out<T>() + p * s.out_height * s.out_width);
-      return true;
+    return PoolKernel<T>(spec, s, [s](const T* x, absl::Span<void* const> outputs, int64_t at) {
+      kernels::AvgPoolPlane(s, x, At<T>(outputs[0], at));
     });
   });
 }
@@ -244,7 +263,7 @@ const OpRegistration kMaxPool2d({
       return {MaxPoolXGrad(c.dy(0), c.y(1), c.attrs<MaxPool2dAttrs>(), SizeOf(c.x(0)))};
     },
     .axes = MakeAxisRules({.labels = LabelsOf("nc..->nc..,nc.."), .reads_as = "max_pool2d_gather"}),
-    .traits = {.epilogue = true},
+    .traits = {.epilogue = true, .planes = true},
 });
 
 const OpRegistration kMaxPool2dXGrad({
@@ -301,7 +320,7 @@ const OpRegistration kAvgPool2d({
       return {Build("avg_pool2d_x_grad", {c.dy()}, Attrs(attrs))};
     },
     .axes = MakeAxisRules({.labels = LabelsOf("nc..->nc.."), .linear_in = Inputs({0})}),
-    .traits = {.epilogue = true},
+    .traits = {.epilogue = true, .planes = true},
 });
 
 const OpRegistration kAvgPool2dXGrad({

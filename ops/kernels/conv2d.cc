@@ -339,7 +339,14 @@ void CorrelationPlan<T>::PackFilters(const T* w, T* packed) const {
 }
 
 template <class T>
-void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed, T* out, T* scratch,
+int64_t CorrelationPlan<T>::tile_elements() const {
+  const bool strips = static_cast<int64_t>(stores_.size()) > strip_;
+  return whole_planes() && !strips ? std::min<int64_t>(traits_.filter_tile, c_.filters) * c_.out_height * c_.out_width
+                                   : 0;
+}
+
+template <class T>
+void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed, T* scratch, PlaceFn<T> place,
                                  FinishedFn finished) const {
   const int64_t taps = c_.taps.size(), out_plane = c_.out_height * c_.out_width;
   const int64_t image_group = task.image * c_.groups + task.group;
@@ -370,23 +377,24 @@ void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed,
   block.out_plane = strided ? n : out_plane;
   if (!strided && block.vectors > strip_) {
     const int64_t first = FilterBlockBegin(task.begin);
-    block.out = out + start(first);
+    block.out = place(start(first));
     RunStrips(task, block, filters);
     return finish(first, FilterBlockBegin(task.end) - first);
   }
   for (int64_t b = task.begin; b < task.end; ++b) {
     const int64_t first = FilterBlockBegin(b), count = FilterBlockBegin(b + 1) - first;
     block.weights = filters + first * c_.channels * taps, block.filters = static_cast<int>(count);
-    block.out = strided ? results : out + start(first);
+    block.out = strided ? results : place(start(first));
     CorrelateTaps(block);
     if (!strided) {
       finish(first, count);
       continue;
     }
     const T* from = results;
+    T* const planes = place(start(first));
     for (int64_t f = 0; f < count; ++f) {
       for (int64_t i = task.row; i < task.row + task.rows; ++i, from += c_.width) {
-        T* to = out + start(first + f) + (i * c_.out_step_h + c_.out_row) * c_.out_width + c_.out_column;
+        T* to = planes + f * out_plane + (i * c_.out_step_h + c_.out_row) * c_.out_width + c_.out_column;
         for (int64_t j = 0; j < c_.width; ++j) to[j * c_.out_step_w] = from[j];
       }
     }
@@ -411,7 +419,8 @@ void CorrelationPlan<T>::RunStrips(const Task& task, TapBlock<T> block, const T*
 }
 
 template <class T>
-void CorrelationPlan<T>::Run(const T* in, const T* w, T* out, const Conv2dMemory& memory, FinishedFn finished) const {
+void CorrelationPlan<T>::Run(const T* in, const T* w, const Conv2dMemory& memory, PlaceFn<T> place,
+                             FinishedFn finished) const {
   T* packed = static_cast<T*>(memory.shared);
   PackFilters(w, packed);
   const int64_t blocks = layout_.blocks();
@@ -423,7 +432,7 @@ void CorrelationPlan<T>::Run(const T* in, const T* w, T* out, const Conv2dMemory
       task.image = image_group / c_.groups, task.group = image_group % c_.groups;
       task.row = block * layout_.block_rows(), task.rows = std::min(layout_.block_rows(), c_.height - task.row);
       task.begin = part * filter_blocks_ / parts_, task.end = (part + 1) * filter_blocks_ / parts_;
-      RunTask(task, in, packed, out, scratch, finished);
+      RunTask(task, in, packed, scratch, place, finished);
     }
   });
 }

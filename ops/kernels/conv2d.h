@@ -69,6 +69,9 @@ struct Conv2dMemory {
 };
 // Called once for each range [begin, begin + n) of the result when it is final, from any thread.
 using FinishedFn = absl::FunctionRef<void(int64_t begin, int64_t n)>;
+// Where to write the results from `begin` on, before the same thread reports them as finished.
+template <class T>
+using PlaceFn = absl::FunctionRef<T*(int64_t begin)>;
 
 // A stride-1 correlation of planes, the form that the forward pass and the input's gradient take (see taps.h):
 //   out(g, f, i, j) = sum_{c, tap} in(g, c, phase of tap, i + tap.row, j + tap.column) * w(g, f, c, tap.weight)
@@ -141,13 +144,16 @@ class CorrelationPlan {
 
   int64_t shared_bytes() const;
   int64_t scratch_bytes() const;
-  // Writes the grid's places in out; the caller clears the others.
-  void Run(const T* in, const T* w, T* out, const Conv2dMemory& memory, FinishedFn finished) const;
+  // Writes the grid's places in the result; the caller clears the others.
+  void Run(const T* in, const T* w, const Conv2dMemory& memory, PlaceFn<T> place, FinishedFn finished) const;
+  // Whether all finished ranges are whole planes; and the longest of them where they are short, otherwise 0.
+  bool whole_planes() const { return c_.out_step_h == 1 && c_.out_step_w == 1 && layout_.blocks() == 1; }
+  int64_t tile_elements() const;
 
  private:
   struct Task;
   void PackFilters(const T* w, T* packed) const;
-  void RunTask(const Task& task, const T* in, const T* packed, T* out, T* scratch, FinishedFn finished) const;
+  void RunTask(const Task& task, const T* in, const T* packed, T* scratch, PlaceFn<T> place, FinishedFn finished) const;
   void RunStrips(const Task& task, TapBlock<T> block, const T* packed) const;
   int64_t FilterBlockBegin(int64_t block) const { return block * c_.filters / filter_blocks_; }
 

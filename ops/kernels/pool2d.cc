@@ -77,6 +77,12 @@ HWY_INLINE V Odd(D d, V high, V low) {
 }
 #endif
 
+// Whether v takes the place of the best: it is greater, or the first NaN.
+template <class V>
+HWY_INLINE auto Better(V v, V best) {
+  return hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
+}
+
 // What is done with windows. A Fold takes the taps of one vector of windows, in row-major order.
 template <int kStride, class T>
 struct MaxOp {
@@ -92,8 +98,7 @@ struct MaxOp {
     hn::Vec<DI> index;
     // v: of elements at, at + kStride, ... of the plane.
     HWY_INLINE void Take(hn::Vec<D> v, int64_t at) {
-      // Greater, or the first NaN.
-      const auto better = hn::AndNot(hn::IsNaN(best), hn::Not(hn::Le(v, best)));
+      const auto better = Better(v, best);
       best = hn::IfThenElse(better, v, best);
       index = hn::IfThenElse(hn::RebindMask(DI(), better), Indices(at), index);
     }
@@ -110,8 +115,25 @@ struct MaxOp {
   }
   // Of n outputs from the one at o.
   HWY_INLINE void Finish(const Fold& fold, const Pool2dShape&, int64_t, int64_t, int64_t o, int64_t n) const {
-    StoreFirst(D(), fold.best, n, y + o);
+    if (y != nullptr) StoreFirst(D(), fold.best, n, y + o);
     StoreFirst(DI(), fold.index, n, argmax + o);
+  }
+};
+
+// The maxima alone.
+template <int kStride, class T>
+struct MaxValueOp {
+  using D = hn::ScalableTag<T>;
+  static constexpr T kOutside = -std::numeric_limits<T>::infinity();
+  T* y;
+
+  struct Fold {
+    hn::Vec<D> best;
+    HWY_INLINE void Take(hn::Vec<D> v, int64_t) { best = hn::IfThenElse(Better(v, best), v, best); }
+  };
+  HWY_INLINE Fold Start(const Pool2dShape&, int64_t, int64_t) const { return {hn::Set(D(), kOutside)}; }
+  HWY_INLINE void Finish(const Fold& fold, const Pool2dShape&, int64_t, int64_t, int64_t o, int64_t n) const {
+    StoreFirst(D(), fold.best, n, y + o);
   }
 };
 
@@ -229,8 +251,12 @@ void RunOp(const Pool2dShape& s, const T* x, Out*... out) {
   };
   s.stride_w == 1 ? run(std::integral_constant<int, 1>()) : run(std::integral_constant<int, 2>());
 }
-void MaxF32(const Pool2dShape& s, const float* x, float* y, int32_t* argmax) { RunOp<MaxOp>(s, x, y, argmax); }
-void MaxF64(const Pool2dShape& s, const double* x, double* y, int32_t* argmax) { RunOp<MaxOp>(s, x, y, argmax); }
+void MaxF32(const Pool2dShape& s, const float* x, float* y, int32_t* argmax) {
+  argmax == nullptr ? RunOp<MaxValueOp>(s, x, y) : RunOp<MaxOp>(s, x, y, argmax);
+}
+void MaxF64(const Pool2dShape& s, const double* x, double* y, int32_t* argmax) {
+  argmax == nullptr ? RunOp<MaxValueOp>(s, x, y) : RunOp<MaxOp>(s, x, y, argmax);
+}
 void AvgF32(const Pool2dShape& s, const float* x, float* y) { RunOp<AvgOp>(s, x, y); }
 void AvgF64(const Pool2dShape& s, const double* x, double* y) { RunOp<AvgOp>(s, x, y); }
 
@@ -263,7 +289,8 @@ void MaxPoolPlane(const Pool2dShape& s, const T* x, T* y, int32_t* argmax) {
         if (!(x[at] <= best) && !std::isnan(best)) best = x[at], index = at;
       }
     }
-    y[o] = best, argmax[o] = static_cast<int32_t>(index);
+    if (y != nullptr) y[o] = best;
+    if (argmax != nullptr) argmax[o] = static_cast<int32_t>(index);
   });
 }
 

@@ -63,6 +63,7 @@ struct Pool2dShape {
 };
 
 // y and the index in x of each maximum: the first of equal ones in row-major order; the first NaN where there is any.
+// One of them may be nullptr.
 template <class T>
 void MaxPoolPlane(const Pool2dShape& shape, const T* x, T* y, int32_t* argmax);
 

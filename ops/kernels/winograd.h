@@ -36,6 +36,8 @@ class WinogradPlan {
 
   int64_t shared_bytes() const;
   int64_t scratch_bytes() const;
+  // A plane, where all finished ranges are whole planes; otherwise 0.
+  int64_t finished_unit() const { return strips_per_task_ % strips_per_image_ == 0 ? map_.height * map_.width : 0; }
   void Run(const T* in, const T* w, T* out, const Conv2dMemory& memory, FinishedFn finished) const;
 
  private:
