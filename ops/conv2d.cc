@@ -236,7 +236,8 @@ Kernel FilterGradientKernel(const Conv2dShape& s) {
 }
 
 absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
-  AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.x(1), spec.As<Conv2dAttrs>()));
+  AD_ASSIGN_OR_RETURN(Conv2dShape s, Geometry(spec.x(0), spec.x(1), spec.As<Conv2dAttrs>()));
+  s = kernels::Simplified(s);
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     switch (ChooseMethod(s, Conv2dMap::kForward)) {
@@ -254,7 +255,8 @@ absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
 }
 
 absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
-  AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.y(), spec.x(1), spec.As<Conv2dXGradAttrs>().conv));
+  AD_ASSIGN_OR_RETURN(Conv2dShape s, Geometry(spec.y(), spec.x(1), spec.As<Conv2dXGradAttrs>().conv));
+  s = kernels::Simplified(s);
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     switch (ChooseMethod(s, Conv2dMap::kInputGradient)) {
@@ -272,7 +274,8 @@ absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
 }
 
 absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
-  AD_ASSIGN_OR_RETURN(const Conv2dShape s, Geometry(spec.x(0), spec.y(), spec.As<Conv2dWGradAttrs>().conv));
+  AD_ASSIGN_OR_RETURN(Conv2dShape s, Geometry(spec.x(0), spec.y(), spec.As<Conv2dWGradAttrs>().conv));
+  s = kernels::Simplified(s);
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     switch (ChooseMethod(s, Conv2dMap::kFilterGradient)) {

@@ -41,6 +41,7 @@ constexpr int64_t kMinWinogradTiles = 32;
 constexpr double kMaxWinogradWaste = 2.2;
 // What makes a matrix product worth copying what windows read.
 constexpr int64_t kMinColumnsFilters = 32, kMinColumnsDepth = 25;
+constexpr double kMinFilledLanes = 0.6;
 // Products over this many (channel, tap) pairs run as one loop over a table of distances.
 constexpr int64_t kFlatTaps = 1024;
 
@@ -91,6 +92,22 @@ double Conv2dShape::flops() const {
   return 2.0 * batch * filters * out_height * out_width * (channels / groups) * kernel_h * kernel_w;
 }
 
+Conv2dShape Simplified(Conv2dShape s) {
+  const bool once = s.out_height == 1 && s.out_width == 1 && s.pad_top == 0 && s.pad_left == 0;
+  const bool whole = s.kernel_h == s.height && s.kernel_w == s.width && s.dilation_h == 1 && s.dilation_w == 1;
+  if (!once || !whole) return s;
+  s.channels *= s.height * s.width;
+  s.height = s.width = s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = 1;
+  return s;
+}
+
+// Of a vector's 16 lanes of f32, what the positions of small images fill.
+double FilledLanes(const Conv2dShape& s) {
+  const int64_t pitch = s.out_width + (s.kernel_w - 1) * s.dilation_w / s.stride_w;
+  return static_cast<double>(s.out_height * s.out_width) /
+         static_cast<double>(CeilDiv((s.out_height - 1) * pitch + s.out_width, 16) * 16);
+}
+
 bool CanCompute(Conv2dMethod method, const Conv2dShape& s) {
   switch (method) {
     case Conv2dMethod::kTaps:
@@ -118,7 +135,8 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   const int forced = forced_method.load(std::memory_order_relaxed);
   if (forced >= 0 && CanCompute(static_cast<Conv2dMethod>(forced), s)) return static_cast<Conv2dMethod>(forced);
   const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
-  if (CanCompute(Conv2dMethod::kPointwise, s) && s.height * s.width >= kMinPixels &&
+  const int64_t pixels = s.height * s.width;
+  if (CanCompute(Conv2dMethod::kPointwise, s) && (pixels >= kMinPixels || pixels == 1) &&
       channels >= kMinPointwiseChannels) {
     return Conv2dMethod::kPointwise;
   }
@@ -132,7 +150,8 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   const int64_t window = s.kernel_h * s.kernel_w;
   const bool products = filters >= kMinColumnsFilters && channels * window >= kMinColumnsDepth &&
                         s.batch * s.out_height * s.out_width >= kMinPixels;
-  return products && (map == Conv2dMap::kFilterGradient || window == 1) ? Conv2dMethod::kColumns : Conv2dMethod::kTaps;
+  const bool columns = map == Conv2dMap::kFilterGradient || window == 1 || FilledLanes(s) < kMinFilledLanes;
+  return products && columns ? Conv2dMethod::kColumns : Conv2dMethod::kTaps;
 }
 
 ScopedConv2dMethod::ScopedConv2dMethod(Conv2dMethod method)

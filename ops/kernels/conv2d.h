@@ -24,6 +24,10 @@ struct Conv2dShape {
   double flops() const;
 };
 
+// The same sums as a convolution of fewer pixels, where there is one: a window as large as the image is a 1x1 window
+// over more channels.
+Conv2dShape Simplified(Conv2dShape shape);
+
 enum class Conv2dMethod {
   kTaps,       // planes, shifted: CorrelationPlan and FilterGradientPlan
   kPointwise,  // a matrix product per image: pointwise.h
@@ -45,7 +49,7 @@ bool CanCompute(Conv2dMethod method, const Conv2dShape& shape);
 //   The filter gradient of other windows is a product of im2col's columns once 32 filters share them: taps sum over
 //   short rows across the lanes of vectors, and read x unaligned (columns: 1.4 to 2 times faster; level at 25 filters).
 //   All maps of 1x1 windows that do not touch every pixel, or of small images, go so: the columns are a copy of a part
-//   of the image, and small images share a product.
+//   of the image, and small images share a product. So do windows over images that are too small to fill vectors.
 //   Everything else goes by taps: without im2col's copies they run near the peak of the multiply-add units, down to one
 //   input channel; depthwise filters are the case of one channel and few filters, with more vectors per tile.
 Conv2dMethod ChooseMethod(const Conv2dShape& shape, Conv2dMap map);

@@ -21,8 +21,55 @@ int64_t Grain(const PointwiseShape& s, int64_t tasks) {
 
 // Ranges of images with a partial sum each.
 int64_t Chunks(const PointwiseShape& s) {
+  if (s.pixels == 1) return 1;
   const int64_t wanted = std::min<double>(FlopsOf(s) / kFlopsPerTask / s.groups, kMaxChunks);
   return std::clamp<int64_t>(wanted, 1, std::max<int64_t>(s.batch, 1));
+}
+
+// Images of one pixel are the rows of a matrix, with the other groups between them.
+template <class T>
+void MapPixels(const PointwiseShape& s, bool transpose, const T* in, const T* w, T* out,
+               absl::FunctionRef<void(int64_t begin, int64_t n)> finished) {
+  const int64_t k = transpose ? s.filters : s.channels, n = transpose ? s.channels : s.filters;
+  const GemmSplit split = SplitGemm(s.groups, s.batch, n, k);
+  const int64_t tasks = s.groups * split.parts();
+  ParallelFor(tasks, Grain(s, tasks), [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t group = task / split.parts();
+      const int64_t i = task % split.parts() / split.parts_n * split.rows, j = task % split.parts_n * split.columns;
+      Gemm<T> g{.transpose_b = !transpose};
+      g.m = std::min(split.rows, s.batch - i), g.n = std::min(split.columns, n - j), g.k = k;
+      g.lda = s.groups * k, g.ldb = s.channels, g.ldc = s.groups * n;
+      g.a = in + (i * s.groups + group) * k;
+      g.b = w + group * s.filters * s.channels + (transpose ? j : j * s.channels);
+      const int64_t first = (i * s.groups + group) * n + j;
+      g.c = out + first;
+      g.Run();
+      if (g.n == g.ldc) {
+        finished(first, g.m * g.n);
+      } else {
+        for (int64_t row = 0; row < g.m; ++row) finished(first + row * g.ldc, g.n);
+      }
+    }
+  });
+}
+
+template <class T>
+void PixelsFilterGradient(const PointwiseShape& s, const T* x, const T* dy, T* dw) {
+  const GemmSplit split = SplitGemm(s.groups, s.filters, s.channels, s.batch);
+  const int64_t tasks = s.groups * split.parts();
+  ParallelFor(tasks, Grain(s, tasks), [&](int64_t begin, int64_t end) {
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t group = task / split.parts();
+      const int64_t i = task % split.parts() / split.parts_n * split.rows, j = task % split.parts_n * split.columns;
+      Gemm<T> g{.transpose_a = true};
+      g.m = std::min(split.rows, s.filters - i), g.n = std::min(split.columns, s.channels - j), g.k = s.batch;
+      g.lda = s.groups * s.filters, g.ldb = s.groups * s.channels, g.ldc = s.channels;
+      g.a = dy + group * s.filters + i, g.b = x + group * s.channels + j;
+      g.c = dw + (group * s.filters + i) * s.channels + j;
+      g.Run();
+    }
+  });
 }
 
 }  // namespace
@@ -30,6 +77,7 @@ int64_t Chunks(const PointwiseShape& s) {
 template <class T>
 void PointwiseMap(const PointwiseShape& s, bool transpose, const T* in, const T* w, T* out,
                   absl::FunctionRef<void(int64_t begin, int64_t n)> finished) {
+  if (s.pixels == 1) return MapPixels(s, transpose, in, w, out, finished);
   const int64_t m = transpose ? s.channels : s.filters, k = transpose ? s.filters : s.channels, n = s.pixels;
   const GemmSplit split = SplitGemm(s.batch * s.groups, m, n, k);
   const int64_t parts = split.parts_m * split.parts_n, tasks = s.batch * s.groups * parts;
@@ -61,6 +109,7 @@ int64_t PointwisePartialElements(const PointwiseShape& s) {
 
 template <class T>
 void PointwiseFilterGradient(const PointwiseShape& s, const T* x, const T* dy, T* partial, T* dw) {
+  if (s.pixels == 1) return PixelsFilterGradient(s, x, dy, dw);
   const int64_t chunks = Chunks(s), size = s.filters * s.channels;
   if (chunks == 1) partial = dw;
   const GemmSplit split = SplitGemm(s.groups * chunks, s.filters, s.channels, s.pixels * s.batch / chunks);

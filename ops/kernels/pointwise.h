@@ -1,4 +1,5 @@
-// Convolution with 1x1 windows, stride 1 and no padding: products of matrices as they lie, nothing is copied.
+// Convolution with 1x1 windows, stride 1 and no padding: products of matrices as they lie, nothing is copied. Images of
+// one pixel share a product.
 #ifndef ADRET_OPS_KERNELS_POINTWISE_H_
 #define ADRET_OPS_KERNELS_POINTWISE_H_
 

@@ -242,6 +242,18 @@ TEST_P(Conv2dKernels, EqualsNaiveLoopsAroundVectorAndTileSizes) {
   CheckAgainstLoops({2, 2, 260, 401}, {2, 2, 2, 2}, {}, &random);
 }
 
+TEST_P(Conv2dKernels, EqualsNaiveLoopsForImagesOfOneResult) {
+  RandomStream random(10);
+  for (int64_t groups : {1, 3}) {
+    CheckAgainstLoops({67, 20 * groups, 1, 1}, {35 * groups, 20, 1, 1}, {.groups = groups}, &random);
+    CheckAgainstLoops({9, 5 * groups, 4, 3}, {7 * groups, 5, 4, 3}, {.stride = {2, 2}, .groups = groups}, &random);
+    CheckAgainstLoops({40, 8 * groups, 3, 3}, {40 * groups, 8, 3, 3}, {.stride = {2, 2}, .groups = groups}, &random);
+    CheckAgainstLoops({40, 8 * groups, 2, 2}, {40 * groups, 8, 5, 5},
+                      {.padding = Padding::Explicit(2), .groups = groups}, &random);
+  }
+  CheckAgainstLoops({260, 300, 1, 1}, {200, 300, 1, 1}, {}, &random);
+}
+
 TEST_P(Conv2dKernels, WinogradEqualsNaiveLoopsAtRandomShapes) {
   if (GetParam() == HWY_STATIC_TARGET) {
     GTEST_SKIP() << "without fused multiply-adds, rounding errors are a third above these limits";
