@@ -23,13 +23,15 @@ bool IsOneOf(absl::string_view name, std::initializer_list<absl::string_view> na
   return false;
 }
 
+bool IsAvx512Core(absl::string_view core) { return IsOneOf(core, {"SkylakeX", "Cooperlake", "SapphireRapids"}); }
+
 // The core type whose kernels use the instructions that our own use, or nullptr when OpenBLAS has chosen well.
 const char* BetterCore([[maybe_unused]] absl::string_view chosen) {
 #if HWY_ARCH_X86
   const int64_t targets = hwy::SupportedTargets();
   hwy::GetChosenTarget().Update(targets);  // asking made it forget what hwy::DisableTargets had ruled out
   if ((targets & HWY_AVX3) != 0) {
-    return IsOneOf(chosen, {"SkylakeX", "Cooperlake", "SapphireRapids"}) ? nullptr : "SkylakeX";
+    return IsAvx512Core(chosen) ? nullptr : "SkylakeX";
   }
   if ((targets & HWY_AVX2) != 0) return IsOneOf(chosen, {"Haswell", "Zen"}) ? nullptr : "Haswell";
 #endif
@@ -66,6 +68,11 @@ void PrepareBlas() {
     openblas_set_num_threads(1);
     EndThreads();
   });
+}
+
+bool BlasMultipliesUnpacked() {
+  static const bool unpacked = IsAvx512Core(openblas_get_corename());
+  return unpacked;
 }
 
 }  // namespace adret::kernels

@@ -12,6 +12,11 @@ namespace adret::kernels {
 // those that it has started.
 void PrepareBlas();
 
+// Whether BLAS multiplies small f32 matrices as they lie, without packing: OpenBLAS does so where it uses AVX-512, up
+// to kUnpackedProducts multiplications. Call PrepareBlas() first.
+inline constexpr double kUnpackedProducts = 1e6;
+bool BlasMultipliesUnpacked();
+
 }  // namespace adret::kernels
 
 #endif  // ADRET_OPS_KERNELS_BLAS_H_

@@ -42,6 +42,7 @@ constexpr double kMaxWinogradWaste = 2.2;
 // What makes a matrix product worth copying what windows read.
 constexpr int64_t kMinColumnsFilters = 32, kMinColumnsDepth = 25;
 constexpr double kMinFilledLanes = 0.6;
+constexpr int64_t kFewChannels = 4, kSomeFilters = 64, kManyFilters = 96;
 // Products over this many (channel, tap) pairs run as one loop over a table of distances.
 constexpr int64_t kFlatTaps = 1024;
 
@@ -148,10 +149,14 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   }
   if (!CanCompute(Conv2dMethod::kColumns, s)) return Conv2dMethod::kTaps;
   const int64_t window = s.kernel_h * s.kernel_w;
-  const bool products = filters >= kMinColumnsFilters && channels * window >= kMinColumnsDepth &&
-                        s.batch * s.out_height * s.out_width >= kMinPixels;
-  const bool columns = map == Conv2dMap::kFilterGradient || window == 1 || FilledLanes(s) < kMinFilledLanes;
-  return products && columns ? Conv2dMethod::kColumns : Conv2dMethod::kTaps;
+  const bool sampled = s.stride_h > 1 || s.stride_w > 1, pointwise = window == 1;
+  const bool columns = map == Conv2dMap::kFilterGradient
+                           ? sampled || pointwise || channels <= kFewChannels || filters >= kManyFilters
+                           : (pointwise && sampled) || (filters >= kSomeFilters && FilledLanes(s) < kMinFilledLanes);
+  return columns && filters >= kMinColumnsFilters && channels * window >= kMinColumnsDepth &&
+                 s.batch * s.out_height * s.out_width >= kMinPixels
+             ? Conv2dMethod::kColumns
+             : Conv2dMethod::kTaps;
 }
 
 ScopedConv2dMethod::ScopedConv2dMethod(Conv2dMethod method)

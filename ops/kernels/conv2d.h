@@ -46,12 +46,13 @@ bool CanCompute(Conv2dMethod method, const Conv2dShape& shape);
 //   3x3 windows with stride 1 go by Winograd's tiles once the transforms of inputs and outputs are shared by a dozen
 //   filters and channels (level with taps there, 1.5 times faster at 32, 2 to 3 times at 64 and more), unless there are
 //   too few tiles to fill vectors or most of their area lies outside of the image.
-//   The filter gradient of other windows is a product of im2col's columns once 32 filters share them: taps sum over
-//   short rows across the lanes of vectors, and read x unaligned (columns: 1.4 to 2 times faster; level at 25 filters).
-//   All maps of 1x1 windows that do not touch every pixel, or of small images, go so: the columns are a copy of a part
-//   of the image, and small images share a product. So do windows over images that are too small to fill vectors.
-//   Everything else goes by taps: without im2col's copies they run near the peak of the multiply-add units, down to one
-//   input channel; depthwise filters are the case of one channel and few filters, with more vectors per tile.
+//   The filter gradient of other windows is a product of im2col's columns where 32 filters share them and taps are
+//   slow: taps sum over short rows across the lanes of vectors, and read x unaligned. Columns are 1.5 to 2 times faster
+//   at 100 filters and more, under strides and for few channels. All maps of 1x1 windows under a stride go so: the
+//   columns are a copy of a part of the image. So do windows over images of a few pixels, which fill a vector together;
+//   with few filters, taps are faster still. Everything else goes by taps: without im2col's copies they run near the
+//   peak of the multiply-add units, down to one input channel; depthwise filters are the case of one channel and few
+//   filters, with more vectors per tile.
 Conv2dMethod ChooseMethod(const Conv2dShape& shape, Conv2dMap map);
 
 // For tests of one method: while it lives, every shape that `method` can compute is computed so, in plans made by any

@@ -111,7 +111,8 @@ TEST(MatMul, EqualsNaiveLoopsAtRandomSizes) {
 // Blocks of rows, of columns and of the sum, with remainders.
 TEST(MatMul, SumsOfManyBlocksAreExact) {
   RandomStream random(12);
-  const int64_t sizes[][3] = {{5, 7, 200003}, {1, 3, 100001}, {70, 300, 1027}, {300, 70, 1027}, {261, 517, 259}};
+  const int64_t sizes[][3] = {{5, 7, 200003},  {1, 3, 100001}, {70, 300, 1027}, {300, 70, 1027},
+                              {261, 517, 259}, {67, 1201, 33}, {33, 65, 1500}};
   for (const auto& [m, n, k] : sizes) {
     for (const MatMulAttrs& attrs :
          {MatMulAttrs{}, MatMulAttrs{.transpose_a = true}, MatMulAttrs{.transpose_b = true}}) {
