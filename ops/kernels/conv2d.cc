@@ -21,6 +21,8 @@ constexpr int64_t kStripBytes = 24 << 10, kStripFilterBytes = 1 << 20;
 constexpr int64_t kStripVectors = 3;
 // Tasks of about this much arithmetic: tens of microseconds.
 constexpr double kFlopsPerTask = 2e6;
+// A task alone in its loop is divided into parts of about this much.
+constexpr double kFlopsPerPart = 1e6;
 // Below this many tasks the filters are divided as well; each part stages its source again.
 constexpr int64_t kFewTasks = 8;
 // Partial sums of the filter gradient: enough chunks to keep many cores busy, unless the filters are large.
@@ -322,7 +324,7 @@ CorrelationPlan<T>::CorrelationPlan(Correlation c)
   const double flops = FlopsOf(c_);
   // As many parts as the arithmetic is worth, when there are few tasks.
   parts_ = tasks >= kFewTasks ? 1
-                              : std::clamp<int64_t>(std::min<int64_t>(kFewTasks / tasks, flops / kFlopsPerTask / tasks),
+                              : std::clamp<int64_t>(std::min<int64_t>(kFewTasks / tasks, flops / kFlopsPerPart / tasks),
                                                     1, filter_blocks_);
   grain_ = std::clamp<int64_t>(kFlopsPerTask * tasks * parts_ / std::max(flops, 1.0), 1, tasks * parts_);
   const int64_t filter_bytes = shared_bytes() / std::max<int64_t>(c_.groups, 1);
