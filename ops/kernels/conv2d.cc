@@ -44,7 +44,7 @@ constexpr double kMaxWinogradWaste = 2.2;
 // What makes a matrix product worth copying what windows read.
 constexpr int64_t kMinColumnsFilters = 32, kMinColumnsDepth = 25;
 constexpr double kMinFilledLanes = 0.6;
-constexpr int64_t kFewChannels = 4, kSomeFilters = 64, kManyFilters = 96;
+constexpr int64_t kFewChannels = 4, kSomeFilters = 64, kManyFilters = 96, kSmallImage = 200;
 // Products over this many (channel, tap) pairs run as one loop over a table of distances.
 constexpr int64_t kFlatTaps = 1024;
 
@@ -152,8 +152,9 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   if (!CanCompute(Conv2dMethod::kColumns, s)) return Conv2dMethod::kTaps;
   const int64_t window = s.kernel_h * s.kernel_w;
   const bool sampled = s.stride_h > 1 || s.stride_w > 1, pointwise = window == 1;
+  const bool small = s.out_height * s.out_width <= kSmallImage;
   const bool columns = map == Conv2dMap::kFilterGradient
-                           ? sampled || pointwise || channels <= kFewChannels || filters >= kManyFilters
+                           ? sampled || pointwise || small || channels <= kFewChannels || filters >= kManyFilters
                            : (pointwise && sampled) || (filters >= kSomeFilters && FilledLanes(s) < kMinFilledLanes);
   return columns && filters >= kMinColumnsFilters && channels * window >= kMinColumnsDepth &&
                  s.batch * s.out_height * s.out_width >= kMinPixels
