@@ -11,6 +11,7 @@
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/columns.h"
 #include "adret/ops/kernels/conv2d.h"
+#include "adret/ops/kernels/correlation.h"
 #include "adret/ops/kernels/pointwise.h"
 #include "adret/ops/kernels/winograd.h"
 

@@ -9,7 +9,7 @@
 #include <memory>
 #include <vector>
 
-#include "adret/ops/kernels/conv2d.h"
+#include "adret/ops/kernels/correlation.h"
 
 namespace adret::kernels {
 
