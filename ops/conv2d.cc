@@ -143,7 +143,8 @@ absl::StatusOr<Types> Conv2dWGradType(const TypeContext& c) {
 // Correlations that together write output 0, from inputs 0 (images) and 1 (filters). The epilogue follows each range
 // when there is one correlation, and otherwise the whole.
 template <class T>
-Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const Conv2dShape& s, const Shape& y) {
+Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const Conv2dShape& s,
+                         int64_t output_elements) {
   using Plan = kernels::CorrelationPlan<T>;
   auto plans = std::make_shared<std::vector<std::unique_ptr<const Plan>>>();
   Kernel kernel;
@@ -154,10 +155,10 @@ Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const C
     kernel.scratch_bytes = std::max(kernel.scratch_bytes, plans->back()->scratch_bytes());
   }
   if (plans->size() == 1 && plans->front()->whole_planes()) {
-    kernel.finished_unit = y[kHeightAxis] * y[kWidthAxis];
+    kernel.finished_unit = plans->front()->plane_elements();
     kernel.tile_elements = plans->front()->tile_elements();
   }
-  kernel.run = [plans, output_elements = y.num_elements()](const KernelArgs& args) {
+  kernel.run = [plans, output_elements](const KernelArgs& args) {
     const auto scratch = [&] { return args.ThreadScratch(); };
     const Conv2dMemory memory{args.workspace, scratch};
     const bool one = plans->size() == 1;
@@ -251,7 +252,7 @@ absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
       case Conv2dMethod::kTaps:
         break;
     }
-    return CorrelationKernel<T>({kernels::ForwardCorrelation(s)}, s, spec.y());
+    return CorrelationKernel<T>({kernels::ForwardCorrelation(s)}, s, spec.y().num_elements());
   });
 }
 
@@ -270,7 +271,7 @@ absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
       case Conv2dMethod::kTaps:
         break;
     }
-    return CorrelationKernel<T>(kernels::InputGradientCorrelations(s), s, spec.y());
+    return CorrelationKernel<T>(kernels::InputGradientCorrelations(s), s, spec.y().num_elements());
   });
 }
 

@@ -75,10 +75,12 @@ double Pass(MemoryAccess access, float* x, int64_t n) {
 }  // namespace
 
 double MeasureFlops(DType dtype, int threads, double seconds) {
+  threads = std::max(threads, 1);
   return dtype == DType::kFloat64 ? MeasureFlopsOf<double>(threads, seconds) : MeasureFlopsOf<float>(threads, seconds);
 }
 
 double MeasureBandwidth(MemoryAccess access, int64_t bytes, int threads, double seconds) {
+  threads = std::max(threads, 1);
   constexpr int64_t kUnit = 2 * kernels::kPassUnit;
   const int64_t n = std::max<int64_t>(1, bytes / threads / (kUnit * static_cast<int64_t>(sizeof(float)))) * kUnit;
   const auto data = AllocateAligned(static_cast<size_t>(threads * n) * sizeof(float));
@@ -101,7 +103,7 @@ MachineLimits MeasureMachineLimits(int threads) {
   constexpr double kSeconds = 0.002;
   constexpr int kRepeats = 2;  // the better one counts: disturbances only slow down
   constexpr int64_t kUncachedBytes = 128 * kMiB;
-  AD_CHECK(threads >= 1);
+  threads = std::max(threads, 1);
   const auto best = [](auto measure) {
     double result = 0;
     for (int i = 0; i < kRepeats; ++i) result = std::max(result, measure());

@@ -105,7 +105,7 @@ struct ColumnsPlan<T>::Part {
   Part(Correlation correlation, int64_t place)
       : c(std::move(correlation)),
         source(c),
-        // y reads the filters as they lie, one row for each result channel; so does dx when it needs all taps of 1x1.
+        // y reads the filters as they lie, one row for each result channel; so does dx of one channel and filter.
         in_order(c.w_channel == static_cast<int64_t>(c.taps.size()) && c.w_filter == c.channels * c.w_channel),
         packed(place) {}
 

@@ -17,6 +17,8 @@ constexpr int64_t kMinPointwiseChannels = 16;
 constexpr int64_t kMinWinogradChannels = 12;
 constexpr int64_t kMinWinogradTiles = 32;
 constexpr double kMaxWinogradWaste = 2.2;
+// A row of tiles is never divided; transformed, with all its channels, it should stay in the caches.
+constexpr int64_t kMaxWinogradRow = 2 << 20;
 // What makes a matrix product worth copying what windows read.
 constexpr int64_t kMinColumnsFilters = 32, kMinColumnsDepth = 25;
 constexpr double kMinFilledLanes = 0.6;
@@ -25,6 +27,13 @@ constexpr int64_t kFewChannels = 4, kSomeFilters = 64, kManyFilters = 96, kSmall
 std::atomic<int> forced_method = -1;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
+
+// Of a vector's 16 lanes of f32, what the positions of small images fill.
+double FilledLanes(const Conv2dShape& s) {
+  const int64_t pitch = s.out_width + (s.kernel_w - 1) * s.dilation_w / s.stride_w;
+  return static_cast<double>(s.out_height * s.out_width) /
+         static_cast<double>(CeilDiv((s.out_height - 1) * pitch + s.out_width, 16) * 16);
+}
 
 }  // namespace
 
@@ -39,13 +48,6 @@ Conv2dShape Simplified(Conv2dShape s) {
   s.channels *= s.height * s.width;
   s.height = s.width = s.kernel_h = s.kernel_w = s.stride_h = s.stride_w = 1;
   return s;
-}
-
-// Of a vector's 16 lanes of f32, what the positions of small images fill.
-double FilledLanes(const Conv2dShape& s) {
-  const int64_t pitch = s.out_width + (s.kernel_w - 1) * s.dilation_w / s.stride_w;
-  return static_cast<double>(s.out_height * s.out_width) /
-         static_cast<double>(CeilDiv((s.out_height - 1) * pitch + s.out_width, 16) * 16);
 }
 
 bool CanCompute(Conv2dMethod method, const Conv2dShape& s) {
@@ -83,6 +85,7 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   const int64_t tiles = CeilDiv(s.out_height, kWinogradTile) * CeilDiv(s.out_width, kWinogradTile);
   if (CanCompute(Conv2dMethod::kWinograd, s) && std::min(channels, filters) >= kMinWinogradChannels &&
       s.batch * tiles >= kMinWinogradTiles &&
+      kWinogradElements * CeilDiv(s.out_width, kWinogradTile) * std::max(channels, filters) <= kMaxWinogradRow &&
       tiles * kWinogradTile * kWinogradTile <= kMaxWinogradWaste * s.out_height * s.out_width) {
     return Conv2dMethod::kWinograd;
   }

@@ -85,8 +85,10 @@ class CorrelationPlan {
   int64_t scratch_bytes() const;
   // Writes the grid's places in the result; the caller clears the others.
   void Run(const T* in, const T* w, const Conv2dMemory& memory, PlaceFn<T> place, FinishedFn finished) const;
-  // Whether all finished ranges are whole planes; and the longest of them where they are short, otherwise 0.
+  // Whether all finished ranges are whole planes, of which size, and the longest range where they are short, otherwise
+  // 0.
   bool whole_planes() const { return c_.out_step_h == 1 && c_.out_step_w == 1 && layout_.blocks() == 1; }
+  int64_t plane_elements() const { return c_.out_height * c_.out_width; }
   int64_t tile_elements() const;
 
  private:

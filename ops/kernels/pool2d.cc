@@ -9,6 +9,8 @@
 #define HWY_TARGET_INCLUDE "adret/ops/kernels/pool2d.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
+// After foreach_target.h.
+#include "adret/ops/kernels/part-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace adret::kernels {
@@ -33,18 +35,6 @@ HWY_INLINE hn::Vec<D> LoadPart(D d, const T* row, int64_t at, int64_t n, T outsi
   hn::Store(hn::Set(d, outside), d, buffer);
   std::copy(row + at + from, row + at + to, buffer + from);
   return hn::Load(d, buffer);
-#endif
-}
-
-template <class D, class V, class T>
-HWY_INLINE void StoreFirst(D d, V v, int64_t n, T* p) {
-  if (HWY_LIKELY(n >= static_cast<int64_t>(hn::Lanes(d)))) return hn::StoreU(v, d, p);
-#if HWY_TARGET <= HWY_AVX2
-  hn::BlendedStore(v, hn::FirstN(d, n), d, p);
-#else
-  HWY_ALIGN T buffer[hn::MaxLanes(hn::ScalableTag<T>())];
-  hn::Store(v, d, buffer);
-  std::copy_n(buffer, n, p);
 #endif
 }
 

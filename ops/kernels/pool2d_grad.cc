@@ -33,7 +33,7 @@ HWY_INLINE void StoreFirst(V v, D d, int64_t n, hn::TFromD<D>* p) {
   }
 }
 
-// The inverse of LoadPair: the first 2 * n of even[0], odd[0], even[1], odd[1], ...
+// Stores the first 2 * n of even[0], odd[0], even[1], odd[1], ...
 HWY_INLINE void StorePair(F32 d, hn::Vec<F32> even, hn::Vec<F32> odd, int64_t n, float* p) {
 #if HWY_TARGET <= HWY_AVX2
   const I32 di;

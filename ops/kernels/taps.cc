@@ -6,6 +6,8 @@
 #define HWY_TARGET_INCLUDE "adret/ops/kernels/taps.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
+// After foreach_target.h.
+#include "adret/ops/kernels/part-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace adret::kernels {
@@ -62,10 +64,9 @@ void CorrelateTile(const TapBlock<T>& b, int64_t first) {
       // One compression for all: AVX2 has no instruction for it.
       const auto keep = hn::LoadMaskBits(di, reinterpret_cast<const uint8_t*>(&store.lanes));
       const auto order = hn::IndicesFromVec(d, hn::Compress(hn::Iota(di, 0), keep));
-      const auto head = hn::FirstN(d, store.count);
 #pragma GCC unroll 8
       for (int f = 0; f < F; ++f) {
-        hn::BlendedStore(hn::TableLookupLanes(sum[f][v], order), head, d, out + f * b.out_plane);
+        StoreFirst(d, hn::TableLookupLanes(sum[f][v], order), store.count, out + f * b.out_plane);
       }
     }
   }

@@ -7,6 +7,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 // After foreach_target.h.
+#include "adret/ops/kernels/part-inl.h"
 #include "adret/ops/kernels/winograd_rules-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -38,13 +39,7 @@ void TransformFilters(const WinogradFilters<T>& f) {
       V u[6];
       FilterRule::Apply(d, w, u);
 #pragma GCC unroll 6
-      for (int s = 0; s < 6; ++s, to += f.plane) {
-        if (n == lanes) {
-          hn::StoreU(u[s], d, to);
-        } else {
-          hn::BlendedStore(u[s], hn::FirstN(d, n), d, to);
-        }
-      }
+      for (int s = 0; s < 6; ++s, to += f.plane) StoreFirst(d, u[s], n, to);
     }
   }
 }
@@ -57,7 +52,6 @@ void InverseFilters(const WinogradFilterInverse<T>& f) {
   HWY_ALIGN T out[9 * HWY_MAX_BYTES / sizeof(T)];
   for (int64_t i = 0; i < f.count; i += lanes) {
     const int64_t n = std::min(lanes, f.count - i);
-    const auto valid = hn::FirstN(d, n);
     V t[6][3];  // [column, row of w]
 #pragma GCC unroll 6
     for (int s = 0; s < 6; ++s) {
@@ -65,11 +59,8 @@ void InverseFilters(const WinogradFilterInverse<T>& f) {
 #pragma GCC unroll 6
       for (int r = 0; r < 6; ++r) {
         const T* from = f.u + (6 * r + s) * f.plane + i;
-        u[r] = n == lanes ? hn::LoadU(d, from) : hn::MaskedLoad(valid, d, from);
-        for (int64_t k = 1; k < f.chunks; ++k) {
-          u[r] = hn::Add(u[r],
-                         n == lanes ? hn::LoadU(d, from + k * f.chunk) : hn::MaskedLoad(valid, d, from + k * f.chunk));
-        }
+        u[r] = LoadFirst(d, n, from);
+        for (int64_t k = 1; k < f.chunks; ++k) u[r] = hn::Add(u[r], LoadFirst(d, n, from + k * f.chunk));
       }
       FilterGradientRule::Apply(d, u, t[s]);
     }

@@ -8,6 +8,7 @@
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 // After foreach_target.h.
+#include "adret/ops/kernels/part-inl.h"
 #include "adret/ops/kernels/winograd_rules-inl.h"
 
 HWY_BEFORE_NAMESPACE();
@@ -250,14 +251,7 @@ void AdjointTiles(const WinogradInverse<T>& f, const T* m, T* to, int64_t row_pi
 template <class T>
 HWY_INLINE void CopyExactly(const T* from, int64_t n, T* to) {
   const hn::ScalableTag<T> d;
-  const int64_t lanes = hn::Lanes(d);
-  int64_t j = 0;
-  for (; j + lanes <= n; j += lanes) hn::StoreU(hn::LoadU(d, from + j), d, to + j);
-#if HWY_TARGET <= HWY_AVX2
-  if (j < n) hn::BlendedStore(hn::LoadU(d, from + j), hn::FirstN(d, n - j), d, to + j);
-#else
-  for (; j < n; ++j) to[j] = from[j];
-#endif
+  for (int64_t j = 0; j < n; j += hn::Lanes(d)) StoreFirst(d, hn::LoadU(d, from + j), n - j, to + j);
 }
 
 template <class T>
@@ -293,11 +287,7 @@ void AddRows(const WinogradStrips& s, const AdjointRow<T>& a, const AdjointRow<T
   for (int64_t j = begin; j < end; j += lanes) {
     auto v = a.columns != nullptr ? hn::LoadU(d, a.columns + j) : hn::Zero(d);
     if (b.columns != nullptr) v = hn::Add(v, hn::LoadU(d, b.columns + j));
-    if (j + lanes <= end) {
-      hn::StoreU(v, d, to + j - s.left);
-    } else {
-      hn::BlendedStore(v, hn::FirstN(d, end - j), d, to + j - s.left);
-    }
+    StoreFirst(d, v, end - j, to + j - s.left);
   }
   for (int64_t j = std::max<int64_t>(inside, s.left); j < std::min(inside + 2, s.width + s.left); ++j) {
     const int64_t k = (j - inside) * spill_pitch;

@@ -156,5 +156,26 @@ TEST(OnePass, KeepsNoFullSizeResultThatNobodyElseReads) {
   EXPECT_GE(*Executor::Create({y, Sum(b.relu)})->PeakBytes(256), full);
 }
 
+// The input's gradient of a window as large as the image is computed as if its pixels were channels.
+TEST(OnePass, PoolsWhatATransposedConvolutionMakesOfOnePixel) {
+  for (const Shape& filters : {Shape{5, 1, 3, 3}, Shape{4, 3, 2, 2}, Shape{3, 2, 4, 4}}) {
+    SCOPED_TRACE(filters.ToString());
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, filters[0], 1, 1});
+    const Value w = graph.Input("w", DType::kFloat32, filters);
+    const Value made = ConvTranspose2d(x, w);
+    const Values outputs{MaxPool2d(made), MaxPool2d(Relu(made))};
+    RandomStream random(6);
+    const Feeds feeds{{x, Normal(random, DType::kFloat32, {3, filters[0], 1, 1})},
+                      {w, Normal(random, DType::kFloat32, filters)}};
+    const auto run = [&](bool fuse) {
+      auto executor = Executor::Create(outputs, {}, {.threads = 2, .fuse = fuse});
+      return *executor->Run(feeds);
+    };
+    const std::vector<Tensor> fused = run(true), plain = run(false);
+    for (size_t i = 0; i < plain.size(); ++i) EXPECT_TRUE(fused[i].BitEqual(plain[i])) << "output " << i;
+  }
+}
+
 }  // namespace
 }  // namespace adret
