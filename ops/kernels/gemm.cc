@@ -14,8 +14,8 @@ namespace {
 // packing it for a blocked product costs more.
 constexpr int64_t kFewVectors = 3;
 // A block is worth a task of its own above this much arithmetic. Once there are a few of them, they grow with the
-// product, four times as large for twice the tasks: each block packs its rows and columns anew, which costs blocks of
-// 128 x 64 a third of their time and blocks of 512 x 256 a tenth.
+// product, which has 1.4 times the tasks when it is twice as long, wide and deep: each block reads and packs its rows
+// and columns anew, which costs blocks of 128 x 64 a third of their time and blocks of 512 x 256 a tenth.
 constexpr double kFlopsPerTask = 8e6;
 constexpr double kFewTasks = 4;
 // Smaller blocks, or sums of fewer terms, pack more than they multiply.
@@ -139,7 +139,7 @@ template struct Gemm<double>;
 
 GemmSplit SplitGemm(int64_t batch, int64_t m, int64_t n, int64_t k, bool split_k) {
   const double small = 2.0 * batch * m * n * k / kFlopsPerTask;
-  const double wanted = std::min(small, kFewTasks * std::cbrt(std::max(small / kFewTasks, 1.0)));
+  const double wanted = std::min(small, kFewTasks * std::pow(std::max(small / kFewTasks, 1.0), 1.0 / 6));
   GemmSplit s{.rows = std::max<int64_t>(m, 1), .columns = std::max<int64_t>(n, 1), .depth = std::max<int64_t>(k, 1)};
   const auto halve = [](int64_t total, int64_t* size, int64_t* parts) {
     const int64_t half = CeilDiv(total, 2 * *parts), unit = half >= 2 * kMinSide ? 16 : 4;  // whole register tiles
