@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "adret/core/fill.h"
 #include "adret/core/status.h"
 #include "adret/core/tensor.h"
 
@@ -16,17 +17,6 @@ constexpr int64_t kMinBlock = 128, kMaxBlock = 1024;
 constexpr size_t kMaxScalars = 16;
 
 int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
-
-// Compilers do not turn std::fill_n into wide stores at every level of optimisation.
-template <class T>
-void Fill(T* out, int64_t n, T value) {
-  constexpr int64_t kStep = 64 / sizeof(T);
-  T pattern[kStep];
-  std::fill_n(pattern, kStep, value);
-  int64_t i = 0;
-  for (; i + kStep <= n; i += kStep) std::memcpy(out + i, pattern, sizeof(pattern));
-  for (; i < n; ++i) out[i] = value;
-}
 
 template <class T>
 void LoadTyped(const BroadcastPattern& p, const T* source, int64_t begin, int64_t n, T* out) {

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "adret/core/fill.h"
 #include "adret/core/parallel.h"
 
 namespace adret::kernels {
@@ -11,15 +12,20 @@ namespace {
 constexpr int64_t kGrainBytes = int64_t{1} << 17;
 
 // count copies of one element.
-void Fill(char* out, const char* element, size_t size, int64_t count) {
-  const size_t total = size * count;
-  std::memcpy(out, element, size);
-  // What is written doubles until it is a block that stays in L1.
-  size_t done = size;
-  while (done < total) {
-    const size_t n = std::min({done, total - done, size_t{8192}});
-    std::memcpy(out + done, out, n);
-    done += n;
+template <class T>
+void FillTyped(void* out, const void* element, int64_t count) {
+  T value;
+  std::memcpy(&value, element, sizeof(T));
+  Fill(static_cast<T*>(out), count, value);
+}
+void FillElements(void* out, const void* element, size_t size, int64_t count) {
+  switch (size) {
+    case 1:
+      return FillTyped<uint8_t>(out, element, count);
+    case 4:
+      return FillTyped<uint32_t>(out, element, count);
+    default:
+      return FillTyped<uint64_t>(out, element, count);
   }
 }
 
@@ -64,7 +70,7 @@ void Broadcast(const BroadcastPlan& plan, const void* x, void* y) {
       const int64_t n = std::min(row - column, end - i);
       const char* from = static_cast<const char*>(x) + (offset + column * plan.inner.stride) * size;
       char* to = static_cast<char*>(y) + i * size;
-      plan.inner.stride == 0 ? Fill(to, from, size, n) : static_cast<void>(std::memcpy(to, from, n * size));
+      plan.inner.stride == 0 ? FillElements(to, from, size, n) : static_cast<void>(std::memcpy(to, from, n * size));
       i += n;
       column = 0;
       for (int axis = static_cast<int>(index.size()) - 1; axis >= 0; --axis) {
