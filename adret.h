@@ -56,6 +56,7 @@
 
 // nn: layers and training.
 #include "adret/nn/batches.h"
+#include "adret/nn/inference.h"
 #include "adret/nn/initializers.h"
 #include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
@@ -65,6 +66,9 @@
 #include "adret/nn/schedules.h"
 #include "adret/nn/summary.h"
 #include "adret/nn/trainer.h"
+
+// explain: what networks have learned.
+#include "adret/explain/network.h"
 
 // io: files, data sets and pictures.
 #include "adret/io/contact_sheet.h"

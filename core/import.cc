@@ -21,8 +21,9 @@ bool IsNamedLeaf(const Node& node) { return node.attrs.Is<VariableAttrs>() || no
 
 class Importer {
  public:
-  Importer(absl::Span<const Value> fetches, const std::vector<Substitution>& substitutions, Graph* to)
-      : fetches_(fetches), substitutions_(substitutions), to_(to) {}
+  Importer(absl::Span<const Value> fetches, const std::vector<Substitution>& substitutions, Graph* to,
+           const ImportOptions& options)
+      : fetches_(fetches), substitutions_(substitutions), to_(to), options_(options) {}
 
   absl::StatusOr<Values> Run() {
     if (fetches_.empty()) return Values{};
@@ -35,7 +36,10 @@ class Importer {
       AD_RETURN_IF_ERROR(Copy(id));
     }
     Values results;
-    for (const Value& fetch : fetches_) results.push_back(Value(to_, Mapped(fetch.id())));
+    for (const Value& fetch : fetches_) {
+      AD_ASSIGN_OR_RETURN(const ValueId id, Input(fetch.id()));
+      results.push_back(Value(to_, id));
+    }
     return results;
   }
 
@@ -64,12 +68,23 @@ class Importer {
       if (new_type.shape.rank() != old_type.shape.rank()) return misfit;
       batch = new_type.shape[axis] / -old_type.shape[axis];
     }
-    if (new_type != Type{old_type.dtype, Concrete(old_type.shape, batch)}) return misfit;
+    if (new_type != Type{old_type.dtype, Concrete(old_type.shape, batch)}) {
+      if (!options_.resize || !Resizes(old_type, new_type, axis)) return misfit;
+      resized_ = true;
+    }
     if (axis < 0) return absl::OkStatus();
     if (has_batch_ && batch != batch_) return Bad("replaced values have different batches");
     has_batch_ = true;
     batch_ = batch;
     return absl::OkStatus();
+  }
+
+  // True when two types of one dtype and rank, neither with the batch elsewhere, differ in known dimensions only.
+  static bool Resizes(const Type& old_type, const Type& new_type, int batch_axis) {
+    return old_type.dtype == new_type.dtype && old_type.shape.rank() == new_type.shape.rank() &&
+           (!new_type.shape.is_symbolic() || new_type.shape.symbolic_axis() == batch_axis) &&
+           (batch_axis < 0 || !new_type.shape.is_symbolic() ||
+            new_type.shape[batch_axis] == old_type.shape[batch_axis]);
   }
 
   static Shape Concrete(const Shape& shape, int64_t batch) {
@@ -111,6 +126,94 @@ class Importer {
     return it != replaced_.end() ? it->second : ValueId{copies_.at(id.node), id.output};
   }
 
+  // The copy of a value; where a repeated value waits for the shape to be repeated to, this is its old one.
+  absl::StatusOr<ValueId> Input(ValueId id) {
+    if (waiting_.contains(id.node) && !replaced_.contains(id)) {
+      const Node& node = from_->node(id.node);
+      AD_ASSIGN_OR_RETURN(const ValueId copy, Repeat(id.node, Concrete(node.outputs[0].shape, batch_)));
+      waiting_.erase(id.node);
+      copies_[id.node] = copy.node;
+    }
+    return Mapped(id);
+  }
+
+  // The waiting node's operand, repeated to shape.
+  absl::StatusOr<ValueId> Repeat(NodeId id, const Shape& shape) {
+    const Node& node = from_->node(id);
+    AttrList list = node.attrs.list();
+    for (Attr& attr : list) {
+      if (std::holds_alternative<Shape>(attr.value)) attr.value = shape;
+    }
+    AD_ASSIGN_OR_RETURN(Attrs attrs, node.op->parse_attrs(list));
+    const NodeId copy = to_->AddNode(*node.op, {waiting_.at(id)}, std::move(attrs), node.location, FreeName(node.name));
+    if (copy < 0) return to_->status();
+    return ValueId{copy, 0};
+  }
+
+  // The copies of a node's inputs. Element-wise ops take operands of one shape: what was repeated to the old one is
+  // repeated to the one that the others have now.
+  absl::StatusOr<absl::InlinedVector<ValueId, 3>> Inputs(const Node& node) {
+    absl::InlinedVector<ValueId, 3> inputs;
+    const auto waits = [&](ValueId id) { return waiting_.contains(id.node) && !replaced_.contains(id); };
+    const bool fits = !node.op->elementwise() || std::all_of(node.inputs.begin(), node.inputs.end(), waits);
+    if (fits) {
+      for (ValueId id : node.inputs) {
+        AD_ASSIGN_OR_RETURN(const ValueId input, Input(id));
+        inputs.push_back(input);
+      }
+      return inputs;
+    }
+    Shape common;
+    for (ValueId id : node.inputs) {
+      const ValueId operand = waits(id) ? waiting_.at(id.node) : Mapped(id);
+      AD_ASSIGN_OR_RETURN(common, BroadcastShapes(common, to_->type(operand).shape));
+    }
+    for (ValueId id : node.inputs) {
+      ValueId input = waits(id) ? waiting_.at(id.node) : Mapped(id);
+      if (waits(id) && to_->type(input).shape != common) {
+        AD_ASSIGN_OR_RETURN(input, Repeat(id.node, common));
+      }
+      inputs.push_back(input);
+    }
+    return inputs;
+  }
+
+  // After a change of size: the batch must be where it was, or a reshape has mixed examples.
+  absl::Status CheckBatch(const Node& node, NodeId copy) const {
+    for (size_t i = 0; i < node.outputs.size(); ++i) {
+      const Shape& old_shape = node.outputs[i].shape;
+      const Shape& new_shape = to_->node(copy).outputs[i].shape;
+      const int axis = old_shape.symbolic_axis();
+      if (axis < 0 || new_shape[axis] == Concrete(old_shape, batch_)[axis]) continue;
+      return OneSize(node, absl::StrCat("it would be ", new_shape.ToString(), ", not ", old_shape.ToString()));
+    }
+    return absl::OkStatus();
+  }
+
+  static absl::Status OneSize(const Node& node, absl::string_view why) {
+    return Bad(node.name, " is made for one size of its input: ", why);
+  }
+
+  // What options.replace puts in the node's place; false: nothing.
+  absl::StatusOr<bool> Replace(NodeId id, absl::Span<const ValueId> inputs) {
+    const Node& node = from_->node(id);
+    if (options_.replace == nullptr || node.op->traits.leaf) return false;
+    Values values;
+    for (ValueId input : inputs) values.push_back(Value(to_, input));
+    Types types = node.outputs;
+    for (Type& type : types) type.shape = Concrete(type.shape, batch_);
+    AD_ASSIGN_OR_RETURN(const std::optional<Values> instead, options_.replace(node, values, types));
+    AD_RETURN_IF_ERROR(to_->status());
+    if (!instead.has_value()) return false;
+    if (instead->size() != node.outputs.size()) {
+      return Bad(instead->size(), " values stand for the ", node.outputs.size(), " outputs of ", node.name);
+    }
+    for (size_t i = 0; i < instead->size(); ++i) {
+      if ((*instead)[i].valid()) replaced_[{id, static_cast<int32_t>(i)}] = (*instead)[i].id();
+    }
+    return true;
+  }
+
   // The attributes with the batch in the place of the symbol and streams renumbered.
   absl::StatusOr<Attrs> CopyAttrs(const Node& node) {
     AttrList list = node.attrs.list();
@@ -146,12 +249,18 @@ class Importer {
       copies_[id] = to_->Find(node.name)->node();
       return absl::OkStatus();
     }
-    absl::InlinedVector<ValueId, 3> inputs;
-    for (ValueId input : node.inputs) inputs.push_back(Mapped(input));
+    if (resized_ && node.op->traits.broadcast) {
+      AD_ASSIGN_OR_RETURN(waiting_[id], Input(node.inputs[0]));
+      return absl::OkStatus();
+    }
+    AD_ASSIGN_OR_RETURN(const auto inputs, Inputs(node));
+    AD_ASSIGN_OR_RETURN(const bool replaced, Replace(id, inputs));
+    if (replaced) return absl::OkStatus();
     AD_ASSIGN_OR_RETURN(Attrs attrs, CopyAttrs(node));
     const std::string name = named_leaf ? node.name : FreeName(node.name);
     const NodeId copy = to_->AddNode(*node.op, inputs, std::move(attrs), node.location, name);
-    if (copy < 0) return to_->status();
+    if (copy < 0) return resized_ ? OneSize(node, to_->status().message()) : to_->status();
+    if (resized_) AD_RETURN_IF_ERROR(CheckBatch(node, copy));
     if (const Initializer& initializer = from_->initializer(id); initializer != nullptr) {
       to_->SetInitializer(copy, initializer);
     }
@@ -162,20 +271,22 @@ class Importer {
   const absl::Span<const Value> fetches_;
   const std::vector<Substitution>& substitutions_;
   Graph* const to_;
+  const ImportOptions& options_;
   Graph* from_ = nullptr;
-  bool has_batch_ = false;
+  bool has_batch_ = false, resized_ = false;
   int64_t batch_ = kSymbolic;
   std::vector<bool> needed_;
   absl::flat_hash_map<ValueId, ValueId> replaced_;
   absl::flat_hash_map<NodeId, NodeId> copies_;
+  absl::flat_hash_map<NodeId, ValueId> waiting_;  // nodes that repeat a value, not copied yet: the value's copy
   absl::flat_hash_map<int64_t, int64_t> streams_;
 };
 
 }  // namespace
 
 absl::StatusOr<Values> Import(absl::Span<const Value> fetches, const std::vector<Substitution>& substitutions,
-                              Graph* to) {
-  return Importer(fetches, substitutions, to).Run();
+                              Graph* to, const ImportOptions& options) {
+  return Importer(fetches, substitutions, to, options).Run();
 }
 
 }  // namespace adret

@@ -10,7 +10,9 @@
 #ifndef ADRET_CORE_IMPORT_H_
 #define ADRET_CORE_IMPORT_H_
 
+#include <functional>
 #include <initializer_list>
+#include <optional>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -25,6 +27,21 @@ struct Substitution {
   Value to;
 };
 
+// What stands for a node's outputs in the copy, or nothing: copy the node. inputs are the copies of the node's inputs,
+// types what its outputs are in the old graph, with the batch of the new one. Called for every node to be copied but
+// leaves, in topological order; may add nodes to the new graph. There must be a value for each output, of the type that
+// the copied node would have; an invalid one may stand where nobody reads it.
+using NodeReplacement = std::function<absl::StatusOr<std::optional<Values>>(
+    const Node& node, absl::Span<const Value> inputs, absl::Span<const Type> types)>;
+
+struct ImportOptions {
+  NodeReplacement replace = nullptr;
+  // Substitutions may change any dimension but keep the rank: a convolutional network on a larger image. Values that
+  // were repeated to the old shape for element-wise arithmetic are repeated to the new one. Whatever else depends on the
+  // old dimensions, such as flattening for a dense layer, is refused.
+  bool resize = false;
+};
+
 // Copies what the fetches depend on, up to the substitutions, into graph `to` (which may be their own graph), and
 // returns the fetches' copies.
 //
@@ -33,14 +50,15 @@ struct Substitution {
 // nodes draw from streams of their own in the new graph, nodes that shared a stream still share one.
 //
 // Fails, before anything is added, when fetches or `from` values belong to different graphs, a `to` value belongs to
-// another graph than `to`, a substitution changes the dtype or anything of the shape but the batch, batches differ, or
-// a variable or input of the same name is of another type. A type rule that refuses the copy is the graph's error, and
-// returned.
+// another graph than `to`, a substitution changes the dtype or (unless options.resize) anything of the shape but the
+// batch, batches differ, or a variable or input of the same name is of another type. A type rule that refuses the copy
+// is the graph's error, and returned.
 absl::StatusOr<Values> Import(absl::Span<const Value> fetches, const std::vector<Substitution>& substitutions,
-                              Graph* to);
+                              Graph* to, const ImportOptions& options = {});
 inline absl::StatusOr<Values> Import(std::initializer_list<Value> fetches,
-                                     const std::vector<Substitution>& substitutions, Graph* to) {
-  return Import(absl::MakeConstSpan(fetches.begin(), fetches.size()), substitutions, to);
+                                     const std::vector<Substitution>& substitutions, Graph* to,
+                                     const ImportOptions& options = {}) {
+  return Import(absl::MakeConstSpan(fetches.begin(), fetches.size()), substitutions, to, options);
 }
 
 }  // namespace adret

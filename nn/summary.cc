@@ -17,19 +17,10 @@ absl::string_view LastPart(absl::string_view name) {
   return slash == absl::string_view::npos ? name : name.substr(slash + 1);
 }
 
-// True for the names that a graph gives by itself: "relu", "conv1/relu_1".
-bool IsAutomatic(const Node& node) {
-  absl::string_view last = LastPart(node.name);
-  if (!absl::ConsumePrefix(&last, node.op->name)) return false;
-  if (last.empty()) return true;
-  if (!absl::ConsumePrefix(&last, "_") || last.empty()) return false;
-  return std::all_of(last.begin(), last.end(), absl::ascii_isdigit);
-}
-
 // A named node that computes something. Later calls of a layer (conv1/inference) are no layers of their own.
 bool IsLayer(const Node& node) {
   const absl::string_view last = LastPart(node.name);
-  return !node.op->traits.leaf && !IsAutomatic(node) && last != "inference" && last != "training";
+  return !node.op->traits.leaf && !HasAutomaticName(node) && last != "inference" && last != "training";
 }
 
 int64_t MultiplyAdds(const Graph& graph, const Node& node) {
@@ -105,6 +96,14 @@ std::string Table(const std::vector<LayerSummary>& layers) {
 }
 
 }  // namespace
+
+bool HasAutomaticName(const Node& node) {
+  absl::string_view last = LastPart(node.name);
+  if (!absl::ConsumePrefix(&last, node.op->name)) return false;
+  if (last.empty()) return true;
+  if (!absl::ConsumePrefix(&last, "_") || last.empty()) return false;
+  return std::all_of(last.begin(), last.end(), absl::ascii_isdigit);
+}
 
 std::vector<LayerSummary> Layers(Value value) {
   if (!value.valid()) return {};

@@ -28,6 +28,9 @@ struct LayerSummary {
   int64_t multiply_adds = 0;  // for one example: batch 1
 };
 
+// True for the names that a graph gives by itself: "relu", "conv1/relu_1".
+bool HasAutomaticName(const Node& node);
+
 // The layers that a value is computed by, in order.
 std::vector<LayerSummary> Layers(Value value);
 // All layers of a graph.

@@ -4,6 +4,7 @@
 #include "adret/core/state.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/conv2d.h"
 #include "adret/ops/random.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
@@ -111,6 +112,79 @@ TEST(ImportTest, RefusesMisfits) {
   EXPECT_THAT(std::string(Import({source.y}, {{source.x, source.x}}, &graph).status().message()),
               HasSubstr("not in the new graph"));
   EXPECT_TRUE(graph.status().ok());
+}
+
+Tensor Numbers(const Shape& shape) {
+  Tensor t(DType::kFloat64, shape);
+  RandomStream random(/*seed=*/3);
+  for (double& v : t.mutable_data<double>()) v = random.Uniform(-1, 1);
+  return t;
+}
+
+// tanh(conv(x) / 2 + b + 1): constants and a bias are repeated to the shape of the maps.
+Value Maps(Value x) {
+  const Value w = x.graph()->Variable("w", Numbers({3, 2, 3, 3}));
+  const Value b = x.graph()->Variable("b", Numbers({3}));
+  return Tanh(0.5 * (Conv2d(x, w) + Reshape(b, {3, 1, 1})) + 1.0);
+}
+
+TEST(ImportTest, AConvolutionFitsImagesOfAnotherSize) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, 2, 6, 6});
+  const Value maps = Maps(x);
+  for (const Shape& shape : {Shape{kAnyBatch, 2, 9, 11}, Shape{2, 2, 9, 11}}) {
+    Graph large, direct;
+    const Value y = large.Input("y", DType::kFloat64, shape);
+    const absl::StatusOr<Values> copy = Import({maps}, {{x, y}}, &large, {.resize = true});
+    ASSERT_TRUE(copy.ok()) << copy.status();
+    EXPECT_EQ((*copy)[0].shape(), (Shape{shape[0], 3, 7, 9}));
+    const Value z = direct.Input("y", DType::kFloat64, shape);
+    const Value expected = Maps(z);
+    const State state = *InitialState(direct, 1);
+    const Tensor images = Numbers({2, 2, 9, 11});
+    EXPECT_TRUE(Evaluate((*copy)[0], {{y, images}}, &state)->BitEqual(*Evaluate(expected, {{z, images}}, &state)));
+  }
+}
+
+TEST(ImportTest, WhatIsMadeForOneSizeIsRefused) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 1, 4, 4});
+  const Value flat = Reshape(x, {kAnyBatch, 16}).Named("flat");
+  const Value columns = Reshape(Relu(x), {-1, 4});
+  const auto message = [&](Value fetch, const Shape& shape, bool resize = true) {
+    Graph to;
+    const Value y = to.Input("y", DType::kFloat32, shape);
+    return std::string(Import({fetch}, {{x, y}}, &to, {.resize = resize}).status().message());
+  };
+  EXPECT_THAT(message(flat, {3, 1, 8, 8}), HasSubstr("flat is made for one size"));
+  EXPECT_THAT(message(columns, {3, 1, 8, 8}), HasSubstr("is made for one size"));
+  EXPECT_THAT(message(flat, {3, 1, 8, 8}, /*resize=*/false), HasSubstr("does not fit"));
+  EXPECT_THAT(message(flat, {3, 16}), HasSubstr("does not fit"));
+  EXPECT_EQ(message(flat, {3, 1, 4, 4}), "");
+}
+
+TEST(ImportTest, NodesCanBeReplaced) {
+  Source source;
+  Graph graph;
+  const auto replace = [](const Node& node, absl::Span<const Value> inputs,
+                          absl::Span<const Type> types) -> absl::StatusOr<std::optional<Values>> {
+    if (node.op->name != "tanh") return std::nullopt;
+    EXPECT_EQ(types[0], inputs[0].type());
+    return Values{Relu(inputs[0])};
+  };
+  const Value x = graph.Input("x", DType::kFloat32, {2, 2, 3});
+  const Values copy = *Import({source.y}, {{source.x, x}}, &graph, {.replace = replace});
+  EXPECT_EQ(graph.node(copy[0].node()).op->name, "relu");
+  EXPECT_FALSE(graph.Contains("y"));
+
+  const auto wrong = [](const Node& node, absl::Span<const Value> inputs,
+                        absl::Span<const Type>) -> absl::StatusOr<std::optional<Values>> {
+    if (node.op->name != "tanh") return std::nullopt;
+    return Values{inputs[0], inputs[0]};
+  };
+  Graph other;
+  EXPECT_THAT(std::string(Import({source.y}, {}, &other, {.replace = wrong}).status().message()),
+              HasSubstr("2 values stand for the 1 outputs of y"));
 }
 
 }  // namespace
