@@ -68,7 +68,12 @@
 #include "adret/nn/trainer.h"
 
 // explain: what networks have learned.
+#include "adret/explain/canvas.h"
+#include "adret/explain/maximize.h"
 #include "adret/explain/network.h"
+#include "adret/explain/objective.h"
+#include "adret/explain/penalty.h"
+#include "adret/explain/transform.h"
 
 // io: files, data sets and pictures.
 #include "adret/io/contact_sheet.h"

@@ -73,6 +73,20 @@ absl::Status CheckEnds(Value input, Value output) {
 
 }  // namespace
 
+absl::Status Layer::CheckUnit(int64_t unit) const {
+  if (unit >= 0 && unit < units()) return absl::OkStatus();
+  return absl::OutOfRangeError(
+      absl::StrCat("layer ", name, " has units 0 to ", units() - 1, ", and no unit ", unit));
+}
+
+absl::Status Layer::CheckPosition(const std::array<int64_t, 2>& position) const {
+  if (!has_maps()) return Bad("the units of layer ", name, " are neurons, which have no positions");
+  const int64_t height = value.shape()[2], width = value.shape()[3];
+  if (position[0] >= 0 && position[0] < height && position[1] >= 0 && position[1] < width) return absl::OkStatus();
+  return absl::OutOfRangeError(absl::StrCat("the maps of layer ", name, " are ", height, " x ", width,
+                                            ", and have no position ", position[0], ",", position[1]));
+}
+
 struct Network::Impl {
   Graph graph;
   State state;

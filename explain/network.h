@@ -13,6 +13,7 @@
 #ifndef ADRET_EXPLAIN_NETWORK_H_
 #define ADRET_EXPLAIN_NETWORK_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -33,6 +34,9 @@ struct Layer {
 
   int64_t units() const { return value.shape()[1]; }
   bool has_maps() const { return value.rank() == 4; }
+  // OutOfRange for a unit, or a row and column of its map, that the layer does not have.
+  absl::Status CheckUnit(int64_t unit) const;
+  absl::Status CheckPosition(const std::array<int64_t, 2>& position) const;
 };
 
 class Network {

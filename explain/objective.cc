@@ -1,0 +1,171 @@
+#include "adret/explain/objective.h"
+
+#include <algorithm>
+
+#include "absl/container/btree_map.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "adret/core/status.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/reduce.h"
+#include "adret/ops/slice.h"
+#include "adret/ops/softmax.h"
+#include "adret/ops/unary.h"
+
+namespace adret::explain {
+namespace {
+
+Objective Single(std::string name, Term term) { return {std::move(name), {std::move(term)}}; }
+
+absl::Status CheckTerm(const Term& term, const Layer& layer) {
+  for (const auto& [unit, weight] : term.units) AD_RETURN_IF_ERROR(layer.CheckUnit(unit));
+  return term.position.has_value() ? layer.CheckPosition(*term.position) : absl::OkStatus();
+}
+
+// All terms of a batch that look at the same measure of the same layer.
+class LayerTerms {
+ public:
+  LayerTerms(Measure measure, Value value) : measure_(measure), value_(value) {}
+
+  void Add(int64_t image, const Term& term) { terms_.emplace_back(image, &term); }
+
+  // [n]: what these terms contribute to each image.
+  Value Sum() const {
+    const Value value = measure_ == Measure::kProbability ? Softmax(value_, /*axis=*/1) : value_;
+    if (measure_ == Measure::kEnergy) return Mean(Square(value), {.axes = Rest()}) * Constant(EnergyWeights());
+    const auto [lo, hi] = UnitRange();
+    const Value looked_at = hi - lo < value.shape()[1] ? Slice(value, /*axis=*/1, lo, hi) : value;
+    return adret::Sum(looked_at * Constant(Weights(lo, hi)), {.axes = Rest()});
+  }
+
+ private:
+  int64_t images() const { return value_.shape()[0]; }
+  Value Constant(const Tensor& tensor) const { return value_.graph()->Constant(tensor); }
+
+  // All axes but the batch.
+  std::vector<int64_t> Rest() const {
+    std::vector<int64_t> axes;
+    for (int axis = 1; axis < value_.rank(); ++axis) axes.push_back(axis);
+    return axes;
+  }
+
+  // The units that anybody looks at: looking at one costs one.
+  std::pair<int64_t, int64_t> UnitRange() const {
+    int64_t lo = value_.shape()[1], hi = 0;
+    for (const auto& [image, term] : terms_) {
+      for (const auto& [unit, weight] : term->units) lo = std::min(lo, unit), hi = std::max(hi, unit + 1);
+    }
+    return {std::min(lo, hi), hi};
+  }
+
+  Tensor EnergyWeights() const {
+    std::vector<double> weights(images(), 0);
+    for (const auto& [image, term] : terms_) weights[image] += term->weight;
+    return Tensor::From<double>({images()}, weights).Cast(value_.dtype());
+  }
+
+  // [n, hi - lo, 1, 1], or with the height and width of the maps where a term has a position.
+  Tensor Weights(int64_t lo, int64_t hi) const {
+    Shape shape = value_.shape();
+    int64_t places = 1;
+    for (int axis = 2; axis < shape.rank(); ++axis) places *= shape[axis];
+    const bool positions =
+        std::any_of(terms_.begin(), terms_.end(), [](const auto& t) { return t.second->position.has_value(); });
+    shape.set(1, hi - lo);
+    for (int axis = 2; axis < shape.rank() && !positions; ++axis) shape.set(axis, 1);
+    Tensor weights = Tensor::Zeros(DType::kFloat64, shape);
+    const int64_t plane = positions ? places : 1;
+    for (const auto& [image, term] : terms_) {
+      for (const auto& [unit, weight] : term->units) {
+        double* at = weights.mutable_data<double>().data() + (image * (hi - lo) + unit - lo) * plane;
+        const double w = term->weight * weight / (term->mean ? static_cast<double>(places) : 1.0);
+        if (term->position.has_value()) {
+          at[(*term->position)[0] * shape[3] + (*term->position)[1]] += w;
+        } else {
+          for (int64_t i = 0; i < plane; ++i) at[i] += w;
+        }
+      }
+    }
+    return weights.Cast(value_.dtype());
+  }
+
+  Measure measure_;
+  Value value_;
+  std::vector<std::pair<int64_t, const Term*>> terms_;
+};
+
+}  // namespace
+
+Objective Unit(absl::string_view layer, int64_t unit, const UnitOptions& options) {
+  std::string name = absl::StrCat(layer, ":", unit);
+  if (options.position.has_value()) {
+    absl::StrAppend(&name, "@", (*options.position)[0], ",", (*options.position)[1]);
+  }
+  return Single(std::move(name), {.layer = std::string(layer),
+                                  .units = {{unit, 1.0}},
+                                  .position = options.position,
+                                  .mean = options.mean && !options.position.has_value()});
+}
+
+Objective Probability(absl::string_view layer, int64_t unit) {
+  return Single(absl::StrCat(layer, ":", unit, "%"),
+                {.layer = std::string(layer), .measure = Measure::kProbability, .units = {{unit, 1.0}}});
+}
+
+Objective Direction(absl::string_view layer, const std::vector<double>& direction) {
+  Term term{.layer = std::string(layer), .mean = true};
+  for (size_t k = 0; k < direction.size(); ++k) term.units.emplace_back(static_cast<int64_t>(k), direction[k]);
+  return Single(absl::StrCat(layer, ", a direction"), std::move(term));
+}
+
+Objective Energy(absl::string_view layer) {
+  return Single(std::string(layer), {.layer = std::string(layer), .measure = Measure::kEnergy});
+}
+
+Objective operator+(const Objective& a, const Objective& b) {
+  Objective sum = a;
+  absl::StrAppend(&sum.name, "+", b.name);
+  sum.terms.insert(sum.terms.end(), b.terms.begin(), b.terms.end());
+  return sum;
+}
+
+Objective operator-(const Objective& a, const Objective& b) { return a + (-1.0) * b; }
+
+Objective operator*(double weight, const Objective& a) {
+  Objective product{absl::StrFormat("%g*%s", weight, a.name), a.terms};
+  for (Term& term : product.terms) term.weight *= weight;
+  return product;
+}
+
+absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Objective> objectives, Value images) {
+  const int64_t n = static_cast<int64_t>(objectives.size());
+  if (!images.valid() || images.rank() == 0 || images.shape()[0] != n || n == 0) {
+    return absl::InvalidArgumentError(absl::StrCat(n, " objectives for images ", images.type().ToString()));
+  }
+  std::vector<std::string> names;
+  Values values;
+  for (const Objective& objective : objectives) {
+    for (const Term& term : objective.terms) {
+      AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(term.layer));
+      AD_RETURN_IF_ERROR(CheckTerm(term, layer));
+      if (std::find(names.begin(), names.end(), term.layer) != names.end()) continue;
+      names.push_back(term.layer);
+      values.push_back(layer.value);
+    }
+  }
+  AD_ASSIGN_OR_RETURN(const Values copies, network.Apply(values, images));
+  absl::btree_map<std::pair<std::string, Measure>, LayerTerms> groups;
+  for (int64_t i = 0; i < n; ++i) {
+    for (const Term& term : objectives[i].terms) {
+      const size_t at = std::find(names.begin(), names.end(), term.layer) - names.begin();
+      groups.try_emplace({term.layer, term.measure}, term.measure, copies[at]).first->second.Add(i, term);
+    }
+  }
+  Value sum;
+  for (const auto& [key, terms] : groups) sum = sum.valid() ? sum + terms.Sum() : terms.Sum();
+  AD_RETURN_IF_ERROR(images.graph()->status());
+  if (!sum.valid()) return absl::InvalidArgumentError("an objective without terms");
+  return sum;
+}
+
+}  // namespace adret::explain

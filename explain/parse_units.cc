@@ -1,0 +1,119 @@
+// Units and objectives, as text.
+#include <limits>
+
+#include "absl/strings/escaping.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "absl/strings/strip.h"
+#include "adret/core/status.h"
+#include "adret/explain/objective.h"
+
+namespace adret::explain {
+namespace {
+
+absl::Status Unclear(absl::string_view text, absl::string_view what) {
+  return absl::InvalidArgumentError(absl::StrCat("'", absl::CEscape(text), "' ", what,
+                                                 "; write conv2:7, conv2:0-9, conv2:1,4, conv2:*, conv2:7@row,column, "
+                                                 "logits:5% or conv2"));
+}
+
+absl::StatusOr<int64_t> ParseUnit(absl::string_view text, absl::string_view digits, const Layer& layer) {
+  if (digits.empty() || digits.find_first_not_of("0123456789") != absl::string_view::npos) {
+    return Unclear(text, absl::StrCat("has '", absl::CEscape(digits), "' where a unit's number is expected"));
+  }
+  int64_t unit = 0;
+  if (!absl::SimpleAtoi(digits, &unit)) unit = std::numeric_limits<int64_t>::max();
+  AD_RETURN_IF_ERROR(layer.CheckUnit(unit));
+  return unit;
+}
+
+// "7", "0-9", "1,4,8-9" or "*".
+absl::StatusOr<std::vector<int64_t>> ParseNumbers(absl::string_view text, absl::string_view list, const Layer& layer) {
+  std::vector<int64_t> units;
+  if (list == "*") {
+    for (int64_t k = 0; k < layer.units(); ++k) units.push_back(k);
+    return units;
+  }
+  for (const absl::string_view part : absl::StrSplit(list, ',')) {
+    const std::vector<absl::string_view> ends = absl::StrSplit(part, absl::MaxSplits('-', 1));
+    AD_ASSIGN_OR_RETURN(const int64_t first, ParseUnit(text, ends.front(), layer));
+    AD_ASSIGN_OR_RETURN(const int64_t last, ParseUnit(text, ends.back(), layer));
+    if (first > last) return Unclear(text, absl::StrCat("has the range ", part, ", which is empty"));
+    for (int64_t k = first; k <= last; ++k) units.push_back(k);
+  }
+  return units;
+}
+
+// "3,5"
+absl::StatusOr<std::array<int64_t, 2>> ParsePosition(absl::string_view text, absl::string_view place,
+                                                     const Layer& layer) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(place, ',');
+  std::array<int64_t, 2> position{};
+  if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &position[0]) || !absl::SimpleAtoi(parts[1], &position[1])) {
+    return Unclear(text, absl::StrCat("has '", absl::CEscape(place), "' where row,column is expected"));
+  }
+  AD_RETURN_IF_ERROR(layer.CheckPosition(position));
+  return position;
+}
+
+// The objectives of units that are one each.
+std::vector<Objective> Each(const Units& units) {
+  if (units.units.empty()) return {Energy(units.layer)};
+  std::vector<Objective> objectives;
+  for (const int64_t unit : units.units) {
+    objectives.push_back(units.probability ? Probability(units.layer, unit)
+                                           : Unit(units.layer, unit, {.position = units.position}));
+  }
+  return objectives;
+}
+
+// "0.5*conv2:7" of a mix: one objective.
+absl::StatusOr<Objective> ParsePart(absl::string_view text, absl::string_view part, const Network& network) {
+  double weight = 1;
+  if (const size_t star = part.find('*'); star != absl::string_view::npos && star < part.find(':')) {
+    if (!absl::SimpleAtod(part.substr(0, star), &weight)) {
+      return Unclear(text, absl::StrCat("has '", absl::CEscape(part.substr(0, star)), "' where a weight is expected"));
+    }
+    part.remove_prefix(star + 1);
+  }
+  AD_ASSIGN_OR_RETURN(const Units units, ParseUnits(part, network));
+  const std::vector<Objective> objectives = Each(units);
+  if (objectives.size() != 1) return Unclear(text, "mixes several units; each part of a mix is one");
+  return weight == 1 ? objectives[0] : weight * objectives[0];
+}
+
+}  // namespace
+
+absl::StatusOr<Units> ParseUnits(absl::string_view text, const Network& network) {
+  Units units;
+  const size_t colon = text.rfind(':');
+  units.layer = std::string(text.substr(0, colon));
+  if (units.layer.empty()) return Unclear(text, "names no layer");
+  AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(units.layer));
+  if (colon == absl::string_view::npos) return units;
+  absl::string_view rest = text.substr(colon + 1);
+  units.probability = absl::ConsumeSuffix(&rest, "%");
+  const std::vector<absl::string_view> parts = absl::StrSplit(rest, absl::MaxSplits('@', 1));
+  AD_ASSIGN_OR_RETURN(units.units, ParseNumbers(text, parts[0], layer));
+  if (parts.size() == 1) return units;
+  if (units.probability) return Unclear(text, "asks for the probability of a position");
+  AD_ASSIGN_OR_RETURN(units.position, ParsePosition(text, parts[1], layer));
+  return units;
+}
+
+absl::StatusOr<std::vector<Objective>> ParseObjectives(absl::string_view text, const Network& network) {
+  const std::vector<absl::string_view> parts = absl::StrSplit(text, '+');
+  if (parts.size() == 1 && text.substr(0, text.find(':')).find('*') == absl::string_view::npos) {
+    AD_ASSIGN_OR_RETURN(const Units units, ParseUnits(text, network));
+    return Each(units);
+  }
+  Objective sum;
+  for (const absl::string_view part : parts) {
+    AD_ASSIGN_OR_RETURN(const Objective objective, ParsePart(text, part, network));
+    sum = sum.terms.empty() ? objective : sum + objective;
+  }
+  return std::vector<Objective>{sum};
+}
+
+}  // namespace adret::explain
