@@ -69,10 +69,13 @@
 
 // explain: what networks have learned.
 #include "adret/explain/canvas.h"
+#include "adret/explain/dream.h"
 #include "adret/explain/maximize.h"
 #include "adret/explain/network.h"
 #include "adret/explain/objective.h"
 #include "adret/explain/penalty.h"
+#include "adret/explain/resize_images.h"
+#include "adret/explain/style.h"
 #include "adret/explain/transform.h"
 
 // io: files, data sets and pictures.

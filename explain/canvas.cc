@@ -140,7 +140,7 @@ absl::StatusOr<Canvas> Canvas::Create(Graph* graph, const Type& images, const Ca
   canvas.options_ = options;
   canvas.type_ = images;
   std::string name = "canvas";
-  while (graph->Contains(name)) name += "_";
+  while (graph->Contains(graph->scope() + name)) name += "_";
   canvas.parameters_ = graph->Variable(name, Tensor::Zeros(images.dtype, images.shape));
   canvas.images_ = canvas.Decode(canvas.parameters_);
   AD_RETURN_IF_ERROR(graph->status());
@@ -166,8 +166,7 @@ bool Canvas::Clips() const {
 Value Canvas::Encode(Value x) const {
   constexpr double kNearly = 1e-3;
   if (options_.bounds == Bounds::kSigmoid) {
-    const Value share =
-        Clip((x - options_.lo) / (options_.hi - options_.lo), {.min = kNearly, .max = 1 - kNearly});
+    const Value share = Clip((x - options_.lo) / (options_.hi - options_.lo), {.min = kNearly, .max = 1 - kNearly});
     x = Log(share / (1.0 - share));
   }
   if (options_.decorrelate) x = MixColours(x, /*inverse=*/true);
@@ -192,8 +191,8 @@ Value Canvas::Inward(Value slope) const {
 Value Canvas::Blurred(Value z, double sigma) const {
   if (options_.basis == Basis::kPixels) return GaussianBlur(z, sigma);
   // What a Gaussian does to a wave of frequency f.
-  const Tensor passed = Spectrum(type_.shape[2], type_.shape[3],
-                                 [&](double f) { return std::exp(-2 * std::pow(M_PI * sigma * f, 2)); });
+  const Tensor passed =
+      Spectrum(type_.shape[2], type_.shape[3], [&](double f) { return std::exp(-2 * std::pow(M_PI * sigma * f, 2)); });
   return z * z.graph()->Constant(passed.Cast(z.dtype()));
 }
 
@@ -207,8 +206,7 @@ absl::StatusOr<Tensor> Canvas::ParametersOf(const Tensor& images) const {
 }
 
 absl::StatusOr<Tensor> Canvas::Start(uint64_t seed, int64_t first) const {
-  AD_ASSIGN_OR_RETURN(const Tensor even,
-                      ParametersOf(Tensor::Full(type_.dtype, type_.shape, options_.level)));
+  AD_ASSIGN_OR_RETURN(const Tensor even, ParametersOf(Tensor::Full(type_.dtype, type_.shape, options_.level)));
   Tensor start = even.Clone();
   const int64_t n = type_.shape[0], each = type_.shape.num_elements() / n;
   VisitFloating(type_.dtype, [&](auto tag) {

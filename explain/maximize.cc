@@ -57,10 +57,8 @@ class Climb {
   absl::Status Prepare(const Shape& image, int64_t first) {
     Type type{network_.dtype(), image};
     type.shape.insert(0, n_);
-    std::string scope = "ascent";
-    while (network_.graph()->Contains(scope + "/canvas") || network_.graph()->Contains(scope + "/rate")) scope += "_";
     {
-      const NameScope names(&graph_, scope);
+      const NameScope names(&graph_, network_.FreeScope("ascent"));
       AD_ASSIGN_OR_RETURN(canvas_, Canvas::Create(&graph_, type, options_.canvas));
       rate_ = graph_.Input("rate", type.dtype, {});
     }
@@ -141,8 +139,7 @@ class Climb {
     AD_ASSIGN_OR_RETURN(clean_, Activation(network_, objectives_, images));
     activation_ = clean_;
     if (!options_.transforms.empty()) {
-      const Value seen =
-          FitTo(ApplyTransforms(options_.transforms, images), images.shape()[2], images.shape()[3]);
+      const Value seen = FitTo(ApplyTransforms(options_.transforms, images), images.shape()[2], images.shape()[3]);
       AD_RETURN_IF_ERROR(graph_.status());
       AD_ASSIGN_OR_RETURN(activation_, Activation(network_, objectives_, seen));
     }
@@ -152,7 +149,8 @@ class Climb {
   }
 
   Value RedirectedSlope() {
-    const Value redirected = Gradients(Sum(activation_), {canvas_->images()}, {.overrides = {{"relu", RedirectedRelu}}})[0];
+    const Value redirected =
+        Gradients(Sum(activation_), {canvas_->images()}, {.overrides = {{"relu", RedirectedRelu}}})[0];
     return Where(Greater(length_, 0.0), slope_, redirected);
   }
 

@@ -1,5 +1,6 @@
-// Maximize(): x* = argmax_x a(x), the images that units look for, found by walking up the gradient of the activation with respect to
-// the image (Erhan et al., "Visualizing higher-layer features of a deep network", 2009; Simonyan et al. 2013).
+// Maximize(): x* = argmax_x a(x), the images that units look for, found by walking up the gradient of the activation
+// with respect to the image (Erhan et al., "Visualizing higher-layer features of a deep network", 2009; Simonyan et al.
+// 2013).
 //
 //   std::vector<explain::Objective> filters = *explain::ParseObjectives("conv2:*", network);
 //   explain::Ascent ascent = *explain::Maximize(network, filters, {.steps = 100});

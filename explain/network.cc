@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/strings/escaping.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
@@ -75,8 +76,7 @@ absl::Status CheckEnds(Value input, Value output) {
 
 absl::Status Layer::CheckUnit(int64_t unit) const {
   if (unit >= 0 && unit < units()) return absl::OkStatus();
-  return absl::OutOfRangeError(
-      absl::StrCat("layer ", name, " has units 0 to ", units() - 1, ", and no unit ", unit));
+  return absl::OutOfRangeError(absl::StrCat("layer ", name, " has units 0 to ", units() - 1, ", and no unit ", unit));
 }
 
 absl::Status Layer::CheckPosition(const std::array<int64_t, 2>& position) const {
@@ -123,7 +123,8 @@ struct Network::Impl {
     follows[input.node()] = true;
     for (NodeId id = 0; id < graph.num_nodes(); ++id) {
       const auto& inputs = graph.node(id).inputs;
-      follows[id] = follows[id] || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
+      follows[id] =
+          follows[id] || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
     }
     if (follows[output.node()] && output != input) return absl::OkStatus();
     return Bad("'", output.name(), "' does not follow from '", input.name(), "'");
@@ -186,7 +187,8 @@ absl::StatusOr<Layer> Network::FindLayer(absl::string_view name) const {
     if (HasUnits(value->type()) && *value != impl_->input) return Layer{impl_->NameOf(*value), *value};
     return Bad("'", absl::CEscape(name), "' is ", value->type().ToString(), ", which has no units to look at");
   }
-  return absl::NotFoundError(absl::StrCat("the network has no layer '", absl::CEscape(name), "'; the nearest names are ",
+  return absl::NotFoundError(absl::StrCat("the network has no layer '", absl::CEscape(name),
+                                          "'; the nearest names are ",
                                           absl::StrJoin(NearestNames(name, std::move(names), 3), ", ")));
 }
 
@@ -231,6 +233,18 @@ absl::StatusOr<Tensor> Network::AsImages(const Tensor& examples) const {
                    [](T pixel) { return pixel / 255; });
   });
   return scaled;
+}
+
+std::string Network::FreeScope(absl::string_view base) const {
+  std::string scope(base);
+  const auto taken = [&] {
+    for (NodeId id = 0; id < impl_->graph.num_nodes(); ++id) {
+      if (absl::StartsWith(impl_->graph.node(id).name, scope + "/")) return true;
+    }
+    return false;
+  };
+  while (taken()) scope += "_";
+  return scope;
 }
 
 absl::StatusOr<Values> Network::Apply(absl::Span<const Value> values, Value images) const {

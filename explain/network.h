@@ -77,9 +77,12 @@ class Network {
   Tensor FromImages(const Tensor& images) const;
   // Examples [n, ...] of the input's shape as images [n, channels, height, width].
   Tensor ToImages(const Tensor& examples) const;
-  // Examples of the input's shape (or images) as images of the network's dtype; u8 pixels are divided by 255. Fails when
-  // one example has another number of elements than the input, saying which shape is expected.
+  // Examples of the input's shape (or images) as images of the network's dtype; u8 pixels are divided by 255. Fails
+  // when one example has another number of elements than the input, saying which shape is expected.
   absl::StatusOr<Tensor> AsImages(const Tensor& examples) const;
+
+  // A name scope for nodes beside copies of the network, `base` or base_, base__, ...: no node of it is in that scope.
+  std::string FreeScope(absl::string_view base) const;
 
   // What `values` of graph() are for images [n, channels, height, width], a value of another graph, of the network's
   // dtype, n concrete or symbolic. Copied into the images' graph; the variables keep their names, so that state()

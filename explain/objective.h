@@ -42,9 +42,9 @@ enum class Measure {
 struct Term {
   std::string layer;
   Measure measure = Measure::kValue;
-  std::vector<std::pair<int64_t, double>> units = {};         // unit and weight
-  std::optional<std::array<int64_t, 2>> position = {};        // row and column; without one the whole map counts
-  bool mean = false;                                          // the mean of the map, not its sum
+  std::vector<std::pair<int64_t, double>> units = {};   // unit and weight
+  std::optional<std::array<int64_t, 2>> position = {};  // row and column; without one the whole map counts
+  bool mean = false;                                    // the mean of the map, not its sum
   double weight = 1;
 };
 

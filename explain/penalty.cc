@@ -44,7 +44,8 @@ Value Frame(Value images, int64_t border) {
 absl::Status Penalties::Check() const {
   for (const double weight : {l1, l2, total_variation, boundary, blur}) {
     if (weight >= 0 && std::isfinite(weight)) continue;
-    return absl::InvalidArgumentError(absl::StrCat("a penalty's weight must be at least 0 and finite, but is ", weight));
+    return absl::InvalidArgumentError(
+        absl::StrCat("a penalty's weight must be at least 0 and finite, but is ", weight));
   }
   if (border >= 1 && std::isfinite(background) && blur <= 1000) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("a border of ", border, " pixels, a background of ", background,

@@ -84,8 +84,8 @@ Transform Jitter(int64_t pixels) {
     for (const int axis : {2, 3}) {
       const int64_t rest = images.valid() ? images.shape()[axis] - pixels : 0;
       if (rest < 1 || pixels < 0) {
-        graph->Fail(absl::InvalidArgumentError(absl::StrCat("Jitter: ", pixels, " pixels of images ",
-                                                            images.type().ToString())),
+        graph->Fail(absl::InvalidArgumentError(
+                        absl::StrCat("Jitter: ", pixels, " pixels of images ", images.type().ToString())),
                     std::source_location::current());
         return Value(graph, {});
       }

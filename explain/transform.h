@@ -4,9 +4,9 @@
 //   explain::Maximize(network, objectives, {.transforms = explain::LucidTransforms()});
 //   explain::Maximize(network, objectives, {.transforms = {explain::Pad(4), explain::Jitter(4)}});
 //
-// A transform is a function from images to images (of any number, channels and size), built of differentiable ops. Random ones draw
-// one number for all images of a batch, anew at each step, from the run's seed. Afterwards FitTo brings images back to
-// the size that the network expects.
+// A transform is a function from images to images (of any number, channels and size), built of differentiable ops.
+// Random ones draw one number for all images of a batch, anew at each step, from the run's seed. Afterwards FitTo
+// brings images back to the size that the network expects.
 #ifndef ADRET_EXPLAIN_TRANSFORM_H_
 #define ADRET_EXPLAIN_TRANSFORM_H_
 

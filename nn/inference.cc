@@ -30,8 +30,7 @@ absl::StatusOr<std::optional<Values>> Normalize(Graph* from, const Node& node, a
   AD_ASSIGN_OR_RETURN(const Value running_mean, VariableOf(from, mean, to));
   AD_ASSIGN_OR_RETURN(const Value running_variance, VariableOf(from, variance, to));
   const Value y = BatchNormInference(
-      inputs[0],
-      {.scale = inputs[1], .bias = inputs[2], .mean = running_mean, .variance = running_variance},
+      inputs[0], {.scale = inputs[1], .bias = inputs[2], .mean = running_mean, .variance = running_variance},
       node.attrs.As<NormAttrs>());
   const bool is_free = y.valid() && !to->Contains(absl::StrCat(to->scope(), node.name));
   return Values{is_free ? y.Named(node.name) : y, running_mean, running_variance};

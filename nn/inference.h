@@ -4,8 +4,8 @@
 //   Value logits = (*ImportForInference({trained}, {}, &graph))[0];
 //
 // Layers are built in the mode that they are called in (nn/layer.h), and a file often holds the training mode only.
-// What training mode does otherwise is known from the nodes: dropout multiplies by random_bernoulli, batch normalisation
-// is the op batch_norm beside variables running_mean and running_variance.
+// What training mode does otherwise is known from the nodes: dropout multiplies by random_bernoulli, batch
+// normalisation is the op batch_norm beside variables running_mean and running_variance.
 #ifndef ADRET_NN_INFERENCE_H_
 #define ADRET_NN_INFERENCE_H_
 

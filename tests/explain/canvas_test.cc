@@ -52,7 +52,8 @@ TEST(CanvasTest, ShowsWhatItWasGiven) {
 }
 
 TEST(CanvasTest, WavesHaveTheAmplitudesOfTheirFrequency) {
-  // A parameter of 1 for one wave gives an image whose energy is that wave's amplitude squared, since waves are orthonormal.
+  // A parameter of 1 for one wave gives an image whose energy is that wave's amplitude squared, since waves are
+  // orthonormal.
   Graph graph;
   const Type type{DType::kFloat64, {1, 1, 8, 8}};
   const Canvas canvas = *Canvas::Create(&graph, type, {.basis = Basis::kFourier, .decay = 1, .bounds = Bounds::kNone});

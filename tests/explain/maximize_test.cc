@@ -74,8 +74,8 @@ TEST(MaximizeTest, EachPenaltyLowersWhatItMeasures) {
     Graph graph;
     return Mean(*Evaluate(Penalty(measure, graph.Constant(images))));
   };
-  for (const Penalties& penalties : {Penalties{.l1 = 0.5}, Penalties{.l2 = 0.5}, Penalties{.total_variation = 0.5},
-                                     Penalties{.boundary = 0.5}}) {
+  for (const Penalties& penalties :
+       {Penalties{.l1 = 0.5}, Penalties{.l2 = 0.5}, Penalties{.total_variation = 0.5}, Penalties{.boundary = 0.5}}) {
     const Tensor images = Maximize(network, objectives, {.penalties = penalties})->images;
     EXPECT_LT(paid(penalties, images), 0.9 * paid(penalties, plain));
   }
@@ -127,11 +127,12 @@ TEST(MaximizeTest, HasTheSameBitsOnAnyNumberOfThreads) {
 TEST(MaximizeTest, KeepsCurvesAndFrames) {
   const Network& network = DigitsNetwork();
   int calls = 0;
-  const Ascent ascent = *Maximize(network, Of("conv2:0-2"), {.steps = 10, .frame_every = 4, .on_step = [&](int step, int steps) {
-                                                              EXPECT_EQ(step, ++calls);
-                                                              EXPECT_EQ(steps, 10);
-                                                              return absl::OkStatus();
-                                                            }});
+  const Ascent ascent =
+      *Maximize(network, Of("conv2:0-2"), {.steps = 10, .frame_every = 4, .on_step = [&](int step, int steps) {
+                                             EXPECT_EQ(step, ++calls);
+                                             EXPECT_EQ(steps, 10);
+                                             return absl::OkStatus();
+                                           }});
   EXPECT_EQ(calls, 10);
   EXPECT_EQ(ascent.steps, 10);
   ASSERT_EQ(ascent.curve.shape(), (Shape{10, 3}));
@@ -173,8 +174,11 @@ TEST(MaximizeTest, StartsWhereItIsTold) {
 TEST(MaximizeTest, ADeadStartRecoversThroughRedirectedRelus) {
   Graph graph;
   const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 8, 8});
-  const nn::Sequential net{nn::Conv2d(8, 3, {.bias_initializer = nn::Constant(-0.7)}), nn::Relu(),
-                           nn::Conv2d(8, 3, {.bias_initializer = nn::Constant(-0.3)}), nn::Relu(), nn::Flatten(),
+  const nn::Sequential net{nn::Conv2d(8, 3, {.bias_initializer = nn::Constant(-0.7)}),
+                           nn::Relu(),
+                           nn::Conv2d(8, 3, {.bias_initializer = nn::Constant(-0.3)}),
+                           nn::Relu(),
+                           nn::Flatten(),
                            nn::Dense(3).Named("logits")};
   const Value logits = net(image);
   const Network network = *Network::Create(image, logits, *InitialState(graph, /*seed=*/3));

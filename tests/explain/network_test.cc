@@ -24,7 +24,7 @@ std::vector<std::string> Names(const Network& network) {
 struct Source {
   Source() {
     image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 8, 8});
-    const nn::Sequential net{nn::Conv2d(3, 3), nn::BatchNorm(), nn::Relu(),   nn::MaxPool2d(2),
+    const nn::Sequential net{nn::Conv2d(3, 3), nn::BatchNorm(), nn::Relu(),  nn::MaxPool2d(2),
                              nn::Flatten(),    nn::Dropout(.5), nn::Dense(4)};
     training = net(image);
     logits = net(image, nn::Mode::kInference);

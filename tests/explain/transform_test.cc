@@ -89,8 +89,7 @@ TEST(TransformTest, AreDifferentiableAndTheSameOnAnyNumberOfThreads) {
   const Tensor images = Noise({2, 2, 6, 7});
   for (const auto& [name, transform] : transforms) {
     const Transform& f = transform;
-    const absl::Status status =
-        CheckGradients([&](absl::Span<const Value> x) { return Values{f(x[0])}; }, {images});
+    const absl::Status status = CheckGradients([&](absl::Span<const Value> x) { return Values{f(x[0])}; }, {images});
     EXPECT_TRUE(status.ok()) << name << ": " << status;
     const std::vector<Tensor> one = Steps(transform, images, 3, 1), four = Steps(transform, images, 3, 4);
     for (int i = 0; i < 3; ++i) EXPECT_TRUE(one[i].BitEqual(four[i])) << name;
