@@ -18,25 +18,45 @@ double NiceStep(double span, int count) {
   return (fraction < 1.5 ? 1 : fraction < 3.5 ? 2 : fraction < 7.5 ? 5 : 10) * power;
 }
 
-// As many decimals as the step needs; thousands apart; powers of ten beyond a million.
+constexpr absl::string_view kMinus = "\u2212";
+
+int Magnitude(double x) { return static_cast<int>(std::floor(std::log10(x) + 1e-9)); }
+
+// 1.5e−5: as many digits as tell neighbours apart.
+std::string Scientific(double value, double step) {
+  const int power = Magnitude(value);
+  const int decimals = std::clamp(power - Magnitude(step), 0, 12);
+  std::string digits = absl::StrFormat("%.*f", decimals, value / std::pow(10, power));
+  if (decimals > 0) digits.erase(digits.find_last_not_of('0') + 1);
+  if (digits.back() == '.') digits.pop_back();
+  return absl::StrCat(digits, "e", power < 0 ? kMinus : "", std::abs(power));
+}
+
+// As many decimals as the step needs; thousands apart; powers of ten beyond a million and for steps below 1e-4.
 std::string Label(double value, double step) {
   if (value == 0) return "0";
-  if (std::abs(value) >= 1e6 || std::abs(value) < 1e-4) return absl::StrFormat("%.3g", value);
-  const int decimals = std::clamp(static_cast<int>(-std::floor(std::log10(step) + 1e-9)), 0, 8);
-  std::string text = absl::StrFormat("%.*f", decimals, std::abs(value));
-  const size_t point = std::min(text.find('.'), text.size());
-  for (size_t at = point; at > 3; at -= 3) text.insert(at - 3, 1, ',');
-  return value < 0 ? absl::StrCat("\u2212", text) : text;
+  std::string text;
+  if (std::abs(value) >= 1e6 || step < 9.99e-5) {
+    text = Scientific(std::abs(value), step);
+  } else {
+    text = absl::StrFormat("%.*f", std::clamp(-Magnitude(step), 0, 8), std::abs(value));
+    const size_t point = std::min(text.find('.'), text.size());
+    for (size_t at = point; at > 3; at -= 3) text.insert(at - 3, 1, ',');
+  }
+  return value < 0 ? absl::StrCat(kMinus, text) : text;
 }
 
 std::vector<Tick> LinearTicks(const AxisRange& range, int count, double least_step) {
   const double step = std::max(NiceStep(range.hi - range.lo, count), least_step);
   std::vector<Tick> ticks;
   const double slack = 1e-9 * (range.hi - range.lo);
-  for (double k = std::ceil((range.lo - slack) / step); k * step <= range.hi + slack; ++k) {
-    ticks.push_back({k * step, Label(k * step, step)});
+  const double first = std::ceil((range.lo - slack) / step);
+  for (int i = 0;; ++i) {
+    const double value = (first + i) * step;
+    // Numbers so large that the next tick is the same one end it, too.
+    if (!(value <= range.hi + slack) || (i > 0 && value <= ticks.back().value)) return ticks;
+    ticks.push_back({value, Label(value, step)});
   }
-  return ticks;
 }
 
 std::vector<Tick> LogTicks(const AxisRange& range, int count) {
