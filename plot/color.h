@@ -1,9 +1,12 @@
 // Colours of plots and pictures.
 //
 //   plot::Color ink = plot::Map(plot::ColorMap::kInk, 0.8);
+//   plot::ColorScale losses{plot::ColorMap::kViridis, /*lo=*/0, /*hi=*/2.3};
+//   plot::Color color = losses(1.7);
 #ifndef ADRET_PLOT_COLOR_H_
 #define ADRET_PLOT_COLOR_H_
 
+#include <array>
 #include <cstdint>
 
 namespace adret::plot {
@@ -30,10 +33,31 @@ Color SeriesColor(int i);
 enum class ColorMap {
   kGrey,       // black to white
   kInk,        // white to black: drawings on paper
-  kDiverging,  // blue over white (at 0.5) to red: signed numbers
+  kDiverging,  // blue over white (at 0.5) to red, equally light on both sides: signed numbers
   kHeat,       // white over blue to a dark one: counts
+  kViridis,    // dark violet over green to yellow, ever lighter: numbers of one sign
 };
+// Numbers outside [0, 1] get the colour of the nearer end, NaN that of 0.
 Color Map(ColorMap map, double t);
+
+// Which numbers the colours of a map stand for; ColorBar (color_bar.h) is its legend.
+struct ColorScale {
+  ColorMap colors = ColorMap::kViridis;
+  double lo = 0;
+  double hi = 1;
+  // There are numbers beyond an end, shown in the end's colour.
+  bool beyond_lo = false;
+  bool beyond_hi = false;
+
+  // NaN is kMissing.
+  Color operator()(double value) const;
+};
+
+// Where there is no number: a grey of none of the maps for numbers.
+inline constexpr Color kMissing = Rgb(0x9C978E);
+
+// Red, green and blue as a u8 picture has them.
+std::array<uint8_t, 3> Bytes(Color color);
 
 // How bright a colour looks, in [0, 1] (Rec. 709): for choosing a text colour on it.
 double Luminance(Color color);

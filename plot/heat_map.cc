@@ -99,11 +99,11 @@ absl::StatusOr<Tensor> HeatMap(const Tensor& matrix, const HeatMapOptions& optio
     if (!std::isfinite(x)) continue;
     lo = std::min(lo, x), hi = std::max(hi, x);
   }
-  const double span = hi > lo ? hi - lo : 1;
+  const ColorScale scale{options.colors, lo, hi > lo ? hi : lo + 1};
   const int64_t columns = matrix.shape()[1];
   return PaintCells(matrix.shape()[0], columns, options, [&](int64_t i, int64_t j) {
     const double x = matrix.At(i * columns + j);
-    return Cell{Map(options.colors, (x - lo) / span), CountText(x)};
+    return Cell{scale(x), CountText(x)};
   });
 }
 
