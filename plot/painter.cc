@@ -109,6 +109,13 @@ void Painter::Polyline(absl::Span<const Point> points, const LineStyle& style) {
   cairo_stroke(impl_->cr());
 }
 
+void Painter::Polygon(absl::Span<const Point> points, Color color) {
+  impl_->Use(color);
+  for (const Point& p : points) cairo_line_to(impl_->cr(), p.x, p.y);
+  cairo_close_path(impl_->cr());
+  cairo_fill(impl_->cr());
+}
+
 void Painter::Dot(Point centre, double radius, Color color) {
   if (!IsFinite(centre)) return;
   impl_->Use(color);

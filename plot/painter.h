@@ -60,6 +60,8 @@ class Painter {
   void Outline(Rect rect, const LineStyle& style);
   // A line through points; several ones where a coordinate is not finite.
   void Polyline(absl::Span<const Point> points, const LineStyle& style);
+  // A filled area; every point is finite.
+  void Polygon(absl::Span<const Point> points, Color color);
   void Dot(Point centre, double radius, Color color);
   // One line of UTF-8; `at` is on its baseline.
   void Text(Point at, absl::string_view text, const TextStyle& style);
