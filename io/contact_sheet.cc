@@ -12,13 +12,9 @@ namespace {
 
 constexpr int64_t kMaxPixels = int64_t{1} << 26;
 
-struct Interval {
-  double lo = 0;
-  double hi = 1;
-};
-
 template <class T>
-Interval RangeOf(absl::Span<const T> numbers, PixelRange range) {
+PixelInterval RangeOf(absl::Span<const T> numbers, PixelRange range) {
+  if (range == PixelRange::kUnit) return {};
   double lo = std::numeric_limits<double>::infinity(), hi = -lo;
   for (const T x : numbers) {
     if (!std::isfinite(x)) continue;
@@ -30,11 +26,11 @@ Interval RangeOf(absl::Span<const T> numbers, PixelRange range) {
     hi = std::max(std::abs(lo), std::abs(hi));
     lo = -hi;
   }
-  return lo < hi ? Interval{lo, hi} : Interval{lo - 0.5, hi + 0.5};
+  return lo < hi ? PixelInterval{lo, hi} : PixelInterval{lo - 0.5, hi + 0.5};
 }
 
 template <class T>
-void Convert(absl::Span<const T> from, Interval interval, uint8_t* to) {
+void Convert(absl::Span<const T> from, PixelInterval interval, uint8_t* to) {
   const double scale = 255 / (interval.hi - interval.lo);
   for (size_t i = 0; i < from.size(); ++i) {
     const double pixel = (from[i] - interval.lo) * scale;
@@ -52,11 +48,19 @@ void ConvertAll(const Tensor& images, PixelRange range, uint8_t* out) {
       Convert(image, RangeOf(image, range), out + i * size);
     }
   } else {
-    Convert(numbers, range == PixelRange::kUnit ? Interval{} : RangeOf(numbers, range), out);
+    Convert(numbers, RangeOf(numbers, range), out);
   }
 }
 
 }  // namespace
+
+PixelInterval IntervalOf(const Tensor& images, PixelRange range) {
+  if (images.dtype() == DType::kUint8) return {0, 255};
+  PixelInterval interval;
+  VisitFloating(images.dtype(),
+                [&](auto tag) { interval = RangeOf(images.data<typename decltype(tag)::type>(), range); });
+  return interval;
+}
 
 absl::StatusOr<Tensor> ToPixels(const Tensor& images, PixelRange range) {
   if (images.dtype() == DType::kUint8) return images;

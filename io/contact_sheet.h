@@ -20,6 +20,16 @@ enum class PixelRange {
   kSymmetric,  // -m and m, where m is the largest magnitude of all images: zero is middle grey
 };
 
+struct PixelInterval {
+  double lo = 0;  // becomes black
+  double hi = 1;  // becomes white
+};
+
+// What kUnit, kAll or kSymmetric mean for images of u8, f32 or f64; u8 images are 0 to 255 whatever the range. Numbers
+// that are not finite do not count; equal ones are in the middle. kEach has one interval for all only where there is
+// one image.
+PixelInterval IntervalOf(const Tensor& images, PixelRange range);
+
 // Floating-point images as u8 of the same shape; numbers outside the range are clipped, NaN is black. u8 images are
 // returned as they are. InvalidArgument for other dtypes and ranks below 2; the first axis counts images.
 absl::StatusOr<Tensor> ToPixels(const Tensor& images, PixelRange range = PixelRange::kUnit);

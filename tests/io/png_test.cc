@@ -1,6 +1,7 @@
 #include "adret/io/png.h"
 
 #include <filesystem>
+#include <limits>
 
 #include "adret/io/contact_sheet.h"
 #include "adret/tests/io/mutations.h"
@@ -104,6 +105,18 @@ TEST(ContactSheetTest, MapsNumbersToPixels) {
   EXPECT_THAT(pixels(PixelRange::kEach), testing::ElementsAre(0, 128, 255, 0, 128, 255));
   EXPECT_THAT(pixels(PixelRange::kAll), testing::ElementsAre(0, 51, 102, 51, 153, 255));
   EXPECT_THAT(pixels(PixelRange::kSymmetric), testing::ElementsAre(96, 128, 159, 128, 191, 255));
+}
+
+TEST(ContactSheetTest, TellsTheIntervalOfItsPixels) {
+  const Tensor x = Tensor::From<double>({2, 2}, {-1, 0, std::numeric_limits<double>::quiet_NaN(), 4});
+  const auto ends = [&](PixelRange range) {
+    const PixelInterval interval = IntervalOf(x, range);
+    return std::vector<double>{interval.lo, interval.hi};
+  };
+  EXPECT_THAT(ends(PixelRange::kUnit), testing::ElementsAre(0, 1));
+  EXPECT_THAT(ends(PixelRange::kAll), testing::ElementsAre(-1, 4));
+  EXPECT_THAT(ends(PixelRange::kSymmetric), testing::ElementsAre(-4, 4));
+  EXPECT_EQ(IntervalOf(Tensor::Zeros(DType::kUint8, {1, 1}), PixelRange::kAll).hi, 255);
 }
 
 TEST(ContactSheetTest, RefusesWhatIsNoImage) {
