@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <map>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
@@ -13,8 +15,11 @@ namespace adret::plot {
 namespace {
 
 constexpr double kMargin = 28, kGutter = 44;
-constexpr double kPanelTitle = 24, kLegend = 22, kXAxis = 42;
+constexpr double kPanelTitle = 24, kLegend = 22, kLegendRow = 16, kXAxis = 42;
+constexpr int kMostLegendRows = 4;
 constexpr TextStyle kTickStyle{.size = 10, .color = kMuted};
+constexpr TextStyle kLegendStyle{.size = 11};
+constexpr double kLegendText = 22, kLegendGap = 20;
 
 struct Extent {
   double lo = std::numeric_limits<double>::infinity();
@@ -75,7 +80,10 @@ class PanelPainter {
       absl::StrAppend(&tick.label, panel.y_unit);
       widest = std::max(widest, painter_.TextWidth(tick.label, kTickStyle));
     }
-    const double left = widest + 10, top = (panel.title.empty() ? 0 : kPanelTitle) + kLegend;
+    const double left = widest + 10;
+    PlaceLegend(outer.width - left);
+    const double legend = kLegend + kLegendRow * (legend_.empty() ? 0 : legend_.back().row);
+    const double top = (panel.title.empty() ? 0 : kPanelTitle) + legend;
     inner_ = {outer.x + left, outer.y + top, outer.width - left, outer.height - top - kXAxis};
   }
 
@@ -85,7 +93,7 @@ class PanelPainter {
     PaintLegend();
     const double slack = 4;  // lines at the very edge keep their full width
     painter_.BeginClip({inner_.x - slack, inner_.y - slack, inner_.width + 2 * slack, inner_.height + 2 * slack});
-    for (size_t i = 0; i < panel_.series.size(); ++i) PaintSeries(panel_.series[i], SeriesColor(static_cast<int>(i)));
+    for (size_t i = 0; i < panel_.series.size(); ++i) PaintSeries(panel_.series[i], ColorOf(i));
     painter_.EndClip();
   }
 
@@ -111,17 +119,49 @@ class PanelPainter {
                   {.size = 11, .color = kMuted, .align = Align::kCentre});
   }
 
-  void PaintLegend() {
-    const double y = inner_.y - 14;
-    double x = inner_.x;
+  Color ColorOf(size_t i) const { return SeriesColor(panel_.series[i].color.value_or(static_cast<int>(i))); }
+
+  // A named series' line and name, or how many more have no room.
+  struct LegendEntry {
+    const Series* series;  // null for the latter
+    Color color;
+    std::string name;
+    double x;  // from the axes' left end
+    int row;
+  };
+
+  void PlaceLegend(double width) {
+    const double last_width = width - painter_.TextWidth("and 1000 more", kLegendStyle);
+    double x = 0;
+    int row = 0, unseen = 0;
     for (size_t i = 0; i < panel_.series.size(); ++i) {
       const Series& series = panel_.series[i];
       if (series.name.empty()) continue;
-      painter_.Polyline({{x, y}, {x + 16, y}}, LineOf(series, SeriesColor(static_cast<int>(i))));
-      if (series.markers) painter_.Dot({x + 8, y}, 2.6, SeriesColor(static_cast<int>(i)));
-      const TextStyle style{.size = 11};
-      painter_.Text({x + 22, y + 4}, series.name, style);
-      x += 22 + painter_.TextWidth(series.name, style) + 20;
+      const double wide = kLegendText + painter_.TextWidth(series.name, kLegendStyle);
+      if (x > 0 && x + wide > width && row + 1 < kMostLegendRows) x = 0, ++row;
+      const bool full = x > 0 && x + wide > last_width && row + 1 == kMostLegendRows;
+      if (full || unseen > 0) {
+        ++unseen;
+        continue;
+      }
+      legend_.push_back({&series, ColorOf(i), series.name, x, row});
+      x += wide + kLegendGap;
+    }
+    if (unseen > 0) legend_.push_back({nullptr, kMuted, absl::StrCat("and ", unseen, " more"), x, row});
+  }
+
+  void PaintLegend() {
+    if (legend_.empty()) return;
+    const double top = inner_.y - 14 - kLegendRow * legend_.back().row;
+    for (const LegendEntry& entry : legend_) {
+      const double x = inner_.x + entry.x, y = top + kLegendRow * entry.row;
+      if (entry.series == nullptr) {
+        painter_.Text({x, y + 4}, entry.name, {.size = kLegendStyle.size, .color = entry.color});
+        continue;
+      }
+      painter_.Polyline({{x, y}, {x + 16, y}}, LineOf(*entry.series, entry.color));
+      if (entry.series->markers) painter_.Dot({x + 8, y}, 2.6, entry.color);
+      painter_.Text({x + kLegendText, y + 4}, entry.name, kLegendStyle);
     }
   }
 
@@ -146,9 +186,33 @@ class PanelPainter {
   AxisRange x_range_, y_range_;
   bool x_is_count_ = true;
   std::vector<Tick> y_ticks_;
+  std::vector<LegendEntry> legend_;
 };
 
 }  // namespace
+
+std::vector<Series> WithMedian(std::vector<Series> curves, const std::string& name_of_curves,
+                               const std::string& name_of_median) {
+  if (curves.empty()) return {};
+  std::map<double, std::vector<double>> at;
+  for (Series& curve : curves) {
+    curve.faint = true;
+    curve.color = 0;
+    curve.name.clear();
+    for (size_t i = 0; i < std::min(curve.x.size(), curve.y.size()); ++i) {
+      if (std::isfinite(curve.x[i]) && !std::isnan(curve.y[i])) at[curve.x[i]].push_back(curve.y[i]);
+    }
+  }
+  curves.front().name = name_of_curves;
+  Series median{.name = name_of_median, .color = 1};
+  for (auto& [x, numbers] : at) {
+    std::sort(numbers.begin(), numbers.end());
+    median.x.push_back(x);
+    median.y.push_back(numbers[(numbers.size() - 1) / 2] / 2 + numbers[numbers.size() / 2] / 2);
+  }
+  curves.push_back(std::move(median));
+  return curves;
+}
 
 absl::StatusOr<Tensor> LinePlot(const std::vector<Panel>& panels, const LinePlotOptions& options) {
   if (panels.empty()) return absl::InvalidArgumentError("a plot needs at least one panel");

@@ -39,6 +39,21 @@ TEST(AxisTest, TicksAreRoundNumbers) {
   EXPECT_THAT(Labels(Ticks({Scale::kLog, 1, 1e4}, 5)), ElementsAre("1", "10", "100", "1,000", "10,000"));
 }
 
+TEST(AxisTest, SmallAndLargeNumbersAreShort) {
+  EXPECT_THAT(Labels(Ticks({Scale::kLinear, -2e-5, 2e-5}, 4)),
+              ElementsAre("\u22122e\u22125", "\u22121e\u22125", "0", "1e\u22125", "2e\u22125"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLinear, 0, 1.5e-4}, 3)), ElementsAre("0", "5e\u22125", "1e\u22124", "1.5e\u22124"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLinear, 1234000, 1234400}, 2)), ElementsAre("1.234e6", "1.2342e6", "1.2344e6"));
+  EXPECT_THAT(Labels(Ticks({Scale::kLog, 1e-6, 1e6}, 3)), ElementsAre("0.0001", "1", "10,000"));
+}
+
+// Neighbours of which no double tells them apart, and ranges that are none, end the ticks.
+TEST(AxisTest, TicksEndInEveryRange) {
+  EXPECT_LE(Ticks({Scale::kLinear, 1e17, 1e17 + 64}, 40).size(), 60);
+  EXPECT_LE(Ticks({Scale::kLinear, -1.7e308, 1.7e308}, 5).size(), 10);
+  EXPECT_TRUE(Ticks({Scale::kLinear, 5, 5}, 5).empty());
+}
+
 TEST(AxisTest, RangesEndOnTicks) {
   const AxisRange range = TidyRange(Scale::kLinear, 0.013, 0.97);
   EXPECT_DOUBLE_EQ(range.lo, 0);
@@ -84,6 +99,33 @@ TEST(LinePlotTest, RefusesWhatCannotBeShown) {
   EXPECT_FALSE(LinePlot({{}}, {.panel_width = 1e9}).ok());
 }
 
+TEST(LinePlotTest, ManyNamesLeaveRoomForTheCurves) {
+  std::vector<Series> few, many;
+  for (int i = 0; i < 500; ++i) many.push_back({"a unit's name", {0, 1}, {0, 1.0 * i}});
+  few.assign(many.begin(), many.begin() + 3);
+  const Tensor full = LinePlot({{.series = many}}).value();
+  EXPECT_EQ(full.shape(), LinePlot({{.series = few}}).value().shape());
+  // Paper right of the axes: no name runs over the edge.
+  const int64_t h = full.shape()[1], w = full.shape()[2];
+  for (int64_t y = 0; y < h; ++y) EXPECT_EQ(full.At(y * w + w - 30), full.At(0)) << y;
+}
+
+TEST(LinePlotTest, MediansAreOfWhatThereIs) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const std::vector<Series> curves =
+      WithMedian({{"a", {1, 2, 3}, {1, 5, nan}}, {"b", {1, 2, 3}, {2, 7, nan}}, {"c", {2, 1}, {6, 9}}}, "each unit");
+  ASSERT_EQ(curves.size(), 4);
+  EXPECT_EQ(curves[0].name, "each unit");
+  EXPECT_EQ(curves[1].name, "");
+  EXPECT_TRUE(curves[2].faint);
+  EXPECT_EQ(curves[3].name, "median");
+  EXPECT_FALSE(curves[3].faint);
+  EXPECT_THAT(curves[3].x, ElementsAre(1, 2));
+  EXPECT_THAT(curves[3].y, ElementsAre(2, 6));
+  EXPECT_THAT(WithMedian({{"", {1}, {3}}, {"", {1}, {4}}}, "").back().y, ElementsAre(3.5));
+  EXPECT_TRUE(WithMedian({}, "each").empty());
+}
+
 TEST(SheetTest, PaintsImagesAndCaptions) {
   const Tensor images = Tensor::Full(DType::kFloat32, {7, 1, 3, 3}, 0.5);
   absl::StatusOr<Tensor> plain = LabelledSheet(images, {});
@@ -94,6 +136,31 @@ TEST(SheetTest, PaintsImagesAndCaptions) {
   EXPECT_TRUE(LabelledSheet(Tensor::Zeros(DType::kUint8, {2, 3, 4, 4}), {}).ok());
   EXPECT_THAT(std::string(LabelledSheet(images, {"a"}).status().message()), HasSubstr("1 captions for 7 images"));
   EXPECT_FALSE(LabelledSheet(Tensor::Zeros(DType::kUint8, {2, 2, 4, 4}), {}).ok());
+}
+
+TEST(SheetTest, LongCaptionsAreBroken) {
+  const Tensor images = Tensor::Full(DType::kFloat32, {2, 1, 3, 3}, 0.5);
+  const Tensor one = LabelledSheet(images, {"a", "b"}).value();
+  const Tensor three = LabelledSheet(images, {"a", "words that take three lines of a narrow cell"}).value();
+  EXPECT_EQ(three.shape()[2], one.shape()[2]);
+  EXPECT_EQ(three.shape()[1], one.shape()[1] + 2 * 2 * 13);
+  EXPECT_GT(LabelledSheet(images, {"a", std::string(60, 'x')})->shape()[1], one.shape()[1]);
+  EXPECT_FALSE(LabelledSheet(images, {"\xff", "b"}).ok());
+}
+
+TEST(SheetTest, HasALegendOfItsNumbers) {
+  const Tensor images = Tensor::From<float>({2, 1, 1, 2}, {-1, 0, 3, 2});
+  const auto height = [&](const Tensor& shown, io::PixelRange range, std::optional<std::string> legend) {
+    return LabelledSheet(shown, {}, {.range = range, .colors = ColorMap::kViridis, .legend = legend})->shape()[1];
+  };
+  const int64_t plain = height(images, io::PixelRange::kAll, {});
+  for (const io::PixelRange range :
+       {io::PixelRange::kUnit, io::PixelRange::kEach, io::PixelRange::kAll, io::PixelRange::kSymmetric}) {
+    EXPECT_GT(height(images, range, ""), plain);
+    EXPECT_GT(height(images, range, "number"), height(images, range, ""));
+  }
+  const Tensor colours = Tensor::Zeros(DType::kFloat32, {2, 3, 1, 2});
+  EXPECT_EQ(height(colours, io::PixelRange::kAll, "number"), height(colours, io::PixelRange::kAll, {}));
 }
 
 TEST(HeatMapTest, PaintsMatrices) {
