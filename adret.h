@@ -79,6 +79,7 @@
 #include "adret/explain/transform.h"
 
 // io: files, data sets and pictures.
+#include "adret/io/apng.h"
 #include "adret/io/contact_sheet.h"
 #include "adret/io/csv.h"
 #include "adret/io/dataset.h"

@@ -6,16 +6,16 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "adret/core/status.h"
 #include "adret/io/bytes.h"
 #include "adret/io/file.h"
 #include "adret/io/in_file.h"
+#include "adret/io/png_chunks_internal.h"
 
 namespace adret::io {
 namespace {
 
-constexpr absl::string_view kSignature("\x89PNG\r\n\x1a\n", 8);
-constexpr size_t kChunkOverhead = 12;  // length, type, checksum
 constexpr size_t kHeaderChunk = 13;
 constexpr int64_t kMaxSide = 1 << 24;
 
@@ -40,17 +40,14 @@ class Image {
 // libpng stops reading at the last pixel: this looks at the frame, so that a truncated file or one with something
 // appended is refused.
 absl::Status CheckChunks(absl::string_view bytes, const PngLimits& limits) {
-  if (bytes.substr(0, kSignature.size()) != kSignature) return Malformed("it does not start with PNG's signature");
-  bytes.remove_prefix(kSignature.size());
+  if (!absl::ConsumePrefix(&bytes, kPngSignature)) return Malformed("it does not start with PNG's signature");
   bool first = true;
   while (true) {
-    if (bytes.size() < kChunkOverhead) return Malformed("it is truncated");
-    const uint32_t length = LoadBig<uint32_t>(bytes.data());
-    const absl::string_view type = bytes.substr(4, 4);
-    if (length > bytes.size() - kChunkOverhead) return Malformed("a chunk exceeds the file");
+    PngChunk chunk;
+    if (const absl::string_view wrong = TakePngChunk(&bytes, &chunk); !wrong.empty()) return Malformed(wrong);
     if (first) {
-      if (type != "IHDR" || length != kHeaderChunk) return Malformed("it has no header");
-      const int64_t width = LoadBig<uint32_t>(bytes.data() + 8), height = LoadBig<uint32_t>(bytes.data() + 12);
+      if (chunk.type != "IHDR" || chunk.data.size() != kHeaderChunk) return Malformed("it has no header");
+      const int64_t width = LoadBig<uint32_t>(chunk.data.data()), height = LoadBig<uint32_t>(chunk.data.data() + 4);
       if (width == 0 || height == 0) return Malformed("it has no pixels");
       if (width > kMaxSide || height > kMaxSide || width * height > limits.max_pixels) {
         return absl::ResourceExhaustedError(
@@ -58,8 +55,7 @@ absl::Status CheckChunks(absl::string_view bytes, const PngLimits& limits) {
       }
       first = false;
     }
-    bytes.remove_prefix(kChunkOverhead + length);
-    if (type == "IEND") break;
+    if (chunk.type == "IEND") break;
   }
   if (!bytes.empty()) return Malformed(absl::StrCat(bytes.size(), " unknown bytes follow its end"));
   return absl::OkStatus();
