@@ -89,9 +89,9 @@ class Tracer {
   Point Crossing(int64_t edge) const {
     const int64_t i = edge / 2;
     const bool down = edge % 2 == 1;
-    // Halves: the difference of two doubles may be beyond the largest one.
+    // Halves: the difference of two doubles may be beyond the largest one. Those of the two smallest are equal.
     const double from = heights_.At(i) / 2, to = heights_.At(down ? i + columns_ : i + 1) / 2;
-    const double t = (level_ / 2 - from) / (to - from);
+    const double t = to == from ? 0.5 : (level_ / 2 - from) / (to - from);
     const auto x = static_cast<double>(i % columns_), y = static_cast<double>(i / columns_);
     return down ? Point{x, y + t} : Point{x + t, y};
   }

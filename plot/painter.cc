@@ -125,7 +125,7 @@ void Painter::Dot(Point centre, double radius, Color color) {
 
 double Painter::TextWidth(absl::string_view text, const TextStyle& style) {
   impl_->Use(style);
-  cairo_text_extents_t extents;
+  cairo_text_extents_t extents{};
   cairo_text_extents(impl_->cr(), std::string(text).c_str(), &extents);
   return extents.x_advance;
 }

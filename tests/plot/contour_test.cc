@@ -105,6 +105,8 @@ TEST(ContourTest, PlateausAndSingleElements) {
   const std::vector<Contour> steep = At(Tensor::From<double>({2, 2}, {-kMost, kMost, -kMost, kMost}), 0);
   ASSERT_EQ(steep.size(), 1);
   EXPECT_EQ(steep[0].points[0].x, 0.5);
+  constexpr double kLeast = std::numeric_limits<double>::denorm_min();
+  EXPECT_EQ(At(Tensor::From<double>({2, 2}, {0, kLeast, 0, kLeast}), kLeast)[0].points[0].x, 0.5);
 }
 
 // Whatever the numbers: every crossing of an edge is on exactly one line, once.
