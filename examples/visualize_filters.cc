@@ -164,7 +164,8 @@ absl::Status PaintWeights(const io::Model& model, const Layer& layer) {
                                             filters, channels, h, w),
                 .cell = channels == 1 ? 56.0 : 84.0,
                 .range = io::PixelRange::kSymmetric,
-                .colors = plot::ColorMap::kDiverging});
+                .colors = plot::ColorMap::kDiverging,
+                .legend = "weight"});
 }
 
 absl::Status AscendAndPaint(const io::Model& model, const Layer& layer, bool classes, double penalty) {
