@@ -71,7 +71,7 @@ class BarPainter {
   double Centre(const Tick& tick) {
     const double half = painter_.TextWidth(tick.label, kTickStyle) / 2;
     const double x = At(RangeOf(bar_)(tick.value), 0).x;
-    return half * 2 > rect_.width ? rect_.x + rect_.width / 2 : std::clamp(x, rect_.x + half, rect_.right() - half);
+    return half * 2 >= rect_.width ? rect_.x + rect_.width / 2 : std::clamp(x, rect_.x + half, rect_.right() - half);
   }
 
   bool HaveRoom(const std::vector<Tick>& ticks) {
@@ -130,12 +130,14 @@ class BarPainter {
 double ColorBarDepth(const ColorBar& bar) {
   if (!bar.vertical) return TitleHeight(bar) + kStrip + kTick + kLabels;
   Painter ruler(1, 1);
-  double widest = 0;
+  double widest = ColorBarTitleWidth(bar) - kStrip - kTick - 3;
   for (const Tick& tick : bar.ticks.empty() ? Ticks(RangeOf(bar), 5) : bar.ticks) {
     widest = std::max(widest, ruler.TextWidth(tick.label, kTickStyle));
   }
-  return std::max(kStrip + kTick + 3 + widest, ruler.TextWidth(bar.title, kTitleStyle));
+  return kStrip + kTick + 3 + widest;
 }
+
+double ColorBarTitleWidth(const ColorBar& bar) { return Painter(1, 1).TextWidth(bar.title, kTitleStyle); }
 
 void PaintColorBar(const ColorBar& bar, Rect rect, Painter* painter) { BarPainter(bar, rect, painter).Paint(); }
 
@@ -143,7 +145,7 @@ absl::StatusOr<Tensor> ColorBarPicture(const ColorBar& bar, double length) {
   constexpr double kEdge = 4;
   const double depth = ColorBarDepth(bar);
   const Rect rect{kEdge, kEdge, bar.vertical ? depth : length, bar.vertical ? length : depth};
-  Painter painter(rect.width + 2 * kEdge, rect.height + 2 * kEdge);
+  Painter painter(std::max(rect.width, ColorBarTitleWidth(bar)) + 2 * kEdge, rect.height + 2 * kEdge);
   PaintColorBar(bar, rect, &painter);
   return painter.Finish();
 }

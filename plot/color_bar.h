@@ -27,6 +27,9 @@ struct ColorBar {
 // Points that it takes across: a horizontal one's height, a vertical one's width.
 double ColorBarDepth(const ColorBar& bar);
 
+// Points that a horizontal one needs at least along it: for its title.
+double ColorBarTitleWidth(const ColorBar& bar);
+
 // Fills rect along the bar; across, it begins at rect's upper or left side and takes ColorBarDepth().
 void PaintColorBar(const ColorBar& bar, Rect rect, Painter* painter);
 

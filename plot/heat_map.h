@@ -26,7 +26,8 @@ struct HeatMapOptions {
 };
 
 // u8 [3,height,width] from a matrix [rows,columns] of any dtype; the smallest number has the first colour, the largest
-// the last one, NaN kMissing. InvalidArgument for other ranks, empty matrices, and labels that differ in number from rows or columns.
+// the last one, NaN kMissing. InvalidArgument for other ranks, empty matrices, and labels that differ in number from
+// rows or columns.
 absl::StatusOr<Tensor> HeatMap(const Tensor& matrix, const HeatMapOptions& options = {});
 
 // counts [classes,classes]: how many examples of class (row) were taken for class (column). Each row is coloured by its

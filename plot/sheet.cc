@@ -21,7 +21,12 @@ std::optional<ColorBar> Legend(const Tensor& images, const SheetOptions& options
                     .ticks = {{0, "least of each image"}, {1, "most of each image"}}};
   }
   const io::PixelInterval interval = io::IntervalOf(images, options.range);
-  return ColorBar{.title = *options.legend, .scale = {options.colors, interval.lo, interval.hi}};
+  ColorScale scale{options.colors, interval.lo, interval.hi};
+  for (int64_t i = 0; i < images.num_elements(); ++i) {
+    scale.beyond_lo |= images.At(i) < scale.lo;
+    scale.beyond_hi |= images.At(i) > scale.hi;
+  }
+  return ColorBar{.title = *options.legend, .scale = scale};
 }
 
 // A row is as high as an image and its longest caption. The last place is where one more row would be.
@@ -58,9 +63,9 @@ absl::StatusOr<Tensor> LabelledSheet(const Tensor& images, const std::vector<std
   const double grid_bottom = row_y.back() - kGap;
   const std::optional<ColorBar> legend = Legend(images, options);
   const double legend_depth = legend ? kLegendSpace + ColorBarDepth(*legend) : 0;
-  Painter painter(
-      2 * kMargin + std::max({grid_width, HeadingWidth(options.title, options.subtitle), legend ? kLegendLength : 0}),
-      grid_bottom + legend_depth + kMargin);
+  const double legend_width = legend ? std::max(kLegendLength, ColorBarTitleWidth(*legend)) : 0;
+  Painter painter(2 * kMargin + std::max({grid_width, HeadingWidth(options.title, options.subtitle), legend_width}),
+                  grid_bottom + legend_depth + kMargin);
   PaintHeading({kMargin, kMargin}, options.title, options.subtitle, &painter);
   for (int64_t i = 0; i < n; ++i) {
     const Rect cell{kMargin + static_cast<double>(i % columns) * step_x, row_y[i / columns], width, height};

@@ -1,6 +1,7 @@
 #include "adret/plot/color_bar.h"
 
 #include <array>
+#include <cmath>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -69,6 +70,8 @@ TEST(ColorBarTest, TakesWhatItSays) {
   EXPECT_GT(ColorBarDepth(titled), ColorBarDepth(plain));
   const ColorBar small{.scale = {.hi = 1}, .vertical = true}, large{.scale = {.hi = 100000}, .vertical = true};
   EXPECT_GT(ColorBarDepth(large), ColorBarDepth(small));
+  const ColorBar talkative{.title = "a title that is longer than the bar"};
+  EXPECT_EQ(ColorBarPicture(talkative, 50)->shape()[2], std::ceil(2 * (ColorBarTitleWidth(talkative) + 8)));
   EXPECT_EQ(ColorBarPicture(plain, 1e9).status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(ColorBarPicture({.title = "\xff"}, 100).ok());
 }

@@ -159,6 +159,10 @@ TEST(SheetTest, HasALegendOfItsNumbers) {
     EXPECT_GT(height(images, range, ""), plain);
     EXPECT_GT(height(images, range, "number"), height(images, range, ""));
   }
+  const auto width = [&](const std::string& legend) {
+    return LabelledSheet(images, {}, {.legend = legend})->shape()[2];
+  };
+  EXPECT_GT(width(std::string(100, 'x')), width("number"));
   const Tensor colours = Tensor::Zeros(DType::kFloat32, {2, 3, 1, 2});
   EXPECT_EQ(height(colours, io::PixelRange::kAll, "number"), height(colours, io::PixelRange::kAll, {}));
 }
