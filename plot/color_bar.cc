@@ -130,11 +130,11 @@ class BarPainter {
 double ColorBarDepth(const ColorBar& bar) {
   if (!bar.vertical) return TitleHeight(bar) + kStrip + kTick + kLabels;
   Painter ruler(1, 1);
-  double widest = ColorBarTitleWidth(bar) - kStrip - kTick - 3;
+  double widest = 0;
   for (const Tick& tick : bar.ticks.empty() ? Ticks(RangeOf(bar), 5) : bar.ticks) {
     widest = std::max(widest, ruler.TextWidth(tick.label, kTickStyle));
   }
-  return kStrip + kTick + 3 + widest;
+  return std::max(kStrip + kTick + 3 + widest, ColorBarTitleWidth(bar));
 }
 
 double ColorBarTitleWidth(const ColorBar& bar) { return Painter(1, 1).TextWidth(bar.title, kTitleStyle); }
