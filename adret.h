@@ -68,14 +68,19 @@
 #include "adret/nn/trainer.h"
 
 // explain: what networks have learned.
+#include "adret/explain/adversarial.h"
+#include "adret/explain/attribution.h"
 #include "adret/explain/canvas.h"
 #include "adret/explain/dream.h"
+#include "adret/explain/gradient_maps.h"
 #include "adret/explain/maximize.h"
 #include "adret/explain/network.h"
 #include "adret/explain/objective.h"
 #include "adret/explain/penalty.h"
 #include "adret/explain/resize_images.h"
 #include "adret/explain/style.h"
+#include "adret/explain/relu_rules.h"
+#include "adret/explain/target.h"
 #include "adret/explain/transform.h"
 
 // io: files, data sets and pictures.

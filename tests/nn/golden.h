@@ -6,20 +6,12 @@
 #include <string>
 
 #include "adret/core/tensor.h"
-#include "adret/io/npy.h"
+#include "adret/tests/golden/golden.h"
 #include "gtest/gtest.h"
 
 namespace adret::nn {
 
-// The array called name; a scalar 0 and a failed test if there is none. Tests run from the top of the source tree.
-inline Tensor Golden(const std::string& name) {
-  static const absl::StatusOr<io::NamedTensors> arrays = io::LoadNpz("tests/golden/nn.npz");
-  if (!arrays.ok() || !arrays->contains(name)) {
-    ADD_FAILURE() << name << ": " << (arrays.ok() ? "not in nn.npz" : arrays.status().ToString());
-    return Tensor::Scalar(DType::kFloat64, 0);
-  }
-  return arrays->at(name);
-}
+inline Tensor Golden(const std::string& name) { return GoldenArray("nn", name); }
 
 // Row i of a tensor [n, ...].
 inline Tensor Row(const Tensor& t, int64_t i) {

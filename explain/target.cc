@@ -1,0 +1,114 @@
+#include "adret/explain/target.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "adret/nn/batches.h"
+#include "adret/ops/gather.h"
+#include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
+#include "adret/ops/softmax.h"
+
+namespace adret::explain {
+namespace {
+
+template <class... Parts>
+absl::Status Bad(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+// What a softmax was taken of; invalid for the results of other ops.
+Value SoftmaxOf(const Value& values) {
+  if (!values.valid()) return Value();
+  const Node& node = values.graph()->node(values.node());
+  return node.op->name == "softmax" ? Value(values.graph(), node.inputs[0]) : Value();
+}
+
+absl::Status CheckUnits(const std::vector<int64_t>& units, const Layer& layer, int64_t images) {
+  const int64_t count = static_cast<int64_t>(units.size());
+  if (count > 1 && count != images) {
+    return Bad("the target has ", count, " units for ", images, " images; it takes one for each, or one for all");
+  }
+  for (int64_t unit : units) {
+    if (unit >= 0 && unit < layer.units()) continue;
+    return Bad("'", layer.name, "' has units 0 to ", layer.units() - 1, ", but the target is unit ", unit);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+Value UnitValues(Operand layer) {
+  const LocationScope place(layer.graph(), layer.location());
+  if (!layer->valid() || layer->rank() <= 2) return layer;
+  std::vector<int64_t> axes(layer->rank() - 2);
+  std::iota(axes.begin(), axes.end(), 2);
+  return Sum(layer, {.axes = axes});
+}
+
+Value Pick(Operand values, Operand unit) {
+  const LocationScope place(values.graph(), values.location());
+  return Squeeze(GatherElements(values, Unsqueeze(unit, {1}), 1), {1});
+}
+
+Value LogProbabilities(Operand values) {
+  const LocationScope place(values.graph(), values.location());
+  const Value logits = SoftmaxOf(values);
+  return LogSoftmax(logits.valid() ? Operand(logits) : values);
+}
+
+bool FollowsFrom(const Value& y, const Value& x) {
+  std::vector<bool> follows(y.node() + 1, false);
+  for (NodeId id = x.node(); id <= y.node(); ++id) {
+    const auto& inputs = y.graph()->node(id).inputs;
+    follows[id] = id == x.node() || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
+  }
+  return y != x && follows[y.node()];
+}
+
+absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Target& target,
+                                                absl::Span<const Value> more) {
+  TargetGraph f;
+  f.layer = network.output_layer();
+  if (!target.layer.empty()) {
+    AD_ASSIGN_OR_RETURN(f.layer, network.FindLayer(target.layer));
+  }
+  if (target.probability && f.layer.value.rank() != 2) {
+    return Bad("a probability is one of classes [n, classes], but '", f.layer.name, "' is ",
+               f.layer.value.type().ToString());
+  }
+  f.graph = std::make_unique<Graph>();
+  Shape shape = network.image_shape();
+  shape.insert(0, kAnyBatch);
+  f.images = f.graph->Input("explained/images", network.dtype(), shape);
+  f.unit = f.graph->Input("explained/unit", DType::kInt64, {kAnyBatch});
+  Values wanted = {f.layer.value};
+  wanted.insert(wanted.end(), more.begin(), more.end());
+  AD_ASSIGN_OR_RETURN(const Values copies, network.Apply(wanted, f.images));
+  f.more.assign(copies.begin() + 1, copies.end());
+  f.units = UnitValues(copies[0]);
+  const bool softmax = target.probability && !SoftmaxOf(f.units).valid();
+  f.y = Pick(softmax ? Softmax(f.units) : f.units, f.unit);
+  AD_RETURN_IF_ERROR(f.graph->status());
+  return f;
+}
+
+absl::StatusOr<std::vector<int64_t>> TargetGraph::UnitsOf(const Network& network, const Target& target,
+                                                          const Tensor& all, const ExecutorOptions& options) const {
+  const int64_t n = all.shape()[0];
+  AD_RETURN_IF_ERROR(CheckUnits(target.units, layer, n));
+  if (static_cast<int64_t>(target.units.size()) == n) return target.units;
+  if (!target.units.empty()) return std::vector<int64_t>(n, target.units[0]);
+  AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({ArgMax(units, {.axis = 1})}, {}, options));
+  std::vector<int64_t> largest;
+  for (uint32_t i = 0; i < n; ++i) {
+    const Tensor image = nn::TakeRows(all, {i}, network.dtype());
+    AD_ASSIGN_OR_RETURN(const std::vector<Tensor> found, executor.Run({{images, image}}, network.state()));
+    largest.push_back(found[0].data<int64_t>()[0]);
+  }
+  return largest;
+}
+
+}  // namespace adret::explain

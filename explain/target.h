@@ -1,0 +1,65 @@
+// Target: what is to be explained, one number for each image: the value of a unit of a layer.
+//
+//   Target cat = {.units = {3}};                                   // the network's output 3, for every image
+//   Target filter = {.layer = "conv2", .units = {7}};              // filter 7: a map counts as its sum
+//   TargetGraph f = *TargetGraph::Create(network, filter);         // f.y is a function of f.images and f.unit
+//   Value slope = Gradients(f.y, {f.images})[0];
+#ifndef ADRET_EXPLAIN_TARGET_H_
+#define ADRET_EXPLAIN_TARGET_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
+#include "adret/core/executor.h"
+#include "adret/core/graph.h"
+#include "adret/core/tensor.h"
+#include "adret/explain/network.h"
+
+namespace adret::explain {
+
+struct Target {
+  std::string layer = "";           // by name; none: the network's output
+  std::vector<int64_t> units = {};  // one for each image, or one for all; none: the largest of each image
+  bool probability = false;         // not the unit's value, but its share in a softmax over the layer's [n, units]
+};
+
+// The target's value as a function of images, in a graph of its own.
+struct TargetGraph {
+  // `more` are further values of network.graph() that are wanted in the same copy. Fails when the network lacks the
+  // layer (the nearest names are suggested), or a probability is asked for of units that have maps.
+  static absl::StatusOr<TargetGraph> Create(const Network& network, const Target& target,
+                                            absl::Span<const Value> more = {});
+
+  // The target's unit for each of the images [n, channels, height, width]. Fails when there is neither one unit nor n,
+  // or a unit is out of range.
+  absl::StatusOr<std::vector<int64_t>> UnitsOf(const Network& network, const Target& target, const Tensor& images,
+                                               const ExecutorOptions& options = {}) const;
+
+  Layer layer;  // of the network
+  std::unique_ptr<Graph> graph;
+  Value images;  // input [?, channels, height, width]
+  Value unit;    // input i64[?]
+  Value units;   // [?, units]: the values of all units of the layer
+  Value y;       // [?]: the target's value
+  Values more;   // the copies
+};
+
+// One number for each unit of a layer's value [n, units, ...]: [n, units]. Maps are summed.
+Value UnitValues(Operand layer);
+
+// values[i, unit[i]]: [n] of values [n, units] and unit i64[n].
+Value Pick(Operand values, Operand unit);
+
+// log softmax of values [n, units]; where they are a softmax already, their logarithm, from what it was taken of.
+Value LogProbabilities(Operand values);
+
+// True where y follows from x, another value of the same graph.
+bool FollowsFrom(const Value& y, const Value& x);
+
+}  // namespace adret::explain
+
+#endif  // ADRET_EXPLAIN_TARGET_H_

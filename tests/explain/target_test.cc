@@ -1,0 +1,79 @@
+#include "adret/explain/target.h"
+
+#include "adret/ops/binary.h"
+#include "adret/ops/reshape.h"
+#include "adret/ops/softmax.h"
+#include "adret/ops/unary.h"
+#include "adret/tests/explain/golden_network.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace adret::explain {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
+
+TEST(TargetTest, UnitsAreSummedAndPicked) {
+  Graph graph;
+  const Value maps = graph.Constant(Tensor::From<double>({2, 2, 1, 2}, {1, 2, 3, 4, 5, 6, 7, 8}));
+  const Value unit = graph.Constant(Tensor::From<int64_t>({2}, {1, 0}));
+  const Tensor picked = *Evaluate(Pick(UnitValues(maps), unit));
+  EXPECT_THAT(picked.data<double>(), ElementsAre(7, 11));
+  EXPECT_EQ(UnitValues(Flatten(maps)).shape(), (Shape{2, 4}));
+}
+
+TEST(TargetTest, LogProbabilitiesOfASoftmaxDoNotOverflow) {
+  Graph graph;
+  const Value logits = graph.Constant(Tensor::From<double>({1, 2}, {0, 2000}));
+  const Tensor of_logits = *Evaluate(LogProbabilities(logits));
+  EXPECT_THAT(of_logits.data<double>(), ElementsAre(-2000, 0));
+  EXPECT_TRUE(Evaluate(LogProbabilities(Softmax(logits)))->BitEqual(of_logits));
+  EXPECT_TRUE(Evaluate(LogProbabilities(LogSoftmax(logits)))->BitEqual(of_logits));
+}
+
+TEST(TargetTest, FollowsFrom) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {3});
+  const Value y = Tanh(x), z = Sin(x), both = y + z;
+  EXPECT_TRUE(explain::FollowsFrom(both, y));
+  EXPECT_TRUE(explain::FollowsFrom(both, x));
+  EXPECT_FALSE(explain::FollowsFrom(z, y));
+  EXPECT_FALSE(explain::FollowsFrom(y, both));
+  EXPECT_FALSE(explain::FollowsFrom(y, y));
+}
+
+TEST(TargetTest, ProbabilitiesAreOfTheSoftmaxThatIsThere) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, 3});
+  const Value logits = 2.0 * x, probabilities = Softmax(logits);
+  const Tensor example = Tensor::From<double>({1, 3, 1, 1}, {0.1, 0.7, -0.3});
+  std::vector<double> found;
+  for (const Value& output : {logits, probabilities}) {
+    const Network network = *Network::Create(x, output, State());
+    const TargetGraph f = *TargetGraph::Create(network, {.probability = true});
+    found.push_back(
+        Evaluate(f.y, {{f.images, example}, {f.unit, Tensor::From<int64_t>({1}, {1})}})->At(0));
+  }
+  EXPECT_EQ(found[0], found[1]);
+  EXPECT_NEAR(found[0], 1 / (1 + std::exp(-1.2) + std::exp(-2.0)), 1e-15);
+}
+
+TEST(TargetTest, SaysWhatIsWrong) {
+  const Network network = GoldenNetwork(DType::kFloat64);
+  const Tensor images = Golden("images");
+  const auto message = [&](const Target& target) {
+    const absl::StatusOr<TargetGraph> f = TargetGraph::Create(network, target);
+    return std::string((f.ok() ? f->UnitsOf(network, target, images).status() : f.status()).message());
+  };
+  EXPECT_THAT(message({.layer = "conf2"}), HasSubstr("no layer 'conf2'; the nearest names are conv2"));
+  EXPECT_THAT(message({.units = {4}}), HasSubstr("'logits' has units 0 to 3, but the target is unit 4"));
+  EXPECT_THAT(message({.units = {0, -1}}), HasSubstr("unit -1"));
+  EXPECT_THAT(message({.units = {0, 1, 2}}), HasSubstr("3 units for 2 images"));
+  EXPECT_THAT(message({.layer = "conv2", .probability = true}),
+              HasSubstr("a probability is one of classes [n, classes], but 'conv2' is f64[?,6,4,4]"));
+  EXPECT_EQ(message({.layer = "conv2", .units = {5}}), "");
+}
+
+}  // namespace
+}  // namespace adret::explain
