@@ -21,13 +21,20 @@ absl::Status Bad(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat("attack: ", parts...));
 }
 
+double StepSize(const PgdOptions& options) {
+  return options.step_size != 0 ? options.step_size : 2.5 * options.epsilon / static_cast<double>(options.steps);
+}
+
 absl::Status CheckOptions(const PgdOptions& options, const Target& target) {
   const auto positive = [](double x) { return x > 0 && std::isfinite(x); };
   if (!positive(options.epsilon)) return Bad("epsilon must be positive and finite, but is ", options.epsilon);
   if (options.steps < 1) return Bad("steps must be at least 1, but is ", options.steps);
-  if (!positive(options.step_size)) return Bad("the step size must be positive, but is ", options.step_size);
+  if (!positive(StepSize(options))) {
+    return Bad("the step size must be positive and finite, but is ", StepSize(options));
+  }
   if (!positive(options.high - options.low)) {
-    return Bad("pixels must have a range, but it is [", options.low, ", ", options.high, "]");
+    return Bad("pixels must have a range of positive and finite length, but it is [", options.low, ", ", options.high,
+               "]");
   }
   if (options.targeted && target.units.empty()) return Bad("a targeted attack needs the unit to aim at");
   return absl::OkStatus();
@@ -38,7 +45,8 @@ absl::Status CheckPixels(const Tensor& images, const PgdOptions& options) {
   for (int64_t i = 0; i < images.num_elements(); ++i) {
     const double pixel = images.At(i);
     if (pixel >= options.low && pixel <= options.high) continue;
-    return Bad("pixels must be in [", options.low, ", ", options.high, "], but image ", i / size, " has one of ", pixel);
+    return Bad("pixels must be in [", options.low, ", ", options.high, "], but image ", i / size, " has one of ",
+               pixel);
   }
   return absl::OkStatus();
 }
@@ -123,7 +131,7 @@ Value PgdStep(Operand loss, Operand x, Operand centre, const PgdOptions& options
   const LocationScope place(x.graph(), x.location());
   const Value slope = Gradients(loss, {x}, {}, loss.location())[0];
   const Value direction = options.distance == Distance::kLinf ? Sign(slope) : slope / Length(slope);
-  const Value moved = x + (options.targeted ? -options.step_size : options.step_size) * direction;
+  const Value moved = x + (options.targeted ? -StepSize(options) : StepSize(options)) * direction;
   return Clip(centre + Project(moved - centre, options), {.min = options.low, .max = options.high});
 }
 
@@ -141,9 +149,7 @@ absl::StatusOr<Adversarial> Fgsm(const Network& network, const Tensor& images, c
 }
 
 absl::StatusOr<Adversarial> Pgd(const Network& network, const Tensor& images, const Target& target,
-                                const PgdOptions& given) {
-  PgdOptions options = given;
-  if (options.step_size == 0) options.step_size = 2.5 * options.epsilon / static_cast<double>(options.steps);
+                                const PgdOptions& options) {
   AD_RETURN_IF_ERROR(CheckOptions(options, target));
   AD_ASSIGN_OR_RETURN(const Tensor originals, network.AsImages(images));
   AD_RETURN_IF_ERROR(CheckPixels(originals, options));

@@ -8,11 +8,12 @@
 //   explain::Adversarial fooled = *explain::Fgsm(network, images, {}, {.epsilon = 0.1});
 //   explain::Adversarial sevens = *explain::Pgd(network, images, {.units = {7}}, {.targeted = true});
 //
-// What an attack raises is a loss: of classes, the units [n, classes] of the network's output, the cross-entropy; of
-// units of any other layer, minus the unit's value (of a map, its sum). A targeted attack lowers it instead.
+// What an attack raises is a loss. Of classes, which are the units [n, classes] of the network's output or of a layer
+// whose probabilities are the target, it is the cross-entropy; of any other unit, minus its value (of a map, its sum).
+// A targeted attack lowers the loss instead.
 //
-// Images are attacked one after the other: the step is often a sign, which a difference in rounding would turn round, so
-// an image's result must not depend on those beside it. It has the same bits for any number of threads.
+// Images are attacked one after the other: the step is often a sign, which a difference in rounding would turn round,
+// so an image's result must not depend on those beside it. It has the same bits for any number of threads.
 #ifndef ADRET_EXPLAIN_ADVERSARIAL_H_
 #define ADRET_EXPLAIN_ADVERSARIAL_H_
 
@@ -32,8 +33,8 @@ namespace adret::explain {
 enum class Distance { kLinf, kL2 };
 
 struct FgsmOptions {
-  double epsilon = 0.1;   // how far an image may be changed
-  bool targeted = false;  // towards the target's unit, not away from it
+  double epsilon = 0.1;             // how far an image may be changed
+  bool targeted = false;            // towards the target's unit, not away from it
   double low = 0, high = 1;         // what pixels are between, before and after
   std::optional<int> threads = {};  // as in ExecutorOptions
 };
@@ -72,7 +73,7 @@ absl::StatusOr<Adversarial> Fgsm(const Network& network, const Tensor& images, c
 absl::StatusOr<Adversarial> Pgd(const Network& network, const Tensor& images, const Target& target = {},
                                 const PgdOptions& options = {});
 
-// One step of it in any graph: the images x (axis 0 is the batch) moved by options.step_size in the direction in which
+// One step of it in any graph: the images x (axis 0 is the batch) moved by the step size in the direction in which
 // loss, [n] or its sum, rises (targeted: falls) fastest, then back to within epsilon of `centre`, of x's type, and into
 // [low, high].
 Value PgdStep(Operand loss, Operand x, Operand centre, const PgdOptions& options);

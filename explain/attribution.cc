@@ -20,8 +20,7 @@ absl::Status Bad(const Parts&... parts) {
 }
 
 constexpr AttributionMethod kMethods[] = {
-    {"saliency", "|dy/dx|: what would change the value most (Simonyan et al. 2014)", false, false,
-     AttributeSaliency},
+    {"saliency", "|dy/dx|: what would change the value most (Simonyan et al. 2014)", false, false, AttributeSaliency},
     {"input_x_gradient", "x dy/dx: what each pixel adds, were the value linear (Shrikumar et al. 2016)", true, false,
      AttributeInputXGradient},
     {"guided_backprop", "dy/dx, of which only what is positive passes an open relu (Springenberg et al. 2015)", true,
@@ -30,23 +29,25 @@ constexpr AttributionMethod kMethods[] = {
      AttributeDeconvnet},
     {"smooth_grad", "dy/dx, its mean over noisy copies (Smilkov et al. 2017)", true, false, AttributeSmoothGrad},
     {"var_grad", "dy/dx, its variance over noisy copies (Adebayo et al. 2018)", false, false, AttributeVarGrad},
-    {"integrated_gradients", "the value shared out among pixels along the way from a baseline (Sundararajan et al. 2017)",
-     true, false, AttributeIntegratedGradients},
+    {"integrated_gradients",
+     "the value shared out among pixels along the way from a baseline (Sundararajan et al. 2017)", true, false,
+     AttributeIntegratedGradients},
     {"occlusion", "how much the value drops behind a sliding window (Zeiler and Fergus 2014)", true, false,
      AttributeOcclusion},
     {"feature_ablation", "how much the value drops without a group of pixels", true, false, AttributeFeatureAblation},
-    {"grad_cam", "a layer's maps, weighted by their mean gradients, where positive (Selvaraju et al. 2017)", false, true,
-     AttributeGradCam},
+    {"grad_cam", "a layer's maps, weighted by their mean gradients, where positive (Selvaraju et al. 2017)", false,
+     true, AttributeGradCam},
     {"guided_grad_cam", "guided_backprop x grad_cam (Selvaraju et al. 2017)", true, true, AttributeGuidedGradCam},
 };
 
 absl::Status CheckOptions(const AttributeOptions& options) {
-  const auto at_least_1 = [](const char* what, int64_t number) {
-    return number >= 1 ? absl::OkStatus() : Bad("attribution: ", what, " must be at least 1, but is ", number);
+  const auto counts = [](const char* what, int64_t number, int64_t most) {
+    return number >= 1 && number <= most ? absl::OkStatus()
+                                         : Bad("attribution: ", what, " must be in [1, ", most, "], but is ", number);
   };
-  AD_RETURN_IF_ERROR(at_least_1("copies", options.copies));
-  AD_RETURN_IF_ERROR(at_least_1("samples", options.samples));
-  AD_RETURN_IF_ERROR(at_least_1("steps", options.steps));
+  AD_RETURN_IF_ERROR(counts("copies", options.copies, 1 << 20));
+  AD_RETURN_IF_ERROR(counts("samples", options.samples, 1 << 20));
+  AD_RETURN_IF_ERROR(counts("steps", options.steps, 10000));  // finding n nodes takes time n^2
   if (options.noise >= 0 && std::isfinite(options.noise)) return absl::OkStatus();
   return Bad("attribution: noise must be finite and at least 0, but is ", options.noise);
 }
@@ -86,8 +87,8 @@ absl::StatusOr<Attribution> Attribute(const Network& network, const Tensor& imag
 
 Attribution NewAttribution(const AttributionProblem& problem, int64_t map_channels) {
   Attribution result;
-  result.maps = Tensor(problem.network.dtype(),
-                       {problem.num_images(), map_channels, problem.height(), problem.width()});
+  result.maps =
+      Tensor(problem.network.dtype(), {problem.num_images(), map_channels, problem.height(), problem.width()});
   result.units = problem.units;
   return result;
 }
@@ -99,9 +100,8 @@ absl::StatusOr<Tensor> Baselines(const AttributionProblem& problem) {
   const bool is_one = given.num_elements() == problem.image_size();
   absl::StatusOr<Tensor> images = problem.network.AsImages(is_one ? given.Reshaped(one) : given);
   if (images.ok() && (is_one || images->shape()[0] == problem.num_images())) return images;
-  return Bad("attribution: the baseline must be a number, an image of ",
-             absl::StrJoin(one.dims().subspan(1), " x "), " or one for each of the ", problem.num_images(),
-             " images, but is ", given.type().ToString());
+  return Bad("attribution: the baseline must be a number, an image of ", absl::StrJoin(one.dims().subspan(1), " x "),
+             " or one for each of the ", problem.num_images(), " images, but is ", given.type().ToString());
 }
 
 absl::StatusOr<CopyRunner> CopyRunner::Create(const AttributionProblem& problem, Value map) {

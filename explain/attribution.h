@@ -40,23 +40,23 @@ struct AttributeOptions {
 
   // smooth_grad, var_grad.
   int64_t samples = 50;
-  double noise = 0.15;                    // its standard deviation as a part of the image's range, max - min
-  uint64_t seed = 0;                      // of the noise, which is the same for every image but for that factor
+  double noise = 0.15;                     // its standard deviation as a part of the image's range, max - min
+  uint64_t seed = 0;                       // of the noise, which is the same for every image but for that factor
   std::optional<Tensor> given_noise = {};  // [samples, channels, height, width] in place of standard normal numbers
 
   // integrated_gradients.
   int64_t steps = 64;
 
-  // integrated_gradients, occlusion, feature_ablation: what stands for "nothing there". A number, an image, or one image
-  // for each.
+  // integrated_gradients, occlusion, feature_ablation: what stands for "nothing there". A number, an image, or one
+  // image for each.
   Tensor baseline = Tensor::Scalar(DType::kFloat32, 0);
 
   // occlusion: height and width in pixels. 0: a seventh of the image, and half of the window.
   std::array<int64_t, 2> window{0, 0};
   std::array<int64_t, 2> stride{0, 0};  // not larger than the window, so that every pixel is covered
 
-  // feature_ablation: pixels that go together have equal numbers, integers [height, width] or [channels, height, width].
-  // By default the cells of a grid of so many rows and columns.
+  // feature_ablation: pixels that go together have equal numbers, integers [height, width] or [channels, height,
+  // width]. By default the cells of a grid of so many rows and columns.
   std::optional<Tensor> features = {};
   std::array<int64_t, 2> grid{7, 7};
 

@@ -44,8 +44,8 @@ absl::StatusOr<Attribution> AttributeDeconvnet(const AttributionProblem& problem
 }
 
 absl::StatusOr<Attribution> AttributeGradCam(const AttributionProblem& problem) {
-  return EachImage(problem, GradCam(problem.f.y, problem.f.more[0],
-                                    {.height = problem.height(), .width = problem.width()}));
+  return EachImage(problem,
+                   GradCam(problem.f.y, problem.f.more[0], {.height = problem.height(), .width = problem.width()}));
 }
 
 absl::StatusOr<Attribution> AttributeGuidedGradCam(const AttributionProblem& problem) {

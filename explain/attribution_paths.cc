@@ -97,8 +97,8 @@ struct Quadrature {
   std::vector<double> nodes, weights;
 };
 
-// Gauss and Legendre's quadrature on [0, 1]: exact for polynomials of degree 2n - 1. Nodes are the roots of the Legendre
-// polynomial P_n, found by Newton's method from Tricomi's estimate; weights are 1 / ((1 - z^2) P_n'(z)^2).
+// Gauss and Legendre's quadrature on [0, 1]: exact for polynomials of degree 2n - 1. Nodes are the roots of the
+// Legendre polynomial P_n, found by Newton's method from Tricomi's estimate; weights are 1 / ((1 - z^2) P_n'(z)^2).
 Quadrature GaussLegendre(int64_t n) {
   Quadrature result;
   for (int64_t k = n; k-- > 0;) {

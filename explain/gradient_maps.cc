@@ -48,8 +48,7 @@ Value GuidedGradCam(Operand y, Operand x, Operand maps) {
                     x.location());
     return Value();
   }
-  return GuidedBackprop(y, x) *
-         GradCam(y, maps, {.height = x->shape()[kHeightAxis], .width = x->shape()[kWidthAxis]});
+  return GuidedBackprop(y, x) * GradCam(y, maps, {.height = x->shape()[kHeightAxis], .width = x->shape()[kWidthAxis]});
 }
 
 }  // namespace adret::explain

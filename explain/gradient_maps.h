@@ -28,8 +28,8 @@ Value GuidedBackprop(Operand y, Operand x);
 // dy/dx by the rule DeconvnetRelu. Max pooling goes back to where the maximum was, as the deconvnet's switches do.
 Value Deconvnet(Operand y, Operand x);
 
-// max(sum_k alpha_k A_k, 0) with alpha_k = mean over positions of dy/dA_k, A_k the maps [n, k, h', w'] of a layer before
-// y, at another size (Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2): [n, 1, height, width].
+// max(sum_k alpha_k A_k, 0) with alpha_k = mean over positions of dy/dA_k, A_k the maps [n, k, h', w'] of a layer
+// before y, at another size (Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2): [n, 1, height, width].
 Value GradCam(Operand y, Operand maps, const ResizeBilinearAttrs& size);
 
 // GuidedBackprop(y, x) * GradCam(y, maps) at x's size (the same paper, section 3.2); x is [n, c, h, w].

@@ -9,6 +9,7 @@
 #include "adret/ops/gather.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/slice.h"
 #include "adret/ops/softmax.h"
 
 namespace adret::explain {
@@ -26,12 +27,12 @@ Value SoftmaxOf(const Value& values) {
   return node.op->name == "softmax" ? Value(values.graph(), node.inputs[0]) : Value();
 }
 
-absl::Status CheckUnits(const std::vector<int64_t>& units, const Layer& layer, int64_t images) {
-  const int64_t count = static_cast<int64_t>(units.size());
-  if (count > 1 && count != images) {
-    return Bad("the target has ", count, " units for ", images, " images; it takes one for each, or one for all");
+absl::Status CheckTarget(const Target& target, const Layer& layer) {
+  if (target.probability && layer.value.rank() != 2) {
+    return Bad("a probability is one of classes [n, classes], but '", layer.name, "' is ",
+               layer.value.type().ToString());
   }
-  for (int64_t unit : units) {
+  for (int64_t unit : target.units) {
     if (unit >= 0 && unit < layer.units()) continue;
     return Bad("'", layer.name, "' has units 0 to ", layer.units() - 1, ", but the target is unit ", unit);
   }
@@ -63,7 +64,8 @@ bool FollowsFrom(const Value& y, const Value& x) {
   std::vector<bool> follows(y.node() + 1, false);
   for (NodeId id = x.node(); id <= y.node(); ++id) {
     const auto& inputs = y.graph()->node(id).inputs;
-    follows[id] = id == x.node() || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
+    follows[id] =
+        id == x.node() || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
   }
   return y != x && follows[y.node()];
 }
@@ -75,10 +77,7 @@ absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Ta
   if (!target.layer.empty()) {
     AD_ASSIGN_OR_RETURN(f.layer, network.FindLayer(target.layer));
   }
-  if (target.probability && f.layer.value.rank() != 2) {
-    return Bad("a probability is one of classes [n, classes], but '", f.layer.name, "' is ",
-               f.layer.value.type().ToString());
-  }
+  AD_RETURN_IF_ERROR(CheckTarget(target, f.layer));
   f.graph = std::make_unique<Graph>();
   Shape shape = network.image_shape();
   shape.insert(0, kAnyBatch);
@@ -89,18 +88,25 @@ absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Ta
   AD_ASSIGN_OR_RETURN(const Values copies, network.Apply(wanted, f.images));
   f.more.assign(copies.begin() + 1, copies.end());
   f.units = UnitValues(copies[0]);
-  const bool softmax = target.probability && !SoftmaxOf(f.units).valid();
-  f.y = Pick(softmax ? Softmax(f.units) : f.units, f.unit);
+  if (target.units.size() == 1 && copies[0].rank() > 2) {
+    // The one unit for all is cut out: plans compute no other map then, nor other maps' gradients.
+    f.y = Squeeze(UnitValues(Slice(copies[0], 1, target.units[0], target.units[0] + 1)), {1});
+  } else {
+    const bool softmax = target.probability && !SoftmaxOf(f.units).valid();
+    f.y = Pick(softmax ? Softmax(f.units) : f.units, f.unit);
+  }
   AD_RETURN_IF_ERROR(f.graph->status());
   return f;
 }
 
 absl::StatusOr<std::vector<int64_t>> TargetGraph::UnitsOf(const Network& network, const Target& target,
                                                           const Tensor& all, const ExecutorOptions& options) const {
-  const int64_t n = all.shape()[0];
-  AD_RETURN_IF_ERROR(CheckUnits(target.units, layer, n));
-  if (static_cast<int64_t>(target.units.size()) == n) return target.units;
-  if (!target.units.empty()) return std::vector<int64_t>(n, target.units[0]);
+  const int64_t n = all.shape()[0], count = static_cast<int64_t>(target.units.size());
+  if (count == n) return target.units;
+  if (count == 1) return std::vector<int64_t>(n, target.units[0]);
+  if (count > 0) {
+    return Bad("the target has ", count, " units for ", n, " images; it takes one for each, or one for all");
+  }
   AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({ArgMax(units, {.axis = 1})}, {}, options));
   std::vector<int64_t> largest;
   for (uint32_t i = 0; i < n; ++i) {

@@ -30,19 +30,20 @@ struct Target {
 // The target's value as a function of images, in a graph of its own.
 struct TargetGraph {
   // `more` are further values of network.graph() that are wanted in the same copy. Fails when the network lacks the
-  // layer (the nearest names are suggested), or a probability is asked for of units that have maps.
+  // layer (the nearest names are suggested), a unit is out of range, or a probability is asked for of units that have
+  // maps.
   static absl::StatusOr<TargetGraph> Create(const Network& network, const Target& target,
                                             absl::Span<const Value> more = {});
 
-  // The target's unit for each of the images [n, channels, height, width]. Fails when there is neither one unit nor n,
-  // or a unit is out of range.
+  // The target's unit for each of the images [n, channels, height, width]. Fails when there are units, but neither one
+  // nor n.
   absl::StatusOr<std::vector<int64_t>> UnitsOf(const Network& network, const Target& target, const Tensor& images,
                                                const ExecutorOptions& options = {}) const;
 
   Layer layer;  // of the network
   std::unique_ptr<Graph> graph;
   Value images;  // input [?, channels, height, width]
-  Value unit;    // input i64[?]
+  Value unit;    // input i64[?]: as UnitsOf says
   Value units;   // [?, units]: the values of all units of the layer
   Value y;       // [?]: the target's value
   Values more;   // the copies

@@ -47,10 +47,9 @@ TEST(AdversarialTest, StaysNearAndTheLossRisesOrFalls) {
   const Tensor images = *network.AsImages(Golden("images"));
   for (const Distance distance : {Distance::kLinf, Distance::kL2}) {
     for (const bool targeted : {false, true}) {
-      for (const Target& target : {Target{.units = {2}}, Target{.layer = "conv2", .units = {1}},
-                                   Target{.layer = "dense1", .units = {3, 5}}}) {
-        const PgdOptions options{
-            .epsilon = 0.2, .targeted = targeted, .distance = distance, .steps = 10, .seed = 4};
+      for (const Target& target :
+           {Target{.units = {2}}, Target{.layer = "conv2", .units = {1}}, Target{.layer = "dense1", .units = {3, 5}}}) {
+        const PgdOptions options{.epsilon = 0.2, .targeted = targeted, .distance = distance, .steps = 10, .seed = 4};
         const absl::StatusOr<Adversarial> found = Pgd(network, images, target, options);
         ASSERT_TRUE(found.ok()) << found.status();
         for (int64_t i = 0; i < 2; ++i) {
@@ -77,7 +76,9 @@ TEST(AdversarialTest, AnswersAreTheNetworks) {
   const Tensor images = Golden("images");
   // Without a unit, away from the prediction.
   const Adversarial found = *Fgsm(network, images, {.probability = true}, {.epsilon = 0.3});
-  const auto logits = [&](const Tensor& x) { return *Evaluate(network.output(), {{network.input(), x}}, &network.state()); };
+  const auto logits = [&](const Tensor& x) {
+    return *Evaluate(network.output(), {{network.input(), x}}, &network.state());
+  };
   for (const bool after : {false, true}) {
     const Tensor y = logits(after ? found.images : images);
     for (int64_t i = 0; i < 2; ++i) {
@@ -119,13 +120,15 @@ TEST(AdversarialTest, AStepIsAlongTheSlopeAndEndsInTheBall) {
   using testing::DoubleNear;
   const auto are = [](double a, double b) { return ElementsAre(DoubleNear(a, 1e-15), DoubleNear(b, 1e-15)); };
   EXPECT_THAT(step({.epsilon = 1, .step_size = 0.2}), are(0.7, 0.4));
+  EXPECT_THAT(step({.epsilon = 0.8, .steps = 10}), are(0.7, 0.4)) << "2.5 epsilon / steps";
   EXPECT_THAT(step({.epsilon = 0.15, .targeted = true, .step_size = 0.2}), are(0.35, 0.65));
   EXPECT_THAT(step({.epsilon = 1, .distance = Distance::kL2, .step_size = 0.5}), are(0.8, 0.2));
   const double length = std::hypot(0.15, 0.1);  // of (0.5, 0.6) + 0.25 (0.6, -0.8) - centre
   EXPECT_THAT(step({.epsilon = 0.05, .distance = Distance::kL2, .step_size = 0.25}),
               are(0.5 + 0.05 * 0.15 / length, 0.5 - 0.05 * 0.1 / length));
   // No slope, no step.
-  const Tensor still = *Evaluate(PgdStep(0.0 * x, x, centre, {.epsilon = 1, .distance = Distance::kL2, .step_size = 1}));
+  const Tensor still =
+      *Evaluate(PgdStep(0.0 * x, x, centre, {.epsilon = 1, .distance = Distance::kL2, .step_size = 1}));
   EXPECT_THAT(still.data<double>(), are(0.5, 0.6));
 }
 
@@ -138,8 +141,8 @@ TEST(AdversarialTest, SaysWhatIsWrong) {
   EXPECT_THAT(message({.epsilon = 0}), HasSubstr("epsilon must be positive and finite, but is 0"));
   EXPECT_THAT(message({.epsilon = std::numeric_limits<double>::quiet_NaN()}), HasSubstr("epsilon"));
   EXPECT_THAT(message({.steps = 0}), HasSubstr("steps must be at least 1, but is 0"));
-  EXPECT_THAT(message({.step_size = -1}), HasSubstr("step size must be positive"));
-  EXPECT_THAT(message({.low = 1, .high = 1}), HasSubstr("pixels must have a range, but it is [1, 1]"));
+  EXPECT_THAT(message({.step_size = -1}), HasSubstr("step size must be positive and finite, but is -1"));
+  EXPECT_THAT(message({.low = 1, .high = 1}), HasSubstr("a range of positive and finite length, but it is [1, 1]"));
   EXPECT_THAT(message({.low = 0.5}), HasSubstr("pixels must be in [0.5, 1], but image 0 has one of"));
   EXPECT_THAT(message({.targeted = true}, {}), HasSubstr("a targeted attack needs the unit to aim at"));
   EXPECT_THAT(message({}, {.units = {9}}), HasSubstr("units 0 to 3, but the target is unit 9"));

@@ -171,11 +171,9 @@ TEST(AttributionTest, OcclusionAveragesOverTheWindowsThatCoverAPixel) {
   const Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, 1, 1, 5});
   const Network network = *Network::Create(x, Sum(x, {.axes = {2}}), State());  // [?, 1, 5]: 1 unit, its sum
   const Tensor image = Tensor::From<double>({1, 1, 1, 5}, {1, 2, 4, 8, 16});
-  const Attribution found =
-      *Attribute(network, image, {}, {.method = "occlusion", .window = {1, 3}, .stride = {1, 2}});
+  const Attribution found = *Attribute(network, image, {}, {.method = "occlusion", .window = {1, 3}, .stride = {1, 2}});
   EXPECT_THAT(found.maps.data<double>(), ElementsAre(7, 7, 17.5, 28, 28)) << "windows 0-2 and 2-4";
-  const Attribution over =
-      *Attribute(network, image, {}, {.method = "occlusion", .window = {1, 4}, .stride = {1, 3}});
+  const Attribution over = *Attribute(network, image, {}, {.method = "occlusion", .window = {1, 4}, .stride = {1, 3}});
   EXPECT_THAT(over.maps.data<double>(), ElementsAre(15, 15, 15, (15 + 24) / 2.0, 24)) << "the last one sticks out";
 }
 
@@ -272,16 +270,19 @@ TEST(AttributionTest, SaysWhatIsWrong) {
                            const Tensor& images = Golden("images")) {
     return std::string(Attribute(network, images, target, options).status().message());
   };
-  EXPECT_THAT(message({}, {.method = "salency"}), HasSubstr("no attribution method 'salency'; the nearest names are saliency"));
+  EXPECT_THAT(message({}, {.method = "salency"}),
+              HasSubstr("no attribution method 'salency'; the nearest names are saliency"));
   EXPECT_THAT(message({.layer = "conv9"}, {}), HasSubstr("nearest names are conv"));
   EXPECT_THAT(message({.units = {4}}, {}), HasSubstr("units 0 to 3, but the target is unit 4"));
   EXPECT_THAT(message({}, {}, Tensor::Zeros(DType::kFloat32, {1, 1, 28, 28})), HasSubstr("expects f32[?,2,14,14]"));
-  EXPECT_THAT(message({}, {.copies = 0}), HasSubstr("copies must be at least 1, but is 0"));
-  EXPECT_THAT(message({}, {.method = "smooth_grad", .samples = 0}), HasSubstr("samples must be at least 1"));
+  EXPECT_THAT(message({}, {.copies = 0}), HasSubstr("copies must be in [1, 1048576], but is 0"));
+  EXPECT_THAT(message({}, {.method = "smooth_grad", .samples = 0}),
+              HasSubstr("samples must be in [1, 1048576], but is 0"));
   EXPECT_THAT(message({}, {.method = "smooth_grad", .noise = -1}), HasSubstr("noise must be finite and at least 0"));
   EXPECT_THAT(message({}, {.method = "smooth_grad", .given_noise = Golden("noise")}),
               HasSubstr("given noise must be floating-point [50,2,14,14], but is f64[7,2,14,14]"));
-  EXPECT_THAT(message({}, {.method = "integrated_gradients", .steps = 0}), HasSubstr("steps must be at least 1"));
+  EXPECT_THAT(message({}, {.method = "integrated_gradients", .steps = 20000}),
+              HasSubstr("steps must be in [1, 10000]"));
   EXPECT_THAT(message({}, {.method = "integrated_gradients", .baseline = Golden("noise")}),
               HasSubstr("baseline must be a number, an image of 2 x 14 x 14 or one for each of the 2 images, but is "
                         "f64[7,2,14,14]"));
@@ -298,9 +299,8 @@ TEST(AttributionTest, SaysWhatIsWrong) {
 TEST(AttributionTest, GradCamSaysWhichMapsItNeeds) {
   const Network network = GoldenNetwork(DType::kFloat32);
   const auto message = [&](const Target& target, const std::string& maps) {
-    return std::string(Attribute(network, Golden("images"), target, {.method = "grad_cam", .maps = maps})
-                           .status()
-                           .message());
+    return std::string(
+        Attribute(network, Golden("images"), target, {.method = "grad_cam", .maps = maps}).status().message());
   };
   EXPECT_THAT(message({}, "dense1"), HasSubstr("'dense1' is f32[?,8], which has no maps"));
   EXPECT_THAT(message({}, "conv0"), HasSubstr("nearest names are conv"));
@@ -308,8 +308,9 @@ TEST(AttributionTest, GradCamSaysWhichMapsItNeeds) {
   EXPECT_THAT(message({.layer = "conv1"}, ""), HasSubstr("no layer before 'conv1' has maps"));
   EXPECT_EQ(message({.layer = "conv2"}, ""), "");
   const Linear linear;
-  EXPECT_THAT(std::string(Attribute(*linear.network, linear.image, {}, {.method = "guided_grad_cam"}).status().message()),
-              HasSubstr("has maps"));
+  EXPECT_THAT(
+      std::string(Attribute(*linear.network, linear.image, {}, {.method = "guided_grad_cam"}).status().message()),
+      HasSubstr("has maps"));
 }
 
 }  // namespace

@@ -20,9 +20,9 @@ inline Tensor Golden(const std::string& name) { return GoldenArray("explain", na
 inline Network GoldenNetwork(DType dtype) {
   Graph graph;
   const Value image = graph.Input("image", dtype, {kAnyBatch, 2, 14, 14});
-  const nn::Sequential net{nn::Conv2d(4, 3), nn::Relu(),   nn::MaxPool2d(2), nn::Conv2d(6, 3),
-                           nn::Relu(),       nn::MaxPool2d(2), nn::Flatten(), nn::Dense(8),
-                           nn::Relu(),       nn::Dense(4).Named("logits")};
+  const nn::Sequential net{
+      nn::Conv2d(4, 3), nn::Relu(),    nn::MaxPool2d(2), nn::Conv2d(6, 3), nn::Relu(),
+      nn::MaxPool2d(2), nn::Flatten(), nn::Dense(8),     nn::Relu(),       nn::Dense(4).Named("logits")};
   const Value logits = net(image);
   State state;
   for (const Value& v : graph.all_variables()) state.Set(v.name(), Golden("net/" + v.name()).Cast(dtype));

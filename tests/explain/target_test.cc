@@ -43,6 +43,18 @@ TEST(TargetTest, FollowsFrom) {
   EXPECT_FALSE(explain::FollowsFrom(y, y));
 }
 
+TEST(TargetTest, OneMapForAllIsThatMap) {
+  const Network network = GoldenNetwork(DType::kFloat64);
+  const Tensor images = Golden("images");
+  for (int64_t unit = 0; unit < 6; ++unit) {
+    const TargetGraph one = *TargetGraph::Create(network, {.layer = "conv2", .units = {unit}});
+    const TargetGraph each = *TargetGraph::Create(network, {.layer = "conv2", .units = {unit, unit}});
+    const Tensor fed = Tensor::Full(DType::kInt64, {2}, static_cast<double>(unit));
+    ExpectClose(*Evaluate(one.y, {{one.images, images}, {one.unit, fed}}, &network.state()),
+                *Evaluate(each.y, {{each.images, images}, {each.unit, fed}}, &network.state()), 1e-14, "y");
+  }
+}
+
 TEST(TargetTest, ProbabilitiesAreOfTheSoftmaxThatIsThere) {
   Graph graph;
   const Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, 3});
@@ -52,8 +64,7 @@ TEST(TargetTest, ProbabilitiesAreOfTheSoftmaxThatIsThere) {
   for (const Value& output : {logits, probabilities}) {
     const Network network = *Network::Create(x, output, State());
     const TargetGraph f = *TargetGraph::Create(network, {.probability = true});
-    found.push_back(
-        Evaluate(f.y, {{f.images, example}, {f.unit, Tensor::From<int64_t>({1}, {1})}})->At(0));
+    found.push_back(Evaluate(f.y, {{f.images, example}, {f.unit, Tensor::From<int64_t>({1}, {1})}})->At(0));
   }
   EXPECT_EQ(found[0], found[1]);
   EXPECT_NEAR(found[0], 1 / (1 + std::exp(-1.2) + std::exp(-2.0)), 1e-15);

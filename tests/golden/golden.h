@@ -11,8 +11,8 @@
 
 namespace adret {
 
-// The array called name in tests/golden/<file>.npz; a scalar 0 and a failed test if there is none. Tests run from the top
-// of the source tree.
+// The array called name in tests/golden/<file>.npz; a scalar 0 and a failed test if there is none. Tests run from the
+// top of the source tree.
 inline Tensor GoldenArray(const std::string& file, const std::string& name) {
   static auto* files = new std::map<std::string, absl::StatusOr<io::NamedTensors>>;
   const std::string path = "tests/golden/" + file + ".npz";
