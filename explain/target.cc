@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/nn/batches.h"
 #include "adret/ops/gather.h"
+#include "adret/ops/layout.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/slice.h"
@@ -32,11 +33,8 @@ absl::Status CheckTarget(const Target& target, const Layer& layer) {
     return Bad("a probability is one of classes [n, classes], but '", layer.name, "' is ",
                layer.value.type().ToString());
   }
-  for (int64_t unit : target.units) {
-    if (unit >= 0 && unit < layer.units()) continue;
-    return Bad("'", layer.name, "' has units 0 to ", layer.units() - 1, ", but the target is unit ", unit);
-  }
-  return absl::OkStatus();
+  for (int64_t unit : target.units) AD_RETURN_IF_ERROR(layer.CheckUnit(unit));
+  return target.position.has_value() ? layer.CheckPosition(*target.position) : absl::OkStatus();
 }
 
 }  // namespace
@@ -87,10 +85,15 @@ absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Ta
   wanted.insert(wanted.end(), more.begin(), more.end());
   AD_ASSIGN_OR_RETURN(const Values copies, network.Apply(wanted, f.images));
   f.more.assign(copies.begin() + 1, copies.end());
-  f.units = UnitValues(copies[0]);
-  if (target.units.size() == 1 && copies[0].rank() > 2) {
+  Value layer = copies[0];
+  if (target.position.has_value()) {
+    const auto& [row, column] = *target.position;
+    layer = Slice(layer, {.axes = {kHeightAxis, kWidthAxis}, .begins = {row, column}, .ends = {row + 1, column + 1}});
+  }
+  f.units = UnitValues(layer);
+  if (target.units.size() == 1 && layer.rank() > 2) {
     // The one unit for all is cut out: plans compute no other map then, nor other maps' gradients.
-    f.y = Squeeze(UnitValues(Slice(copies[0], 1, target.units[0], target.units[0] + 1)), {1});
+    f.y = Squeeze(UnitValues(Slice(layer, kChannelAxis, target.units[0], target.units[0] + 1)), {1});
   } else {
     const bool softmax = target.probability && !SoftmaxOf(f.units).valid();
     f.y = Pick(softmax ? Softmax(f.units) : f.units, f.unit);

@@ -1,14 +1,16 @@
 // Target: what is to be explained, one number for each image: the value of a unit of a layer.
 //
 //   Target cat = {.units = {3}};                                   // the network's output 3, for every image
-//   Target filter = {.layer = "conv2", .units = {7}};              // filter 7: a map counts as its sum
-//   TargetGraph f = *TargetGraph::Create(network, filter);         // f.y is a function of f.images and f.unit
-//   Value slope = Gradients(f.y, {f.images})[0];
+//   Target filter = {.layer = "conv2", .units = {7}};              // filter 7: a map counts as its sum, or at a
+//   .position TargetGraph f = *TargetGraph::Create(network, filter);         // f.y is a function of f.images and
+//   f.unit Value slope = Gradients(f.y, {f.images})[0];
 #ifndef ADRET_EXPLAIN_TARGET_H_
 #define ADRET_EXPLAIN_TARGET_H_
 
+#include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -25,13 +27,15 @@ struct Target {
   std::string layer = "";           // by name; none: the network's output
   std::vector<int64_t> units = {};  // one for each image, or one for all; none: the largest of each image
   bool probability = false;         // not the unit's value, but its share in a softmax over the layer's [n, units]
+  // Row and column: a map's value there. Without them a map counts as its sum.
+  std::optional<std::array<int64_t, 2>> position = {};
 };
 
 // The target's value as a function of images, in a graph of its own.
 struct TargetGraph {
   // `more` are further values of network.graph() that are wanted in the same copy. Fails when the network lacks the
-  // layer (the nearest names are suggested), a unit is out of range, or a probability is asked for of units that have
-  // maps.
+  // layer (the nearest names are suggested), a unit or position is out of range, or a probability is asked for of units
+  // that have maps.
   static absl::StatusOr<TargetGraph> Create(const Network& network, const Target& target,
                                             absl::Span<const Value> more = {});
 
@@ -44,7 +48,7 @@ struct TargetGraph {
   std::unique_ptr<Graph> graph;
   Value images;  // input [?, channels, height, width]
   Value unit;    // input i64[?]: as UnitsOf says
-  Value units;   // [?, units]: the values of all units of the layer
+  Value units;   // [?, units]: the values of all units of the layer, at the position
   Value y;       // [?]: the target's value
   Values more;   // the copies
 };

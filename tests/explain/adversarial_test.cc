@@ -2,10 +2,12 @@
 
 #include <cmath>
 #include <limits>
+#include <numeric>
 
 #include "adret/core/executor.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/unary.h"
+#include "adret/tests/explain/digits_network.h"
 #include "adret/tests/explain/golden_network.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -97,6 +99,23 @@ TEST(AdversarialTest, AnswersAreTheNetworks) {
   }
 }
 
+TEST(AdversarialTest, DigitsAreTakenForOthers) {
+  std::vector<uint32_t> first(50);
+  std::iota(first.begin(), first.end(), 0);
+  const Tensor images = nn::TakeRows(Digits().test.images, first, DType::kUint8);
+  const auto unchanged = [](const Adversarial& found) {
+    int64_t count = 0;
+    for (size_t i = 0; i < found.units.size(); ++i) count += found.after[i].prediction == found.units[i];
+    return count;
+  };
+  const int64_t fgsm = unchanged(*Fgsm(DigitsNetwork(), images, {}, {.epsilon = 0.2}));
+  const int64_t pgd = unchanged(*Pgd(DigitsNetwork(), images, {}, {.epsilon = 0.2, .steps = 20}));
+  const int64_t sevens = unchanged(*Pgd(DigitsNetwork(), images, {.units = {7}}, {.epsilon = 0.3, .targeted = true}));
+  EXPECT_LT(fgsm, 45);
+  EXPECT_LT(pgd, std::min<int64_t>(fgsm, 10)) << "many small steps fool more often than a large one";
+  EXPECT_GT(sevens, 40);
+}
+
 TEST(AdversarialTest, BitsFollowTheSeedAlone) {
   const Network network = GoldenNetwork(DType::kFloat32);
   const auto attack = [&](uint64_t seed, std::optional<int> threads) {
@@ -145,7 +164,7 @@ TEST(AdversarialTest, SaysWhatIsWrong) {
   EXPECT_THAT(message({.low = 1, .high = 1}), HasSubstr("a range of positive and finite length, but it is [1, 1]"));
   EXPECT_THAT(message({.low = 0.5}), HasSubstr("pixels must be in [0.5, 1], but image 0 has one of"));
   EXPECT_THAT(message({.targeted = true}, {}), HasSubstr("a targeted attack needs the unit to aim at"));
-  EXPECT_THAT(message({}, {.units = {9}}), HasSubstr("units 0 to 3, but the target is unit 9"));
+  EXPECT_THAT(message({}, {.units = {9}}), HasSubstr("layer logits has units 0 to 3, and no unit 9"));
   EXPECT_THAT(message({}, {.layer = "dense9"}), HasSubstr("nearest names are dense1"));
   EXPECT_THAT(message({.threads = 0}), HasSubstr("threads"));
 }

@@ -55,6 +55,25 @@ TEST(TargetTest, OneMapForAllIsThatMap) {
   }
 }
 
+TEST(TargetTest, PositionsOfAMapAddUpToIt) {
+  const Network network = GoldenNetwork(DType::kFloat64);
+  const Tensor images = Golden("images");
+  for (const std::vector<int64_t>& units : {std::vector<int64_t>{5}, std::vector<int64_t>{5, 0}}) {
+    const Tensor fed = Tensor::From<int64_t>({2}, {units.front(), units.back()});
+    std::vector<double> sums(2);
+    for (int64_t at = 0; at < 16; ++at) {
+      const TargetGraph f =
+          *TargetGraph::Create(network, {.layer = "conv2", .units = units, .position = {{at / 4, at % 4}}});
+      const Tensor y = *Evaluate(f.y, {{f.images, images}, {f.unit, fed}}, &network.state());
+      for (int i = 0; i < 2; ++i) sums[i] += y.At(i);
+    }
+    EXPECT_NEAR(sums[0], Golden("conv2/values").At(0), 1e-12);
+    if (units.size() == 2) {
+      EXPECT_NEAR(sums[1], Golden("conv2/values").At(1), 1e-12);
+    }
+  }
+}
+
 TEST(TargetTest, ProbabilitiesAreOfTheSoftmaxThatIsThere) {
   Graph graph;
   const Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, 3});
@@ -78,11 +97,13 @@ TEST(TargetTest, SaysWhatIsWrong) {
     return std::string((f.ok() ? f->UnitsOf(network, target, images).status() : f.status()).message());
   };
   EXPECT_THAT(message({.layer = "conf2"}), HasSubstr("no layer 'conf2'; the nearest names are conv2"));
-  EXPECT_THAT(message({.units = {4}}), HasSubstr("'logits' has units 0 to 3, but the target is unit 4"));
-  EXPECT_THAT(message({.units = {0, -1}}), HasSubstr("unit -1"));
+  EXPECT_THAT(message({.units = {4}}), HasSubstr("layer logits has units 0 to 3, and no unit 4"));
+  EXPECT_THAT(message({.units = {0, -1}}), HasSubstr("no unit -1"));
   EXPECT_THAT(message({.units = {0, 1, 2}}), HasSubstr("3 units for 2 images"));
   EXPECT_THAT(message({.layer = "conv2", .probability = true}),
               HasSubstr("a probability is one of classes [n, classes], but 'conv2' is f64[?,6,4,4]"));
+  EXPECT_THAT(message({.layer = "conv2", .position = {{3, 4}}}), HasSubstr("maps of layer conv2 are 4 x 4"));
+  EXPECT_THAT(message({.position = {{0, 0}}}), HasSubstr("neurons, which have no positions"));
   EXPECT_EQ(message({.layer = "conv2", .units = {5}}), "");
 }
 
