@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstring>
 #include <utility>
 
 #include "absl/strings/escaping.h"
@@ -20,24 +19,49 @@ absl::Status Bad(const Parts&... parts) {
 }
 
 constexpr AttributionMethod kMethods[] = {
-    {"saliency", "|dy/dx|: what would change the value most (Simonyan et al. 2014)", false, false, AttributeSaliency},
-    {"input_x_gradient", "x dy/dx: what each pixel adds, were the value linear (Shrikumar et al. 2016)", true, false,
-     AttributeInputXGradient},
-    {"guided_backprop", "dy/dx, of which only what is positive passes an open relu (Springenberg et al. 2015)", true,
-     false, AttributeGuidedBackprop},
-    {"deconvnet", "dy/dx, of which only what is positive passes any relu (Zeiler and Fergus 2014)", true, false,
-     AttributeDeconvnet},
-    {"smooth_grad", "dy/dx, its mean over noisy copies (Smilkov et al. 2017)", true, false, AttributeSmoothGrad},
-    {"var_grad", "dy/dx, its variance over noisy copies (Adebayo et al. 2018)", false, false, AttributeVarGrad},
-    {"integrated_gradients",
-     "the value shared out among pixels along the way from a baseline (Sundararajan et al. 2017)", true, false,
-     AttributeIntegratedGradients},
-    {"occlusion", "how much the value drops behind a sliding window (Zeiler and Fergus 2014)", true, false,
-     AttributeOcclusion},
-    {"feature_ablation", "how much the value drops without a group of pixels", true, false, AttributeFeatureAblation},
-    {"grad_cam", "a layer's maps, weighted by their mean gradients, where positive (Selvaraju et al. 2017)", false,
-     true, AttributeGradCam},
-    {"guided_grad_cam", "guided_backprop x grad_cam (Selvaraju et al. 2017)", true, true, AttributeGuidedGradCam},
+    {.name = "saliency",
+     .doc = "|dy/dx|: what would change the value most (Simonyan et al. 2014)",
+     .attribute = AttributeSaliency},
+    {.name = "input_x_gradient",
+     .doc = "x dy/dx: what each pixel adds, were the value linear (Shrikumar et al. 2016)",
+     .is_signed = true,
+     .attribute = AttributeInputXGradient},
+    {.name = "guided_backprop",
+     .doc = "dy/dx, of which only what is positive passes an open relu (Springenberg et al. 2015)",
+     .is_signed = true,
+     .attribute = AttributeGuidedBackprop},
+    {.name = "deconvnet",
+     .doc = "dy/dx, of which only what is positive passes any relu (Zeiler and Fergus 2014)",
+     .is_signed = true,
+     .attribute = AttributeDeconvnet},
+    {.name = "smooth_grad",
+     .doc = "dy/dx, its mean over noisy copies (Smilkov et al. 2017)",
+     .is_signed = true,
+     .attribute = AttributeSmoothGrad},
+    {.name = "var_grad",
+     .doc = "dy/dx, its variance over noisy copies (Adebayo et al. 2018)",
+     .attribute = AttributeVarGrad},
+    {.name = "integrated_gradients",
+     .doc = "the value shared out among pixels along the way from a baseline (Sundararajan et al. 2017)",
+     .is_signed = true,
+     .attribute = AttributeIntegratedGradients},
+    {.name = "occlusion",
+     .doc = "how much the value drops behind a sliding window (Zeiler and Fergus 2014)",
+     .is_signed = true,
+     .attribute = AttributeOcclusion},
+    {.name = "feature_ablation",
+     .doc = "how much the value drops without a group of pixels",
+     .is_signed = true,
+     .attribute = AttributeFeatureAblation},
+    {.name = "grad_cam",
+     .doc = "a layer's maps, weighted by their mean gradients, where positive (Selvaraju et al. 2017)",
+     .uses_maps = true,
+     .attribute = AttributeGradCam},
+    {.name = "guided_grad_cam",
+     .doc = "guided_backprop x grad_cam (Selvaraju et al. 2017)",
+     .is_signed = true,
+     .uses_maps = true,
+     .attribute = AttributeGuidedGradCam},
 };
 
 absl::Status CheckOptions(const AttributeOptions& options) {

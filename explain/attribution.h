@@ -78,11 +78,11 @@ struct Attribution {
 struct AttributionProblem;
 
 struct AttributionMethod {
-  const char* name;
-  const char* doc;  // one line
-  bool is_signed;   // negative numbers speak against the target; otherwise there are none
-  bool uses_maps;   // looks at AttributeOptions::maps
-  absl::StatusOr<Attribution> (*attribute)(const AttributionProblem& problem);
+  const char* name = "";
+  const char* doc = "";    // one line
+  bool is_signed = false;  // negative numbers speak against the target; otherwise there are none
+  bool uses_maps = false;  // looks at AttributeOptions::maps
+  absl::StatusOr<Attribution> (*attribute)(const AttributionProblem& problem) = nullptr;
 };
 // All methods, from the simplest on. What lists, documents or tests them does so from here.
 absl::Span<const AttributionMethod> AttributionMethods();

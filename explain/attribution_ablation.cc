@@ -1,6 +1,9 @@
 // The methods that look at the target's value without parts of an image.
 #include <algorithm>
+#include <array>
 #include <functional>
+#include <utility>
+#include <vector>
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"

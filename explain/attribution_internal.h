@@ -3,6 +3,8 @@
 #define ADRET_EXPLAIN_ATTRIBUTION_INTERNAL_H_
 
 #include <cstdint>
+#include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/functional/function_ref.h"

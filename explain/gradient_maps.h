@@ -29,7 +29,8 @@ Value GuidedBackprop(Operand y, Operand x);
 Value Deconvnet(Operand y, Operand x);
 
 // max(sum_k alpha_k A_k, 0) with alpha_k = mean over positions of dy/dA_k, A_k the maps [n, k, h', w'] of a layer
-// before y, at another size (Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2): [n, 1, height, width].
+// before y, at another size (Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2): [n, 1, height, width]. Bilinear, as
+// in the paper's pictures.
 Value GradCam(Operand y, Operand maps, const ResizeBilinearAttrs& size);
 
 // GuidedBackprop(y, x) * GradCam(y, maps) at x's size (the same paper, section 3.2); x is [n, c, h, w].

@@ -1,8 +1,8 @@
 #include "adret/explain/adversarial.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
-#include <numeric>
 
 #include "adret/core/executor.h"
 #include "adret/ops/binary.h"
@@ -100,9 +100,7 @@ TEST(AdversarialTest, AnswersAreTheNetworks) {
 }
 
 TEST(AdversarialTest, DigitsAreTakenForOthers) {
-  std::vector<uint32_t> first(50);
-  std::iota(first.begin(), first.end(), 0);
-  const Tensor images = nn::TakeRows(Digits().test.images, first, DType::kUint8);
+  const Tensor images = FirstRows(Digits().test.images, 50, DType::kUint8);
   const auto unchanged = [](const Adversarial& found) {
     int64_t count = 0;
     for (size_t i = 0; i < found.units.size(); ++i) count += found.after[i].prediction == found.units[i];

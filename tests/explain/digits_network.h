@@ -3,7 +3,9 @@
 #define ADRET_TESTS_EXPLAIN_DIGITS_NETWORK_H_
 
 #include <cstdlib>
+#include <numeric>
 #include <string>
+#include <vector>
 
 #include "adret/explain/network.h"
 #include "adret/io/drawn_digits.h"
@@ -25,6 +27,13 @@ inline const io::TrainAndTest& Digits() {
   return *digits;
 }
 
+// Rows 0 to n - 1.
+inline Tensor FirstRows(const Tensor& data, uint32_t n, DType dtype) {
+  std::vector<uint32_t> rows(n);
+  std::iota(rows.begin(), rows.end(), 0u);
+  return nn::TakeRows(data, rows, dtype);
+}
+
 inline const Network& DigitsNetwork() {
   static const Network* network = [] {
     Graph graph;
@@ -39,10 +48,7 @@ inline const Network& DigitsNetwork() {
     State state = *InitialState(graph, /*seed=*/1);
     nn::Trainer trainer = *nn::Trainer::Create({.x = image, .y = label, .loss = loss, .updates = step}, {.batch = 50});
     const io::Dataset& train = Digits().train;
-    std::vector<uint32_t> first(6000);
-    for (uint32_t i = 0; i < first.size(); ++i) first[i] = i;
-    const Tensor x = nn::TakeRows(train.images, first, DType::kUint8);
-    const Tensor y = nn::TakeRows(train.labels, first, DType::kInt64);
+    const Tensor x = FirstRows(train.images, 6000, DType::kUint8), y = FirstRows(train.labels, 6000, DType::kInt64);
     AD_CHECK(trainer.Fit({x, y}, &state, {.epochs = 2}).ok());
     return new Network(*Network::Create(image, logits, state, "logits"));
   }();
