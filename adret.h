@@ -77,9 +77,9 @@
 #include "adret/explain/network.h"
 #include "adret/explain/objective.h"
 #include "adret/explain/penalty.h"
+#include "adret/explain/relu_rules.h"
 #include "adret/explain/resize_images.h"
 #include "adret/explain/style.h"
-#include "adret/explain/relu_rules.h"
 #include "adret/explain/target.h"
 #include "adret/explain/transform.h"
 
