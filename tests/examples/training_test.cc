@@ -13,6 +13,7 @@
 #include "adret/io/file.h"
 #include "adret/io/idx.h"
 #include "adret/io/model.h"
+#include "adret/io/png.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -105,6 +106,25 @@ TEST_F(TrainingTest, AModelFileTrainsOn) {
   ASSERT_EQ(twice.status, 0) << twice.err;
   EXPECT_EQ(twice.Field("epochs"), "3");
   EXPECT_EQ(io::LoadModel(Path("more.adret"))->graph->num_nodes(), more->graph->num_nodes());
+}
+
+TEST_F(TrainingTest, ShowsWhatWasLearned) {
+  ASSERT_EQ(Train("model.adret", "--epochs=1").status, 0);
+  const std::string arguments = absl::StrCat("--model=", Path("model.adret"), " --data=", folder_);
+  const Result pictures = Run(LECTURE_WHAT_DOES_CNN_LEARN, absl::StrCat(arguments, " --out=", Path("pictures")));
+  ASSERT_EQ(pictures.status, 0) << pictures.err;
+  for (const char* name : {"1_conv1_weights", "2_conv2", "3_dense1", "4_classes", "5_classes_l1",
+                           "6_which_pixels_matter", "7_deep_dream", "8_deep_style"}) {
+    const std::string path = absl::StrCat(Path("pictures"), "/", name, ".png");
+    EXPECT_THAT(pictures.out, HasSubstr(path));
+    EXPECT_TRUE(io::LoadPng(path).ok()) << path;
+  }
+  const Result none = Run(LECTURE_WHAT_DOES_CNN_LEARN, "--model=/nowhere");
+  EXPECT_EQ(none.status, 1);
+  EXPECT_THAT(none.err, HasSubstr("/nowhere"));
+  const Result unwritable = Run(LECTURE_WHAT_DOES_CNN_LEARN, absl::StrCat(arguments, " --out=", Path("model.adret")));
+  EXPECT_EQ(unwritable.status, 1);
+  EXPECT_THAT(unwritable.err, HasSubstr("model.adret"));
 }
 
 TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
