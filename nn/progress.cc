@@ -17,15 +17,19 @@ constexpr std::chrono::milliseconds kPause{100};
 
 }  // namespace
 
-std::string ProgressLine(const BatchRecord& r) {
-  const double done = static_cast<double>(r.batch) / static_cast<double>(r.batches);
+std::string Bar(double done) {
   const int filled = static_cast<int>(done * kBarWidth);
   std::string bar(filled, '=');
   if (filled < kBarWidth) bar += '>';
   bar.resize(kBarWidth, ' ');
+  return absl::StrFormat("[%s] %3.0f%%", bar, 100 * done);
+}
+
+std::string ProgressLine(const BatchRecord& r) {
+  const double done = static_cast<double>(r.batch) / static_cast<double>(r.batches);
   const double left = r.so_far.seconds / done * (1 - done);
-  return absl::StrFormat("epoch %d/%d [%s] %3.0f%%  loss %.4f  accuracy %.1f%%  %s images/s  %.0f s left", r.epoch,
-                         r.epochs, bar, 100 * done, r.so_far.loss, 100 * r.so_far.accuracy,
+  return absl::StrFormat("epoch %d/%d %s  loss %.4f  accuracy %.1f%%  %s images/s  %.0f s left", r.epoch, r.epochs,
+                         Bar(done), r.so_far.loss, 100 * r.so_far.accuracy,
                          WithCommas(std::llround(r.so_far.examples_per_second())), std::ceil(left));
 }
 
@@ -51,12 +55,16 @@ double PeakRssMib() {
 ProgressBar::ProgressBar(std::FILE* out) : out_(out), terminal_(isatty(fileno(out)) != 0) {}
 
 void ProgressBar::Show(const BatchRecord& record) {
+  if (terminal_) Show(ProgressLine(record));
+}
+
+void ProgressBar::Show(const std::string& line) {
   const auto now = std::chrono::steady_clock::now();
   if (!terminal_ || now < next_) return;
   next_ = now + kPause;
   drawn_ = true;
   // Back to the line's start, the bar, and an escape that erases what is left of a longer one.
-  std::fprintf(out_, "\r%s\x1b[K", ProgressLine(record).c_str());
+  std::fprintf(out_, "\r%s\x1b[K", line.c_str());
   std::fflush(out_);
 }
 

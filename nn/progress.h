@@ -16,6 +16,8 @@
 
 namespace adret::nn {
 
+// "[===========>                  ]  38%": a part of 1.
+std::string Bar(double done);
 // The line above.
 std::string ProgressLine(const BatchRecord& record);
 
@@ -31,6 +33,8 @@ class ProgressBar {
  public:
   explicit ProgressBar(std::FILE* out = stderr);
   void Show(const BatchRecord& record);
+  // Any other line.
+  void Show(const std::string& line);
   // Wipes the bar, to make room for other output.
   void Clear();
 
