@@ -5,6 +5,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "adret/core/infer_types.h"
 #include "adret/core/names.h"
 
 namespace adret {
@@ -42,13 +43,6 @@ const OpRegistration kConstant({
     .type = [](const TypeContext& c) { return LeafType(c.attrs<ConstantAttrs>().value.type()); },
     .traits = {.leaf = true},
 });
-
-absl::Status CheckArity(const Op& op, size_t found) {
-  const size_t declared = op.inputs.size();
-  if (op.variadic ? found >= declared : found == declared) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat(op.name, ": expects ", op.variadic ? "at least " : "", declared,
-                                                 declared == 1 ? " input" : " inputs", " but has ", found));
-}
 
 }  // namespace
 
@@ -194,18 +188,7 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
   if (forced_location_ != nullptr) location = *forced_location_;
   absl::InlinedVector<Type, 3> types;
   for (ValueId id : inputs) types.push_back(type(id));
-  absl::Status status = CheckArity(op, inputs.size());
-  absl::StatusOr<Types> outputs =
-      status.ok() ? op.type(TypeContext(op, types, attrs)) : absl::StatusOr<Types>(status);
-  if (outputs.ok()) {
-    AD_CHECK(outputs->size() == op.outputs.size());
-    for (const Type& t : *outputs) {
-      if (status = t.shape.Validate(); !status.ok()) {
-        outputs = absl::InvalidArgumentError(absl::StrCat(op.name, ": ", status.message()));
-        break;
-      }
-    }
-  }
+  absl::StatusOr<Types> outputs = InferTypes(op, types, attrs);
   if (!outputs.ok()) {
     Fail(outputs.status(), location);
     return -1;

@@ -1,0 +1,24 @@
+// Ancestors(): what values depend on.
+//
+//   std::vector<bool> needed = Ancestors(graph, {loss});
+//   if (!needed[label.node()]) std::puts("the loss does not know the labels");
+#ifndef ADRET_CORE_ANCESTORS_H_
+#define ADRET_CORE_ANCESTORS_H_
+
+#include <initializer_list>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "adret/core/graph.h"
+
+namespace adret {
+
+// For each node, whether it is one of these values of the graph or something that they are computed from.
+std::vector<bool> Ancestors(const Graph& graph, absl::Span<const Value> values);
+inline std::vector<bool> Ancestors(const Graph& graph, std::initializer_list<Value> values) {
+  return Ancestors(graph, absl::MakeConstSpan(values.begin(), values.size()));
+}
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_ANCESTORS_H_
