@@ -98,6 +98,23 @@ absl::StatusOr<Model> LoadModel(const std::string& path, const ModelLimits& limi
 absl::StatusOr<std::string> SerializeModel(const ModelContents& contents, const ModelLimits& limits = {});
 absl::StatusOr<Model> ParseModel(absl::string_view bytes, const ModelLimits& limits = {});
 
+// Something about a file that its user should know.
+struct Finding {
+  enum Severity {
+    kWarning,  // it loads, but hardly as meant
+    kError     // it does not load
+  };
+  Severity severity = kError;
+  std::string message;
+};
+
+// Everything that is wrong with a file, where LoadModel stops at the first problem: each of its rules is applied whose
+// presuppositions hold. There is an error among the findings exactly when LoadModel fails. Of a file that loads,
+// warnings tell of NaN and Inf among its numbers, variables and inputs that nothing depends on, and a lack of outputs.
+std::vector<Finding> CheckModel(const std::string& path, const ModelLimits& limits = {});
+// The same of a file in memory.
+std::vector<Finding> CheckSerializedModel(absl::string_view bytes, const ModelLimits& limits = {});
+
 }  // namespace adret::io
 
 #endif  // ADRET_IO_MODEL_H_

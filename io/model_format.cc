@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "adret/core/status.h"
 #include "adret/io/bytes.h"
 
 namespace adret::io {
@@ -51,7 +52,7 @@ std::string EncodeHeader(const FileHeader& header) {
   return bytes;
 }
 
-absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_bytes) {
+absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_bytes, Problems* problems) {
   if (file_bytes == 0) return Bad("the file is empty");
   const size_t magic_bytes = std::min(bytes.size(), sizeof kMagic);
   if (std::memcmp(bytes.data(), kMagic, magic_bytes) != 0) return Bad("not an adret model file");
@@ -67,16 +68,18 @@ absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_b
   }
   const absl::string_view reserved = bytes.substr(kReservedAt, kHeaderCrcAt - kReservedAt);
   if (Get<uint32_t>(bytes, kFlagsAt) != 0 || reserved.find_first_not_of('\0') != absl::string_view::npos) {
-    return Bad("the header has flags that this build does not know");
+    AD_RETURN_IF_ERROR(problems->Note(Bad("the header has flags that this build does not know")));
   }
   const FileHeader header = {.file_bytes = Get<uint64_t>(bytes, kFileBytesAt),
                              .structure_bytes = Get<uint64_t>(bytes, kStructureBytesAt),
                              .structure_crc = Get<uint32_t>(bytes, kStructureCrcAt)};
   if (header.file_bytes > file_bytes) {
-    return Bad("the file is truncated: it has ", file_bytes, " bytes of ", header.file_bytes);
+    AD_RETURN_IF_ERROR(
+        problems->Note(Bad("the file is truncated: it has ", file_bytes, " bytes of ", header.file_bytes)));
   }
   if (header.file_bytes < file_bytes) {
-    return Bad("the file has ", file_bytes - header.file_bytes, " trailing bytes after its ", header.file_bytes);
+    AD_RETURN_IF_ERROR(problems->Note(
+        Bad("the file has ", file_bytes - header.file_bytes, " trailing bytes after its ", header.file_bytes)));
   }
   if (header.structure_bytes == 0) return Bad("the structure is empty");
   if (header.structure_bytes > file_bytes - kHeaderBytes) {

@@ -28,11 +28,15 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <string>
+#include <vector>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "adret/io/file.h"
 #include "adret/io/model.h"
+#include "adret/io/problems.h"
 
 namespace adret::io {
 
@@ -68,15 +72,47 @@ uint32_t Crc32(const void* data, size_t size, uint32_t before = 0);
 std::string EncodeHeader(const FileHeader& header);
 // Checks magic, version, checksum, and the sizes against the real size of the file. bytes: the file's first
 // kHeaderBytes, or all of it when it is shorter.
-absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_bytes);
+absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_bytes, Problems* problems);
+inline absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_bytes) {
+  Problems first(Problems::kStopAtFirst);
+  return DecodeHeader(bytes, file_bytes, &first);
+}
 
 // Walks a serialised structure without building anything. Refuses what protobuf would swallow: unknown fields, a field
 // given twice, groups, invalid UTF-8, more sub-messages or numbers than the limits allow.
 absl::Status ScanStructure(absl::string_view bytes, const ModelLimits& limits);
 
+// Which parts of a structure have no problem of their own, so that later rules can be applied to them.
+struct SoundParts {
+  std::vector<bool> tensors;  // entries of the table
+  std::vector<bool> nodes;    // op, inputs and attributes
+  std::vector<bool> types;    // of nodes' outputs, as the file states them
+};
+
 // Everything that can be checked without building the graph: names, references, the tensors' table against a data
 // section of this many bytes, known ops, the signature, the state.
-absl::Status ValidateStructure(const proto::Model& model, const ModelLimits& limits, uint64_t data_bytes);
+absl::StatusOr<SoundParts> ValidateStructure(const proto::Model& model, const ModelLimits& limits, uint64_t data_bytes,
+                                             Problems* problems);
+
+// The bytes of a file, wherever they are.
+struct Source {
+  uint64_t size = 0;
+  std::function<absl::Status(uint64_t offset, uint64_t n, void* data)> read;
+};
+// What is given must live as long as the source.
+Source MemorySource(absl::string_view bytes);
+Source FileSource(const InputFile& file);
+
+// Reads a model file. With problems that collect, every rule is applied that does not presuppose another which was
+// broken; when anything was found, what is returned is an error.
+absl::StatusOr<Model> ReadModel(const Source& source, const ModelLimits& limits, Problems* problems);
+
+// Not-a-numbers and infinities among floating-point numbers.
+struct SpecialNumbers {
+  int64_t nans = 0;
+  int64_t infinities = 0;
+};
+SpecialNumbers CountSpecial(const Tensor& tensor);
 
 // Is it well-formed UTF-8? Protobuf itself would write other strings, and complain on stderr.
 bool IsUtf8(absl::string_view text);

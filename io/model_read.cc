@@ -8,12 +8,13 @@
 #include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "adret/core/infer_types.h"
 #include "adret/core/status.h"
 #include "adret/io/file.h"
 #include "adret/io/in_file.h"
@@ -37,21 +38,15 @@ Shape ToShape(const google::protobuf::RepeatedField<int64_t>& dims) {
   return Shape(absl::MakeConstSpan(dims.data(), dims.size()));
 }
 
-// The bytes of a file, wherever they are.
-struct Source {
-  uint64_t size = 0;
-  std::function<absl::Status(uint64_t offset, uint64_t n, void* data)> read;
-};
-
-absl::StatusOr<FileHeader> ReadHeader(const Source& source) {
+absl::StatusOr<FileHeader> ReadHeader(const Source& source, Problems* problems) {
   char bytes[kHeaderBytes];
   const uint64_t n = std::min<uint64_t>(source.size, kHeaderBytes);
   AD_RETURN_IF_ERROR(source.read(0, n, bytes));
-  return DecodeHeader(absl::string_view(bytes, n), source.size);
+  return DecodeHeader(absl::string_view(bytes, n), source.size, problems);
 }
 
-absl::Status ReadStructure(const Source& source, const FileHeader& header, const ModelLimits& limits,
-                           proto::Model* model) {
+absl::StatusOr<SoundParts> ReadStructure(const Source& source, const FileHeader& header, const ModelLimits& limits,
+                                         proto::Model* model, Problems* problems) {
   if (header.structure_bytes > static_cast<uint64_t>(std::min<int64_t>(limits.structure_bytes, INT32_MAX))) {
     return absl::ResourceExhaustedError(
         absl::StrCat("the structure has ", header.structure_bytes, " bytes; the limit is ", limits.structure_bytes));
@@ -59,21 +54,14 @@ absl::Status ReadStructure(const Source& source, const FileHeader& header, const
   std::string bytes(header.structure_bytes, '\0');
   AD_RETURN_IF_ERROR(source.read(kHeaderBytes, bytes.size(), bytes.data()));
   if (Crc32(bytes.data(), bytes.size()) != header.structure_crc) {
-    return Bad("the checksum of the structure does not match: the file is damaged");
+    AD_RETURN_IF_ERROR(problems->Note(Bad("the checksum of the structure does not match: the file is damaged")));
   }
   AD_RETURN_IF_ERROR(ScanStructure(bytes, limits));
   if (!model->ParseFromString(bytes)) return Bad("the structure is malformed");
   const uint64_t data_start = DataStart(bytes.size(), model->tensors_size() > 0);
-  if (data_start > source.size) return Bad("the file ends before its data section");
-  return ValidateStructure(*model, limits, source.size - data_start);
-}
-
-template <class T>
-void CountSpecial(const Tensor& tensor, LoadReport* report) {
-  for (T v : tensor.data<T>()) {
-    report->nan_count += std::isnan(v);
-    report->inf_count += std::isinf(v);
-  }
+  const uint64_t end = std::min(source.size, header.file_bytes);
+  if (data_start > end) return Bad("the file ends before its data section");
+  return ValidateStructure(*model, limits, end - data_start, problems);
 }
 
 absl::StatusOr<Tensor> ReadTensor(const Source& source, uint64_t offset, const proto::TensorEntry& entry,
@@ -90,8 +78,9 @@ absl::StatusOr<Tensor> ReadTensor(const Source& source, uint64_t offset, const p
       if (bytes[i] > 1) return Bad("element ", i, " is neither true nor false but ", bytes[i]);
     }
   }
-  if (dtype == DType::kFloat32) CountSpecial<float>(tensor, report);
-  if (dtype == DType::kFloat64) CountSpecial<double>(tensor, report);
+  const SpecialNumbers special = CountSpecial(tensor);
+  report->nan_count += special.nans;
+  report->inf_count += special.infinities;
   ++report->tensors;
   report->tensor_bytes += static_cast<int64_t>(entry.bytes());
   return tensor;
@@ -106,19 +95,31 @@ absl::Status CheckZeros(const Source& source, uint64_t begin, uint64_t end) {
   return absl::OkStatus();
 }
 
+// Those that are sound, a scalar for each other one. What turns out to be damaged is no longer sound.
 absl::StatusOr<std::vector<Tensor>> ReadTensors(const Source& source, uint64_t structure_bytes,
-                                                const proto::Model& model, LoadReport* report) {
+                                                const proto::Model& model, SoundParts* sound, LoadReport* report,
+                                                Problems* problems) {
   std::vector<Tensor> tensors;
   tensors.reserve(model.tensors_size());
   uint64_t position = kHeaderBytes + structure_bytes;
   const uint64_t data_start = DataStart(structure_bytes, model.tensors_size() > 0);
+  bool after_sound = true;  // is the position known?
   for (int i = 0; i < model.tensors_size(); ++i) {
     const proto::TensorEntry& entry = model.tensors(i);
     const uint64_t offset = data_start + entry.offset();
-    AD_RETURN_IF_ERROR(CheckZeros(source, position, offset));
+    const bool known = after_sound;
+    after_sound = sound->tensors[i];
+    if (!sound->tensors[i]) {
+      tensors.push_back(Tensor());
+      continue;
+    }
+    if (known) AD_RETURN_IF_ERROR(problems->Note(CheckZeros(source, position, offset)));
     auto tensor = ReadTensor(source, offset, entry, report);
-    if (!tensor.ok()) return InFile(absl::StrCat("tensor ", i), tensor.status());
-    tensors.push_back(*std::move(tensor));
+    if (!tensor.ok()) {
+      AD_RETURN_IF_ERROR(problems->Note(InFile(absl::StrCat("tensor ", i), tensor.status())));
+      sound->tensors[i] = false;
+    }
+    tensors.push_back(tensor.ok() ? *std::move(tensor) : Tensor());
     position = offset + entry.bytes();
   }
   return tensors;
@@ -154,101 +155,189 @@ std::string Describe(const proto::Model& model, int node) {
   return absl::StrCat("node ", node, " ", Quoted(model.nodes(node).name()), " (", model.nodes(node).op(), ")");
 }
 
-// The attribute structs of all nodes; the error lists every node that has none.
-absl::StatusOr<std::vector<Attrs>> ParseAllAttrs(const proto::Model& model, const std::vector<Tensor>& tensors) {
-  std::vector<Attrs> result;
-  result.reserve(model.nodes_size());
-  std::vector<std::string> problems;
-  for (int i = 0; i < model.nodes_size() && problems.size() < kMaxProblems; ++i) {
+bool HasSoundTensors(const proto::Node& node, const SoundParts& sound) {
+  return std::all_of(node.attrs().begin(), node.attrs().end(), [&](const proto::Attr& attr) {
+    return attr.value_case() != proto::Attr::kTensor || sound.tensors[attr.tensor()];
+  });
+}
+
+using MaybeAttrs = std::optional<Attrs>;
+
+// The attribute structs of the sound nodes, where they are right. One error lists many nodes.
+absl::StatusOr<std::vector<MaybeAttrs>> ParseAllAttrs(const proto::Model& model, const std::vector<Tensor>& tensors,
+                                                      const SoundParts& sound, Problems* problems) {
+  std::vector<MaybeAttrs> result(model.nodes_size());
+  std::vector<std::string> wrong;
+  for (int i = 0; i < model.nodes_size() && wrong.size() < kMaxProblems; ++i) {
     const proto::Node& node = model.nodes(i);
+    if (!sound.nodes[i] || !HasSoundTensors(node, sound)) continue;
     AttrList list;
     for (const proto::Attr& attr : node.attrs()) list.push_back({attr.name(), ToAttrValue(attr, tensors)});
     absl::StatusOr<Attrs> attrs = FindOp(node.op())->parse_attrs(list);
     if (attrs.ok()) {
-      result.push_back(*std::move(attrs));
+      result[i] = *std::move(attrs);
+      continue;
+    }
+    std::string message = absl::StrCat(Describe(model, i), ": ", attrs.status().message().substr(0, kMaxMessage));
+    if (problems->collects()) {
+      AD_RETURN_IF_ERROR(problems->Note(Bad(message)));
     } else {
-      problems.push_back(absl::StrCat(Describe(model, i), ": ", attrs.status().message().substr(0, kMaxMessage)));
+      wrong.push_back(std::move(message));
     }
   }
-  if (!problems.empty()) return Bad(absl::StrJoin(problems, "; "));
+  if (!wrong.empty()) return Bad(absl::StrJoin(wrong, "; "));
   return result;
 }
 
+// Replays the type rules. They build the graph as long as nothing was found wrong; after that, each node is held
+// against the types that the file states for its inputs, so that one mistake is found once.
 class GraphReader {
  public:
-  GraphReader(const proto::Model& model, const ModelLimits& limits) : model_(model), limits_(limits) {}
+  GraphReader(const proto::Model& model, const ModelLimits& limits, const SoundParts& sound, Problems* problems)
+      : model_(model), limits_(limits), sound_(sound), problems_(*problems) {}
 
-  absl::StatusOr<std::unique_ptr<Graph>> Read(std::vector<Attrs> attrs) {
+  // Null when something was found.
+  absl::StatusOr<std::unique_ptr<Graph>> Read(std::vector<MaybeAttrs> attrs) {
     for (int i = 0; i < model_.nodes_size(); ++i) {
-      if (absl::Status s = AddNode(i, std::move(attrs[i])); !s.ok()) {
-        return absl::Status(s.code(), absl::StrCat(Describe(model_, i), ": ", s.message().substr(0, kMaxMessage)));
+      if (!attrs[i].has_value()) continue;
+      if (absl::Status s = CheckNode(i, *std::move(attrs[i])); !s.ok()) {
+        AD_RETURN_IF_ERROR(problems_.Note(
+            absl::Status(s.code(), absl::StrCat(Describe(model_, i), ": ", s.message().substr(0, kMaxMessage)))));
       }
     }
-    for (const proto::Update& u : model_.side_updates()) {
-      AD_RETURN_IF_ERROR(CheckUpdate(u));
-      graph_->AddSideUpdate(At(u.variable(), 0), At(u.node(), u.output()));
-    }
-    for (const proto::Update& u : model_.updates()) AD_RETURN_IF_ERROR(CheckUpdate(u));
+    for (const proto::Update& u : model_.side_updates()) AD_RETURN_IF_ERROR(problems_.Note(CheckUpdate(u)));
+    for (const proto::Update& u : model_.updates()) AD_RETURN_IF_ERROR(problems_.Note(CheckUpdate(u)));
     for (const proto::NamedValue& v : model_.inputs()) {
-      if (!graph_->node(v.node()).attrs.Is<InputAttrs>()) {
-        return Bad("input ", Quoted(v.name()), " is ", Describe(model_, v.node()), ", which cannot be fed");
-      }
+      if (Stored(v.node(), v.output()) == nullptr || model_.nodes(v.node()).op() == "input") continue;
+      AD_RETURN_IF_ERROR(
+          problems_.Note(Bad("input ", Quoted(v.name()), " is ", Describe(model_, v.node()), ", which cannot be fed")));
+    }
+    if (!Whole()) return nullptr;
+    for (const proto::Update& u : model_.side_updates()) {
+      graph_->AddSideUpdate(Value(graph_.get(), At(u.variable(), 0)), Value(graph_.get(), At(u.node(), u.output())));
     }
     return std::move(graph_);
   }
 
  private:
-  Value At(uint32_t node, uint32_t output) {
-    return Value(graph_.get(), {static_cast<NodeId>(node), static_cast<int32_t>(output)});
+  bool Whole() const { return problems_.found().empty(); }
+  static ValueId At(uint32_t node, uint32_t output) {
+    return {static_cast<NodeId>(node), static_cast<int32_t>(output)};
   }
 
-  absl::Status AddNode(int id, Attrs attrs) {
+  // What the file says about a value; nullptr where a reference goes astray or there is no such type.
+  const proto::Type* Stored(uint32_t node, uint32_t output) const {
+    if (node >= static_cast<uint32_t>(model_.nodes_size()) || !sound_.types[node]) return nullptr;
+    return output < static_cast<uint32_t>(model_.nodes(node).outputs_size()) ? &model_.nodes(node).outputs(output)
+                                                                             : nullptr;
+  }
+  static Type ToType(const proto::Type& stored) { return {static_cast<DType>(stored.dtype()), ToShape(stored.dims())}; }
+
+  // What the type rule says about a node; nothing where the file states no usable types for its inputs.
+  absl::StatusOr<std::optional<Types>> Infer(int id, absl::Span<const ValueId> inputs, Attrs attrs) {
+    const proto::Node& node = model_.nodes(id);
+    const Op& op = *FindOp(node.op());
+    if (Whole()) {
+      const NodeId added = graph_->AddNode(op, inputs, std::move(attrs), {}, node.name());
+      if (added < 0) return graph_->status();
+      AD_CHECK(added == id);
+      return graph_->node(id).outputs;
+    }
+    std::vector<Type> types;
+    for (ValueId input : inputs) {
+      const proto::Type* stored = Stored(input.node, input.output);
+      if (stored == nullptr || !ToType(*stored).shape.Validate().ok()) return std::nullopt;
+      types.push_back(ToType(*stored));
+    }
+    AD_ASSIGN_OR_RETURN(Types outputs, InferTypes(op, types, attrs));
+    return outputs;
+  }
+
+  absl::Status CheckNode(int id, Attrs attrs) {
     const proto::Node& node = model_.nodes(id);
     absl::InlinedVector<ValueId, 3> inputs;
     for (int i = 0; i < node.input_nodes_size(); ++i) {
-      const uint32_t output = node.input_outputs_size() == 0 ? 0 : node.input_outputs(i);
-      inputs.push_back({static_cast<NodeId>(node.input_nodes(i)), static_cast<int32_t>(output)});
+      inputs.push_back(At(node.input_nodes(i), node.input_outputs_size() == 0 ? 0 : node.input_outputs(i)));
     }
-    const NodeId added = graph_->AddNode(*FindOp(node.op()), inputs, std::move(attrs), {}, node.name());
-    if (added < 0) return graph_->status();
-    AD_CHECK(added == id);
-    const Types& types = graph_->node(id).outputs;
-    for (int i = 0; i < static_cast<int>(types.size()); ++i) {
-      const proto::Type& stored = node.outputs(i);
-      const Type claimed{static_cast<DType>(stored.dtype()), ToShape(stored.dims())};
-      if (types[i] != claimed) {
-        return Bad("output ", i, " is stored as ", claimed.ToString(), " but is ", types[i].ToString());
+    AD_ASSIGN_OR_RETURN(const std::optional<Types> types, Infer(id, inputs, std::move(attrs)));
+    for (int i = 0; types.has_value() && i < static_cast<int>(types->size()); ++i) {
+      const Type& type = (*types)[i];
+      const Type claimed = ToType(node.outputs(i));
+      if (type != claimed) {
+        return Bad("output ", i, " is stored as ", claimed.ToString(), " but is ", type.ToString());
       }
       // For a symbolic shape this is the size at batch 1; the executor has a limit of its own for each batch.
-      if (std::abs(types[i].bytes()) > limits_.value_bytes) {
-        return absl::ResourceExhaustedError(absl::StrCat("a value of type ", types[i].ToString(),
-                                                         " exceeds the limit of ", limits_.value_bytes, " bytes"));
+      if (std::abs(type.bytes()) > limits_.value_bytes) {
+        return absl::ResourceExhaustedError(
+            absl::StrCat("a value of type ", type.ToString(), " exceeds the limit of ", limits_.value_bytes, " bytes"));
       }
     }
     return absl::OkStatus();
   }
 
   absl::Status CheckUpdate(const proto::Update& u) {
-    const Type& variable = graph_->type({static_cast<NodeId>(u.variable()), 0});
-    const Type& value = At(u.node(), u.output()).type();
-    if (variable == value) return absl::OkStatus();
-    return Bad("the update of ", Describe(model_, u.variable()), " is ", value.ToString(), " but the variable is ",
-               variable.ToString());
+    const proto::Type* variable = Stored(u.variable(), 0);
+    const proto::Type* value = Stored(u.node(), u.output());
+    if (variable == nullptr || value == nullptr || ToType(*variable) == ToType(*value)) return absl::OkStatus();
+    return Bad("the update of ", Describe(model_, u.variable()), " is ", ToType(*value).ToString(),
+               " but the variable is ", ToType(*variable).ToString());
   }
 
   const proto::Model& model_;
   const ModelLimits& limits_;
+  const SoundParts& sound_;
+  Problems& problems_;
   std::unique_ptr<Graph> graph_ = std::make_unique<Graph>();
 };
 
-absl::StatusOr<Model> Read(const Source& source, const ModelLimits& limits) {
-  AD_ASSIGN_OR_RETURN(const FileHeader header, ReadHeader(source));
+absl::StatusOr<Value> FindNamed(const std::vector<NamedValue>& values, absl::string_view name, absl::string_view what) {
+  for (const NamedValue& v : values) {
+    if (v.name == name) return v.value;
+  }
+  const std::string known =
+      absl::StrJoin(values, ", ", [](std::string* out, const NamedValue& v) { out->append(v.name); });
+  return absl::NotFoundError(absl::StrCat("the model has no ", what, " ", Quoted(name),
+                                          known.empty() ? "" : absl::StrCat("; it has ", known)));
+}
+
+}  // namespace
+
+Source MemorySource(absl::string_view bytes) {
+  return {bytes.size(), [bytes](uint64_t offset, uint64_t n, void* data) {
+            AD_CHECK(offset <= bytes.size() && n <= bytes.size() - offset);
+            std::memcpy(data, bytes.data() + offset, n);
+            return absl::OkStatus();
+          }};
+}
+
+Source FileSource(const InputFile& file) {
+  return {static_cast<uint64_t>(file.size()), [&file](uint64_t offset, uint64_t n, void* data) {
+            return file.ReadAt(static_cast<int64_t>(offset), static_cast<int64_t>(n), data);
+          }};
+}
+
+SpecialNumbers CountSpecial(const Tensor& tensor) {
+  SpecialNumbers count;
+  if (!IsFloating(tensor.dtype())) return count;
+  VisitFloating(tensor.dtype(), [&](auto tag) {
+    for (auto v : tensor.data<typename decltype(tag)::type>()) {
+      count.nans += std::isnan(v);
+      count.infinities += std::isinf(v);
+    }
+  });
+  return count;
+}
+
+absl::StatusOr<Model> ReadModel(const Source& source, const ModelLimits& limits, Problems* problems) {
+  AD_ASSIGN_OR_RETURN(const FileHeader header, ReadHeader(source, problems));
   proto::Model stored;
-  AD_RETURN_IF_ERROR(ReadStructure(source, header, limits, &stored));
+  AD_ASSIGN_OR_RETURN(SoundParts sound, ReadStructure(source, header, limits, &stored, problems));
   Model model;
-  AD_ASSIGN_OR_RETURN(std::vector<Tensor> tensors, ReadTensors(source, header.structure_bytes, stored, &model.report));
-  AD_ASSIGN_OR_RETURN(std::vector<Attrs> attrs, ParseAllAttrs(stored, tensors));
-  AD_ASSIGN_OR_RETURN(model.graph, GraphReader(stored, limits).Read(std::move(attrs)));
+  AD_ASSIGN_OR_RETURN(std::vector<Tensor> tensors,
+                      ReadTensors(source, header.structure_bytes, stored, &sound, &model.report, problems));
+  AD_ASSIGN_OR_RETURN(std::vector<MaybeAttrs> attrs, ParseAllAttrs(stored, tensors, sound, problems));
+  AD_ASSIGN_OR_RETURN(model.graph, GraphReader(stored, limits, sound, problems).Read(std::move(attrs)));
+  if (model.graph == nullptr) return problems->found().front();
   const auto at = [&](const auto& ref) {
     return Value(model.graph.get(), {static_cast<NodeId>(ref.node()), static_cast<int32_t>(ref.output())});
   };
@@ -265,38 +354,20 @@ absl::StatusOr<Model> Read(const Source& source, const ModelLimits& limits) {
   return model;
 }
 
-absl::StatusOr<Value> FindNamed(const std::vector<NamedValue>& values, absl::string_view name, absl::string_view what) {
-  for (const NamedValue& v : values) {
-    if (v.name == name) return v.value;
-  }
-  const std::string known =
-      absl::StrJoin(values, ", ", [](std::string* out, const NamedValue& v) { out->append(v.name); });
-  return absl::NotFoundError(absl::StrCat("the model has no ", what, " ", Quoted(name),
-                                          known.empty() ? "" : absl::StrCat("; it has ", known)));
-}
-
-}  // namespace
-
 absl::StatusOr<Value> Model::Input(absl::string_view name) const { return FindNamed(inputs, name, "input"); }
 absl::StatusOr<Value> Model::Output(absl::string_view name) const { return FindNamed(outputs, name, "output"); }
 
 absl::StatusOr<Model> LoadModel(const std::string& path, const ModelLimits& limits) {
   AD_ASSIGN_OR_RETURN(const InputFile file, InputFile::Open(path));
-  const auto read = [&](uint64_t offset, uint64_t n, void* data) {
-    return file.ReadAt(static_cast<int64_t>(offset), static_cast<int64_t>(n), data);
-  };
-  auto model = Read({static_cast<uint64_t>(file.size()), read}, limits);
+  Problems first(Problems::kStopAtFirst);
+  auto model = ReadModel(FileSource(file), limits, &first);
   if (!model.ok()) return InFile(path, model.status());
   return model;
 }
 
 absl::StatusOr<Model> ParseModel(absl::string_view bytes, const ModelLimits& limits) {
-  const auto read = [&](uint64_t offset, uint64_t n, void* data) {
-    AD_CHECK(offset <= bytes.size() && n <= bytes.size() - offset);
-    std::memcpy(data, bytes.data() + offset, n);
-    return absl::OkStatus();
-  };
-  return Read({bytes.size(), read}, limits);
+  Problems first(Problems::kStopAtFirst);
+  return ReadModel(MemorySource(bytes), limits, &first);
 }
 
 }  // namespace adret::io

@@ -1,6 +1,7 @@
 // ValidateStructure(): what can be refused before anything is built.
 #include <algorithm>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "absl/container/btree_set.h"
@@ -57,27 +58,35 @@ absl::Status CheckDims(const Dims& dims) {
 
 class Validator {
  public:
-  Validator(const proto::Model& model, const ModelLimits& limits) : model_(model), limits_(limits) {}
+  Validator(const proto::Model& model, const ModelLimits& limits, Problems* problems)
+      : model_(model), limits_(limits), problems_(*problems) {}
 
-  absl::Status Run(uint64_t data_bytes) {
+  absl::StatusOr<SoundParts> Run(uint64_t data_bytes) {
     AD_RETURN_IF_ERROR(CheckTensors(data_bytes));
-    AD_RETURN_IF_ERROR(CheckOps());
+    AD_RETURN_IF_ERROR(Note(CheckOps()));
     for (int i = 0; i < model_.nodes_size(); ++i) {
-      if (absl::Status s = CheckNode(i); !s.ok()) return InFile(Describe(i), s);
+      const size_t before = problems_.found().size();
+      AD_RETURN_IF_ERROR(CheckNode(i));
+      sound_.nodes.push_back(FindOp(model_.nodes(i).op()) != nullptr && problems_.found().size() == before);
     }
     AD_RETURN_IF_ERROR(CheckNamedValues(model_.inputs(), "input"));
     AD_RETURN_IF_ERROR(CheckNamedValues(model_.outputs(), "output"));
-    AD_RETURN_IF_ERROR(InFile("updates", CheckUpdates(model_.updates())));
-    AD_RETURN_IF_ERROR(InFile("side updates", CheckUpdates(model_.side_updates())));
+    AD_RETURN_IF_ERROR(CheckUpdates(model_.updates(), "updates"));
+    AD_RETURN_IF_ERROR(CheckUpdates(model_.side_updates(), "side updates"));
     AD_RETURN_IF_ERROR(CheckState());
     AD_RETURN_IF_ERROR(CheckMetadata());
     for (int i = 0; i < model_.tensors_size(); ++i) {
-      if (!used_[i]) return Bad("tensor ", i, " belongs to no variable and no attribute");
+      if (!used_[i]) AD_RETURN_IF_ERROR(Note(Bad("tensor ", i, " belongs to no variable and no attribute")));
     }
-    return absl::OkStatus();
+    return std::move(sound_);
   }
 
  private:
+  absl::Status Note(absl::Status s) { return problems_.Note(std::move(s)); }
+  // The same, saying where.
+  absl::Status Note(absl::string_view where, const absl::Status& s) { return s.ok() ? s : Note(InFile(where, s)); }
+  absl::Status NoteNode(int node, const absl::Status& s) { return s.ok() ? s : Note(InFile(Describe(node), s)); }
+
   std::string Describe(int node) const {
     return absl::StrCat("node ", node, " ", Quoted(model_.nodes(node).name()), " (", Quoted(model_.nodes(node).op()),
                         ")");
@@ -89,29 +98,40 @@ class Validator {
     uint64_t total = 0;  // with what alignment adds in memory
     for (int i = 0; i < model_.tensors_size(); ++i) {
       const proto::TensorEntry& t = model_.tensors(i);
-      const std::string what = absl::StrCat("tensor ", i);
-      AD_RETURN_IF_ERROR(InFile(what, CheckDType(t.dtype())));
-      AD_RETURN_IF_ERROR(InFile(what, CheckDims(t.dims())));
-      const Type type{static_cast<DType>(t.dtype()), Shape(absl::MakeConstSpan(t.dims().data(), t.dims().size()))};
-      if (type.shape.is_symbolic()) return Bad(what, " has a negative dimension: ", absl::StrJoin(t.dims(), ","));
-      AD_RETURN_IF_ERROR(InFile(what, type.shape.Validate()));
-      if (t.bytes() != static_cast<uint64_t>(type.bytes())) {
-        return Bad(what, ", ", type.ToString(), ", has ", t.bytes(), " bytes instead of ", type.bytes());
-      }
-      if (t.offset() != AlignUp(end)) {
-        return Bad(what, " starts at ", t.offset(), " of the data section instead of at ", AlignUp(end));
-      }
-      if (t.offset() > data_bytes || t.bytes() > data_bytes - t.offset()) {
-        return Bad(what, " of ", t.bytes(), " bytes at ", t.offset(), " exceeds the data section of ", data_bytes);
-      }
-      end = t.offset() + t.bytes();
-      total += AlignUp(t.bytes());
+      const absl::Status status = CheckTensor(i, AlignUp(end), data_bytes);
+      sound_.tensors.push_back(status.ok());
+      AD_RETURN_IF_ERROR(Note(status));
+      // Where the next one is expected: after a wrong entry as well, if it lies in the file.
+      if (t.offset() <= data_bytes && t.bytes() <= data_bytes - t.offset()) end = t.offset() + t.bytes();
+      if (status.ok()) total += AlignUp(t.bytes());
       if (total > static_cast<uint64_t>(limits_.memory_budget)) {
         return absl::ResourceExhaustedError(
             absl::StrCat("the tensors need more than the budget of ", limits_.memory_budget, " bytes"));
       }
     }
-    if (end != data_bytes) return Bad("the data section has ", data_bytes, " bytes, but its tensors end at ", end);
+    if (end == data_bytes) return absl::OkStatus();
+    // What follows from a wrong entry is no problem of its own.
+    if (std::find(sound_.tensors.begin(), sound_.tensors.end(), false) != sound_.tensors.end()) return absl::OkStatus();
+    return Note(Bad("the data section has ", data_bytes, " bytes, but its tensors end at ", end));
+  }
+
+  absl::Status CheckTensor(int i, uint64_t start, uint64_t data_bytes) const {
+    const proto::TensorEntry& t = model_.tensors(i);
+    const std::string what = absl::StrCat("tensor ", i);
+    if (absl::Status s = CheckDType(t.dtype()); !s.ok()) return InFile(what, s);
+    if (absl::Status s = CheckDims(t.dims()); !s.ok()) return InFile(what, s);
+    const Type type{static_cast<DType>(t.dtype()), Shape(absl::MakeConstSpan(t.dims().data(), t.dims().size()))};
+    if (type.shape.is_symbolic()) return Bad(what, " has a negative dimension: ", absl::StrJoin(t.dims(), ","));
+    if (absl::Status s = type.shape.Validate(); !s.ok()) return InFile(what, s);
+    if (t.bytes() != static_cast<uint64_t>(type.bytes())) {
+      return Bad(what, ", ", type.ToString(), ", has ", t.bytes(), " bytes instead of ", type.bytes());
+    }
+    if (t.offset() != start) {
+      return Bad(what, " starts at ", t.offset(), " of the data section instead of at ", start);
+    }
+    if (t.offset() > data_bytes || t.bytes() > data_bytes - t.offset()) {
+      return Bad(what, " of ", t.bytes(), " bytes at ", t.offset(), " exceeds the data section of ", data_bytes);
+    }
     return absl::OkStatus();
   }
 
@@ -140,36 +160,58 @@ class Validator {
 
   absl::Status CheckNode(int id) {
     const proto::Node& node = model_.nodes(id);
-    AD_RETURN_IF_ERROR(CheckName(node.name(), "the node"));
-    if (!node_names_.insert(node.name()).second) return Bad("the name is another node's");
+    AD_RETURN_IF_ERROR(NoteNode(id, CheckName(node.name(), "the node")));
+    if (!node_names_.insert(node.name()).second) {
+      AD_RETURN_IF_ERROR(NoteNode(id, Bad("the name is another node's")));
+    }
+    AD_RETURN_IF_ERROR(CheckInputs(id));
+    const Op* op = FindOp(node.op());
+    if (op != nullptr && node.outputs_size() != static_cast<int>(op->outputs.size())) {
+      AD_RETURN_IF_ERROR(
+          NoteNode(id, Bad("has ", node.outputs_size(), " outputs, but the op has ", op->outputs.size())));
+    }
+    sound_.types.push_back(true);
+    for (const proto::Type& type : node.outputs()) {
+      absl::Status status = CheckDType(type.dtype());
+      if (status.ok()) status = CheckDims(type.dims());
+      if (!status.ok()) sound_.types[id] = false;
+      AD_RETURN_IF_ERROR(NoteNode(id, status));
+    }
+    return CheckAttrs(id, op);
+  }
+
+  absl::Status CheckInputs(int id) {
+    const proto::Node& node = model_.nodes(id);
     if (node.input_outputs_size() != 0 && node.input_outputs_size() != node.input_nodes_size()) {
-      return Bad("has ", node.input_nodes_size(), " inputs but ", node.input_outputs_size(), " output numbers");
+      return NoteNode(
+          id, Bad("has ", node.input_nodes_size(), " inputs but ", node.input_outputs_size(), " output numbers"));
     }
     for (int i = 0; i < node.input_nodes_size(); ++i) {
       const uint32_t output = node.input_outputs_size() == 0 ? 0 : node.input_outputs(i);
-      AD_RETURN_IF_ERROR(InFile(absl::StrCat("input ", i), CheckReference(node.input_nodes(i), output, id)));
+      const absl::Status status = CheckReference(node.input_nodes(i), output, id);
+      if (!status.ok()) AD_RETURN_IF_ERROR(NoteNode(id, InFile(absl::StrCat("input ", i), status)));
     }
-    const Op& op = *FindOp(node.op());
-    if (node.outputs_size() != static_cast<int>(op.outputs.size())) {
-      return Bad("has ", node.outputs_size(), " outputs, but the op has ", op.outputs.size());
-    }
-    for (const proto::Type& type : node.outputs()) {
-      AD_RETURN_IF_ERROR(CheckDType(type.dtype()));
-      AD_RETURN_IF_ERROR(CheckDims(type.dims()));
-    }
-    if (node.attrs_size() > kMaxAttrsPerNode) return Bad("has ", node.attrs_size(), " attributes");
+    return absl::OkStatus();
+  }
+
+  // op: nullptr when it is unknown.
+  absl::Status CheckAttrs(int id, const Op* op) {
+    const proto::Node& node = model_.nodes(id);
+    if (node.attrs_size() > kMaxAttrsPerNode) return NoteNode(id, Bad("has ", node.attrs_size(), " attributes"));
     absl::flat_hash_set<absl::string_view> names;
     for (const proto::Attr& attr : node.attrs()) {
-      AD_RETURN_IF_ERROR(CheckName(attr.name(), "an attribute"));
-      if (!names.insert(attr.name()).second) return Bad("repeats the attribute ", Quoted(attr.name()));
+      AD_RETURN_IF_ERROR(NoteNode(id, CheckName(attr.name(), "an attribute")));
+      if (!names.insert(attr.name()).second) {
+        AD_RETURN_IF_ERROR(NoteNode(id, Bad("repeats the attribute ", Quoted(attr.name()))));
+      }
       if (absl::Status s = CheckAttr(op, attr); !s.ok()) {
-        return InFile(absl::StrCat("attribute ", Quoted(attr.name())), s);
+        AD_RETURN_IF_ERROR(NoteNode(id, InFile(absl::StrCat("attribute ", Quoted(attr.name())), s)));
       }
     }
     return absl::OkStatus();
   }
 
-  absl::Status CheckAttr(const Op& op, const proto::Attr& attr) {
+  absl::Status CheckAttr(const Op* op, const proto::Attr& attr) {
     switch (attr.value_case()) {
       case proto::Attr::VALUE_NOT_SET:
         return Bad("has no value");
@@ -183,7 +225,7 @@ class Validator {
         return absl::OkStatus();
       case proto::Attr::kInteger:
         // Streams of random numbers: graphs count on from them, initialisers have the upper half.
-        if (op.traits.random && attr.name() == "stream" &&
+        if (op != nullptr && op->traits.random && attr.name() == "stream" &&
             (attr.integer() < 0 || attr.integer() > std::numeric_limits<int32_t>::max())) {
           return Bad(attr.integer(), " is out of range");
         }
@@ -194,26 +236,31 @@ class Validator {
   }
 
   template <class Entries>
-  absl::Status CheckNamedValues(const Entries& entries, absl::string_view what) const {
+  absl::Status CheckNamedValues(const Entries& entries, absl::string_view what) {
     absl::flat_hash_set<absl::string_view> names;
     for (const proto::NamedValue& entry : entries) {
-      AD_RETURN_IF_ERROR(CheckName(entry.name(), absl::StrCat("an ", what)));
+      AD_RETURN_IF_ERROR(Note(CheckName(entry.name(), absl::StrCat("an ", what))));
       const std::string which = absl::StrCat(what, " ", Quoted(entry.name()));
-      if (!names.insert(entry.name()).second) return Bad(which, " is there twice");
-      AD_RETURN_IF_ERROR(InFile(which, CheckReference(entry.node(), entry.output(), model_.nodes_size())));
+      if (!names.insert(entry.name()).second) AD_RETURN_IF_ERROR(Note(Bad(which, " is there twice")));
+      AD_RETURN_IF_ERROR(Note(which, CheckReference(entry.node(), entry.output(), model_.nodes_size())));
     }
     return absl::OkStatus();
   }
 
   template <class Entries>
-  absl::Status CheckUpdates(const Entries& updates) const {
+  absl::Status CheckUpdates(const Entries& updates, absl::string_view what) {
     absl::flat_hash_set<uint32_t> updated;
     for (const proto::Update& update : updates) {
-      AD_RETURN_IF_ERROR(CheckReference(update.variable(), 0, model_.nodes_size()));
-      AD_RETURN_IF_ERROR(CheckReference(update.node(), update.output(), model_.nodes_size()));
-      if (model_.nodes(update.variable()).op() != "variable")
-        return Bad(Describe(update.variable()), " is no variable");
-      if (!updated.insert(update.variable()).second) return Bad(Describe(update.variable()), " is updated twice");
+      const absl::Status variable = CheckReference(update.variable(), 0, model_.nodes_size());
+      AD_RETURN_IF_ERROR(Note(what, variable));
+      AD_RETURN_IF_ERROR(Note(what, CheckReference(update.node(), update.output(), model_.nodes_size())));
+      if (!variable.ok()) continue;
+      if (model_.nodes(update.variable()).op() != "variable") {
+        AD_RETURN_IF_ERROR(Note(what, Bad(Describe(update.variable()), " is no variable")));
+      }
+      if (!updated.insert(update.variable()).second) {
+        AD_RETURN_IF_ERROR(Note(what, Bad(Describe(update.variable()), " is updated twice")));
+      }
     }
     return absl::OkStatus();
   }
@@ -225,48 +272,62 @@ class Validator {
     }
     absl::flat_hash_set<absl::string_view> stored;
     for (const proto::Variable& entry : model_.state()) {
-      AD_RETURN_IF_ERROR(CheckName(entry.name(), "a variable"));
+      AD_RETURN_IF_ERROR(Note(CheckName(entry.name(), "a variable")));
       const std::string what = absl::StrCat("variable ", Quoted(entry.name()));
-      if (!stored.insert(entry.name()).second) return Bad(what, " has two tensors");
+      if (!stored.insert(entry.name()).second) AD_RETURN_IF_ERROR(Note(Bad(what, " has two tensors")));
       auto it = variables.find(entry.name());
-      if (it == variables.end()) return Bad(what, " has a tensor but is not in the graph");
-      if (entry.tensor() >= used_.size()) return Bad(what, ": there is no tensor ", entry.tensor());
-      if (used_[entry.tensor()]) return Bad(what, " shares tensor ", entry.tensor(), " with something else");
-      used_[entry.tensor()] = true;
-      const proto::TensorEntry& tensor = model_.tensors(entry.tensor());
-      const proto::Type& type = it->second->outputs(0);
-      if (tensor.dtype() != type.dtype() ||
-          !std::equal(tensor.dims().begin(), tensor.dims().end(), type.dims().begin(), type.dims().end())) {
-        return Bad(what, " of shape [", absl::StrJoin(type.dims(), ","), "] has a tensor of dtype ", tensor.dtype(),
-                   " and shape [", absl::StrJoin(tensor.dims(), ","), "]");
+      if (it == variables.end()) {
+        AD_RETURN_IF_ERROR(Note(Bad(what, " has a tensor but is not in the graph")));
       }
+      AD_RETURN_IF_ERROR(Note(CheckVariable(what, entry, it == variables.end() ? nullptr : it->second)));
     }
     for (const auto& [name, node] : variables) {
-      if (!stored.contains(name)) return Bad("variable ", Quoted(name), " has no tensor");
+      if (!stored.contains(name)) AD_RETURN_IF_ERROR(Note(Bad("variable ", Quoted(name), " has no tensor")));
     }
-    if (model_.step() < 0 || model_.step() > kMaxStep) return Bad("the step ", model_.step(), " is out of range");
-    return absl::OkStatus();
+    if (model_.step() >= 0 && model_.step() <= kMaxStep) return absl::OkStatus();
+    return Note(Bad("the step ", model_.step(), " is out of range"));
   }
 
-  absl::Status CheckMetadata() const {
+  // The tensor of a variable; node: nullptr when it has none.
+  absl::Status CheckVariable(absl::string_view what, const proto::Variable& entry, const proto::Node* node) {
+    if (entry.tensor() >= used_.size()) return Bad(what, ": there is no tensor ", entry.tensor());
+    if (used_[entry.tensor()]) return Bad(what, " shares tensor ", entry.tensor(), " with something else");
+    used_[entry.tensor()] = true;
+    if (node == nullptr || node->outputs_size() != 1) return absl::OkStatus();
+    const proto::TensorEntry& tensor = model_.tensors(entry.tensor());
+    const proto::Type& type = node->outputs(0);
+    if (tensor.dtype() == type.dtype() &&
+        std::equal(tensor.dims().begin(), tensor.dims().end(), type.dims().begin(), type.dims().end())) {
+      return absl::OkStatus();
+    }
+    return Bad(what, " of shape [", absl::StrJoin(type.dims(), ","), "] has a tensor of dtype ", tensor.dtype(),
+               " and shape [", absl::StrJoin(tensor.dims(), ","), "]");
+  }
+
+  absl::Status CheckMetadata() {
     absl::flat_hash_set<absl::string_view> keys;
     for (const proto::Metadata& entry : model_.metadata()) {
-      AD_RETURN_IF_ERROR(CheckName(entry.key(), "metadata"));
-      if (!keys.insert(entry.key()).second) return Bad("metadata ", Quoted(entry.key()), " is there twice");
+      AD_RETURN_IF_ERROR(Note(CheckName(entry.key(), "metadata")));
+      if (!keys.insert(entry.key()).second) {
+        AD_RETURN_IF_ERROR(Note(Bad("metadata ", Quoted(entry.key()), " is there twice")));
+      }
     }
     return absl::OkStatus();
   }
 
   const proto::Model& model_;
   const ModelLimits& limits_;
+  Problems& problems_;
+  SoundParts sound_;
   std::vector<bool> used_;  // tensors
   absl::flat_hash_set<absl::string_view> node_names_;
 };
 
 }  // namespace
 
-absl::Status ValidateStructure(const proto::Model& model, const ModelLimits& limits, uint64_t data_bytes) {
-  return Validator(model, limits).Run(data_bytes);
+absl::StatusOr<SoundParts> ValidateStructure(const proto::Model& model, const ModelLimits& limits, uint64_t data_bytes,
+                                             Problems* problems) {
+  return Validator(model, limits, problems).Run(data_bytes);
 }
 
 }  // namespace adret::io

@@ -226,7 +226,8 @@ absl::Status Write(const ModelContents& contents, const ModelLimits& limits, con
   }
   if (structure_bytes == 0) return absl::InvalidArgumentError("the graph is empty: there is nothing to save");
   // What is written can be read.
-  AD_RETURN_IF_ERROR(ValidateStructure(builder.model, limits, builder.data_bytes));
+  Problems first(Problems::kStopAtFirst);
+  AD_RETURN_IF_ERROR(ValidateStructure(builder.model, limits, builder.data_bytes, &first).status());
   const std::string structure = builder.model.SerializeAsString();
   AD_RETURN_IF_ERROR(ScanStructure(structure, limits));
 

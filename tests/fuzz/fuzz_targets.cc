@@ -1,8 +1,10 @@
 #include "adret/tests/fuzz/fuzz_targets.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <limits>
 #include <string>
+#include <vector>
 
 #include "adret/core/executor.h"
 #include "adret/core/status.h"
@@ -91,11 +93,21 @@ void Run(io::Model* model) {
   (void)status;
 }
 
+// The checker finds an error exactly where the reader does.
+absl::StatusOr<io::Model> ParseAndCheck(absl::string_view bytes) {
+  auto model = io::ParseModel(bytes, kLimits);
+  const std::vector<io::Finding> findings = io::CheckSerializedModel(bytes, kLimits);
+  const bool errors = std::any_of(findings.begin(), findings.end(),
+                                  [](const io::Finding& f) { return f.severity == io::Finding::kError; });
+  AD_CHECK(model.ok() != errors);
+  return model;
+}
+
 }  // namespace
 
 void FuzzModel(absl::string_view bytes) {
-  auto model = io::ParseModel(bytes, kLimits);
-  if (!model.ok()) model = io::ParseModel(Repaired(bytes), kLimits);
+  auto model = ParseAndCheck(bytes);
+  if (!model.ok()) model = ParseAndCheck(Repaired(bytes));
   if (!model.ok()) return;
   const auto saved = io::SerializeModel(model->contents(), kLimits);
   AD_CHECK(saved.ok());
