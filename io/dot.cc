@@ -5,21 +5,14 @@
 #include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
+#include "adret/core/ancestors.h"
+#include "adret/io/dot_internal.h"
 
 namespace adret::io {
 namespace {
 
-constexpr size_t kMaxAttributes = 60;  // characters shown
-
-// Text of a quoted string in the language: quotes and backslashes escaped, control characters left out.
-std::string Escape(absl::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    if (static_cast<unsigned char>(c) >= 0x20) out.push_back(c);
-  }
-  return out;
-}
+constexpr size_t kMaxAttributes = 80;  // characters shown
+constexpr size_t kLineWidth = 34;      // characters after which attributes go on in the next line
 
 // The part of a name before the last '/', or nothing.
 absl::string_view ScopeOf(absl::string_view name) {
@@ -27,35 +20,35 @@ absl::string_view ScopeOf(absl::string_view name) {
   return slash == absl::string_view::npos ? "" : name.substr(0, slash);
 }
 
+// The attributes in lines.
+std::string AttributeLines(const Node& node) {
+  std::string attrs = ToString(node.attrs.list()), lines;
+  if (attrs.size() > kMaxAttributes) attrs = absl::StrCat(attrs.substr(0, kMaxAttributes), "...");
+  size_t width = 0;
+  for (const absl::string_view part : absl::StrSplit(attrs, ", ")) {
+    const bool breaks = width > 0 && width + part.size() > kLineWidth;
+    absl::StrAppend(&lines, width == 0 ? "" : breaks ? ",\\n" : ", ", DotEscape(part));
+    width = breaks ? part.size() : width + part.size() + 2;
+  }
+  return lines;
+}
+
 std::string Label(const Node& node, const DotOptions& options) {
-  std::string label = Escape(node.name);
-  if (node.op->name != node.name) absl::StrAppend(&label, "\\n", Escape(node.op->name));
+  std::string label = DotEscape(node.name);
+  if (node.op->name != node.name) absl::StrAppend(&label, "\\n", DotEscape(node.op->name));
   if (node.op->traits.leaf) absl::StrAppend(&label, "\\n", node.outputs[0].ToString());
   if (options.attributes && !node.op->traits.leaf && !node.attrs.list().empty()) {
-    std::string attrs = ToString(node.attrs.list());
-    if (attrs.size() > kMaxAttributes) attrs = absl::StrCat(attrs.substr(0, kMaxAttributes), "...");
-    absl::StrAppend(&label, "\\n", Escape(attrs));
+    absl::StrAppend(&label, "\\n", AttributeLines(node));
   }
   return label;
 }
 
-absl::string_view Style(const Node& node) {
-  if (node.attrs.Is<VariableAttrs>()) return ", fillcolor=\"#d5e8d4\"";
-  if (node.attrs.Is<InputAttrs>()) return ", fillcolor=\"#dae8fc\"";
-  if (node.attrs.Is<ConstantAttrs>()) return ", fillcolor=\"#eeeeee\"";
-  return "";
-}
-
-std::vector<bool> Drawn(const Graph& graph, const DotOptions& options) {
-  std::vector<bool> drawn(graph.num_nodes(), options.fetches.empty());
-  for (const Value& fetch : options.fetches) {
-    if (fetch.valid() && fetch.graph() == &graph) drawn[fetch.node()] = true;
-  }
-  for (NodeId id = graph.num_nodes() - 1; id >= 0; --id) {
-    if (!drawn[id]) continue;
-    for (ValueId input : graph.node(id).inputs) drawn[input.node] = true;
-  }
-  return drawn;
+std::string Style(const Node& node) {
+  absl::string_view fill;
+  if (node.attrs.Is<VariableAttrs>()) fill = kVariableFill;
+  if (node.attrs.Is<InputAttrs>()) fill = kInputFill;
+  if (node.attrs.Is<ConstantAttrs>()) fill = kPlainFill;
+  return fill.empty() ? "" : absl::StrCat(", fillcolor=\"", fill, "\"");
 }
 
 // The boxes, each within the frames of its scopes. Nodes are ordered by scope, so that a frame is opened once.
@@ -75,7 +68,7 @@ void AppendBoxes(const Graph& graph, const std::vector<bool>& drawn, const DotOp
     while (open.size() < scope.size()) {
       open.push_back(scope[open.size()]);
       absl::StrAppend(out, std::string(2 * open.size(), ' '), "subgraph cluster_", frames++, " { label=\"",
-                      Escape(open.back()), "\";\n");
+                      DotEscape(open.back()), "\";\n");
     }
     for (NodeId id : ids) {
       const Node& node = graph.node(id);
@@ -88,12 +81,26 @@ void AppendBoxes(const Graph& graph, const std::vector<bool>& drawn, const DotOp
 
 }  // namespace
 
+std::string DotEscape(absl::string_view text) {
+  std::string out;
+  for (char c : text) {
+    if (c == '"' || c == '\\') out.push_back('\\');
+    if (static_cast<unsigned char>(c) >= 0x20) out.push_back(c);
+  }
+  return out;
+}
+
+std::vector<bool> DrawnNodes(const Graph& graph, const std::vector<Value>& fetches) {
+  std::vector<Value> ours;
+  for (const Value& fetch : fetches) {
+    if (fetch.valid() && fetch.graph() == &graph) ours.push_back(fetch);
+  }
+  return fetches.empty() ? std::vector<bool>(graph.num_nodes(), true) : Ancestors(graph, ours);
+}
+
 std::string Dot(const Graph& graph, const DotOptions& options) {
-  const std::vector<bool> drawn = Drawn(graph, options);
-  std::string out =
-      "digraph adret {\n"
-      "  node [shape=box, style=\"rounded,filled\", fillcolor=white, fontname=\"Helvetica\", fontsize=10];\n"
-      "  edge [fontname=\"Helvetica\", fontsize=8];\n";
+  const std::vector<bool> drawn = DrawnNodes(graph, options.fetches);
+  std::string out = kDotHead;
   AppendBoxes(graph, drawn, options, &out);
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     if (!drawn[id]) continue;

@@ -8,6 +8,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "adret/core/ancestors.h"
 
 namespace adret::nn {
 namespace {
@@ -30,19 +31,23 @@ int64_t MultiplyAdds(const Graph& graph, const Node& node) {
   return node.op->multiply_adds(inputs, {node.outputs[0].dtype, node.outputs[0].shape.WithBatch(1)});
 }
 
-// Adds what a node contributes to the layer it belongs to: the one with the longest name that is the node's or a scope
-// around it.
-void Attribute(const Graph& graph, const Node& node, const absl::flat_hash_map<std::string, int>& index,
-               std::vector<LayerSummary>& layers) {
-  absl::string_view scope = node.name;
-  auto layer = index.find(scope);
-  while (layer == index.end()) {
+using LayerIndex = absl::flat_hash_map<std::string, int>;
+
+// The layer that a node belongs to: the one with the longest name that is the node's or a scope around it; or -1.
+int LayerOf(absl::string_view scope, const LayerIndex& index) {
+  for (;;) {
+    if (auto layer = index.find(scope); layer != index.end()) return layer->second;
     const size_t slash = scope.rfind('/');
-    if (slash == absl::string_view::npos) return;
+    if (slash == absl::string_view::npos) return -1;
     scope = scope.substr(0, slash);
-    layer = index.find(scope);
   }
-  LayerSummary& summary = layers[layer->second];
+}
+
+// Adds what a node contributes to its layer.
+void Attribute(const Graph& graph, const Node& node, const LayerIndex& index, std::vector<LayerSummary>& layers) {
+  const int layer = LayerOf(node.name, index);
+  if (layer < 0) return;
+  LayerSummary& summary = layers[layer];
   summary.multiply_adds += MultiplyAdds(graph, node);
   if (node.attrs.Is<VariableAttrs>() && node.attrs.As<VariableAttrs>().trainable) {
     summary.parameters += node.outputs[0].shape.num_elements();
@@ -52,7 +57,7 @@ void Attribute(const Graph& graph, const Node& node, const absl::flat_hash_map<s
 std::vector<LayerSummary> LayersOf(const Graph& graph, const std::vector<bool>& needed) {
   std::vector<LayerSummary> layers;
   std::vector<bool> elementwise;
-  absl::flat_hash_map<std::string, int> index;
+  LayerIndex index;
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     const Node& node = graph.node(id);
     if (!needed[id] || !IsLayer(node)) continue;
@@ -105,20 +110,24 @@ bool HasAutomaticName(const Node& node) {
   return std::all_of(last.begin(), last.end(), absl::ascii_isdigit);
 }
 
-std::vector<LayerSummary> Layers(Value value) {
-  if (!value.valid()) return {};
-  const Graph& graph = *value.graph();
-  std::vector<bool> needed(graph.num_nodes(), false);
-  needed[value.node()] = true;
-  for (NodeId id = value.node(); id >= 0; --id) {
-    if (!needed[id]) continue;
-    for (ValueId input : graph.node(id).inputs) needed[input.node] = true;
-  }
-  return LayersOf(graph, needed);
+std::vector<LayerSummary> Layers(absl::Span<const Value> values) {
+  if (values.empty() || !values[0].valid()) return {};
+  const Graph& graph = *values[0].graph();
+  return LayersOf(graph, Ancestors(graph, values));
 }
+
+std::vector<LayerSummary> Layers(Value value) { return Layers(absl::MakeConstSpan(&value, 1)); }
 
 std::vector<LayerSummary> Layers(const Graph& graph) {
   return LayersOf(graph, std::vector<bool>(graph.num_nodes(), true));
+}
+
+std::vector<int> LayerOfNodes(const Graph& graph, const std::vector<std::string>& layers) {
+  LayerIndex index;
+  for (size_t i = 0; i < layers.size(); ++i) index[layers[i]] = static_cast<int>(i);
+  std::vector<int> result(graph.num_nodes());
+  for (NodeId id = 0; id < graph.num_nodes(); ++id) result[id] = LayerOf(graph.node(id).name, index);
+  return result;
 }
 
 std::string Summary(Value value) { return Table(Layers(value)); }

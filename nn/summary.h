@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "adret/core/graph.h"
 
 namespace adret::nn {
@@ -31,12 +32,16 @@ struct LayerSummary {
 // True for the names that a graph gives by itself: "relu", "conv1/relu_1".
 bool HasAutomaticName(const Node& node);
 
-// The layers that a value is computed by, in order.
+// The layers that values of one graph are computed by, in order.
+std::vector<LayerSummary> Layers(absl::Span<const Value> values);
 std::vector<LayerSummary> Layers(Value value);
 // All layers of a graph.
 std::vector<LayerSummary> Layers(const Graph& graph);
 
-// The same as a table with totals.
+// For each node of a graph, the position of its layer among those of these names, or -1.
+std::vector<int> LayerOfNodes(const Graph& graph, const std::vector<std::string>& layers);
+
+// Layers as a table with totals.
 std::string Summary(Value value);
 std::string Summary(const Graph& graph);
 
