@@ -28,6 +28,7 @@ function(adret_library kind library export_name)
                                                  $<INSTALL_INTERFACE:${CMAKE_INSTALL_INCLUDEDIR}>)
   target_compile_features(${target} PUBLIC cxx_std_20)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME ${library} EXPORT_NAME ${export_name}
+                        INSTALL_RPATH "$ORIGIN;${ADRET_PLUGIN_FOLDER}"
                         VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
   if(kind STREQUAL "SHARED")
     set(script ${PROJECT_SOURCE_DIR}/cmake/exported_symbols.map)

@@ -95,7 +95,9 @@ bool OutsideHeaderAllowed(const SourceFile& file, const std::string& header) {
   }
   if (absl::StartsWith(header, "google/") || absl::EndsWith(header, ".pb.h")) return file.folder == "io" && !is_header;
   if (header == "png.h" || header == "zlib.h") return file.folder == "io" && !is_header;
-  if (absl::StartsWith(header, "cairo")) return file.folder == "plot" && !is_header;
+  if (absl::StartsWith(header, "cairo") || absl::StartsWith(header, "graphviz/")) {
+    return file.folder == "plot" && !is_header;
+  }
   return true;
 }
 

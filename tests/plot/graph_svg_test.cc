@@ -1,0 +1,70 @@
+#include "adret/plot/graph_svg.h"
+
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "absl/strings/str_cat.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+
+namespace adret::plot {
+namespace {
+
+using ::testing::AllOf;
+using ::testing::EndsWith;
+using ::testing::HasSubstr;
+using ::testing::Not;
+using ::testing::StartsWith;
+
+class GraphSvgTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    if (absl::IsUnimplemented(GraphvizSvg("digraph {}").status())) GTEST_SKIP() << "built without Graphviz";
+  }
+};
+
+constexpr char kGraph[] = R"(digraph adret {
+  node [shape=box, fontname="Helvetica"];
+  a [label="<first> & \" id=", URL="#layer-a", tooltip="to a"];
+  a -> b [label="f32[?,1]"];
+})";
+
+TEST_F(GraphSvgTest, IsOneElementThatNeedsNothingElse) {
+  const std::string svg = GraphvizSvg(kGraph).value();
+  EXPECT_THAT(svg, AllOf(StartsWith("<svg"), EndsWith("</svg>\n"), HasSubstr("f32[?,1]")));
+  EXPECT_THAT(svg, AllOf(HasSubstr("&lt;first&gt; &amp; &quot; id="), HasSubstr("xlink:href=\"#layer-a\"")));
+  // Two URLs name the languages; nothing is fetched.
+  EXPECT_THAT(svg, AllOf(Not(HasSubstr("DOCTYPE")), Not(HasSubstr("<?xml")), Not(HasSubstr("<image"))));
+}
+
+TEST_F(GraphSvgTest, IdsHaveAPrefix) {
+  const std::string svg = GraphvizSvg(kGraph, {.id_prefix = "p1-"}).value();
+  for (size_t at = svg.find(" id=\""); at != std::string::npos; at = svg.find(" id=\"", at + 1)) {
+    EXPECT_EQ(svg.substr(at, 8), " id=\"p1-");
+  }
+  EXPECT_THAT(svg, HasSubstr(" id=\"p1-node1\""));
+}
+
+TEST_F(GraphSvgTest, MalformedGraphsAreErrors) {
+  for (const std::string bad : {"", "digraph { a -> ", "not a graph", "digraph { a [label=\"open }"}) {
+    const absl::Status status = GraphvizSvg(bad).status();
+    EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument) << bad << ": " << status;
+    EXPECT_THAT(std::string(status.message()), StartsWith("Graphviz cannot read the graph")) << bad;
+  }
+  EXPECT_TRUE(GraphvizSvg(kGraph).ok());  // and the next one is drawn
+}
+
+TEST_F(GraphSvgTest, ThreadsMayDrawAtTheSameTime) {
+  const std::string expected = GraphvizSvg(kGraph).value();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back([&] {
+      for (int k = 0; k < 10; ++k) EXPECT_EQ(GraphvizSvg(kGraph).value(), expected);
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+}
+
+}  // namespace
+}  // namespace adret::plot
