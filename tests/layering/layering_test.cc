@@ -37,6 +37,7 @@ const std::map<std::string, std::set<std::string>>& Floors() {
       {"explain", {"core", "ops", "autograd", "nn"}},
       {"io", {"core", "nn"}},
       {"plot", {"core", "io"}},
+      {"tools", {"core", "ops", "autograd", "nn", "explain", "io", "plot"}},
   };
   return *floors;
 }

@@ -1,6 +1,7 @@
 # Installs adret from the build tree, builds the project in consumer/ against it, and runs that.
 #   BUILD_DIR  adret's build tree        COMPONENT  what to install      LIBRARY  the library to build and install
 #   WORK_DIR   scratch                   EXPECTED   a program whose output lists the ops of the build tree
+#   TOOL       the installed command, if any, in the prefix
 #   CXX, GENERATOR, LAUNCHER, STRIP, NM  tools      SHARED  whether the library is a shared one
 cmake_minimum_required(VERSION 3.25)
 
@@ -23,6 +24,10 @@ run("Installing" ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/pr
 file(GLOB_RECURSE internal ${WORK_DIR}/prefix/include/*_internal.h ${WORK_DIR}/prefix/include/*/kernels/*)
 if(internal)
   message(FATAL_ERROR "internal headers are installed: ${internal}")
+endif()
+
+if(TOOL)
+  run("The installed command" ${WORK_DIR}/prefix/${TOOL} help summary)
 endif()
 
 run("Configuring the outside project" ${CMAKE_COMMAND} -G ${GENERATOR} -S ${CMAKE_CURRENT_LIST_DIR}/consumer

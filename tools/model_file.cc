@@ -1,0 +1,103 @@
+#include "adret/tools/model_file.h"
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "adret/core/ancestors.h"
+#include "adret/core/names.h"
+#include "adret/core/parallel.h"
+#include "adret/core/status.h"
+
+ABSL_FLAG(std::string, input, "", "name of the model's input that takes the pictures, where it has several");
+ABSL_FLAG(std::string, output, "", "name of the model's output to explain, where it has several; by default 'logits'");
+ABSL_FLAG(int, threads, 0, "threads; 0: one per core. Results do not depend on it");
+
+namespace adret::tools {
+namespace {
+
+std::string List(const std::vector<io::NamedValue>& values) {
+  if (values.empty()) return "it has none";
+  return absl::StrCat("it has ", absl::StrJoin(values, ", ", [](std::string* out, const io::NamedValue& v) {
+                        absl::StrAppend(out, v.name, " ", v.value.type().ToString());
+                      }));
+}
+
+absl::StatusOr<io::NamedValue> Named(const std::vector<io::NamedValue>& values, const std::string& name,
+                                     absl::string_view what) {
+  std::vector<std::string> names;
+  for (const io::NamedValue& v : values) {
+    if (v.name == name) return v;
+    names.push_back(v.name);
+  }
+  const std::vector<std::string> nearest = NearestNames(name, std::move(names), 3);
+  return absl::NotFoundError(
+      absl::StrCat("the model has no ", what, " '", name, "'",
+                   nearest.empty() ? "" : absl::StrCat("; the nearest names are ", absl::StrJoin(nearest, ", "))));
+}
+
+bool TakesPictures(const Type& type) {
+  return IsFloating(type.dtype) && type.shape.rank() > 1 && type.shape[0] == kAnyBatch;
+}
+
+// Is this a batch of numbers that follow from the input alone?
+bool Answers(const Value& output, const Value& input) {
+  const Shape& shape = output.shape();
+  if (!input.valid() || !IsFloating(output.dtype()) || shape.rank() < 2 || shape[0] != kAnyBatch) return false;
+  const Graph& graph = *output.graph();
+  const std::vector<bool> needed = Ancestors(graph, {output});
+  for (NodeId id = 0; id < graph.num_nodes(); ++id) {
+    if (needed[id] && graph.node(id).attrs.Is<InputAttrs>() && id != input.node()) return false;
+  }
+  return needed[input.node()];
+}
+
+}  // namespace
+
+absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model) {
+  if (const std::string name = absl::GetFlag(FLAGS_input); !name.empty()) return Named(model.inputs, name, "input");
+  std::vector<io::NamedValue> candidates, images;
+  for (const io::NamedValue& v : model.inputs) {
+    if (TakesPictures(v.value.type())) candidates.push_back(v);
+    if (TakesPictures(v.value.type()) && v.value.rank() == 4) images.push_back(v);
+  }
+  if (candidates.size() == 1) return candidates[0];
+  if (images.size() == 1) return images[0];
+  return absl::NotFoundError(absl::StrCat("the model has ", candidates.empty() ? "no input" : "several inputs",
+                                          " that could take pictures; ", List(model.inputs),
+                                          candidates.empty() ? "" : "; choose with --input"));
+}
+
+absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input) {
+  if (const std::string name = absl::GetFlag(FLAGS_output); !name.empty()) return Named(model.outputs, name, "output");
+  for (const io::NamedValue& v : model.outputs) {
+    if (v.name == "logits") return v;
+  }
+  std::vector<io::NamedValue> answers;
+  for (const io::NamedValue& v : model.outputs) {
+    if (!Answers(v.value, input)) continue;
+    if (v.value.rank() == 2) return v;
+    answers.push_back(v);
+  }
+  if (answers.size() == 1) return answers[0];
+  return absl::NotFoundError(absl::StrCat("the model has no output [?, classes] that follows from its pictures alone; ",
+                                          List(model.outputs), model.outputs.empty() ? "" : "; choose with --output"));
+}
+
+absl::StatusOr<std::optional<io::NamedValue>> MainOutput(const io::Model& model) {
+  const absl::StatusOr<io::NamedValue> input = ChooseInput(model);
+  const absl::StatusOr<io::NamedValue> output = ChooseOutput(model, input.ok() ? input->value : Value());
+  if (output.ok()) return *output;
+  if (!absl::GetFlag(FLAGS_output).empty()) return output.status();
+  if (model.outputs.empty()) return std::nullopt;
+  return model.outputs[0];
+}
+
+absl::StatusOr<std::optional<int>> Threads() {
+  const int threads = absl::GetFlag(FLAGS_threads);
+  if (threads == 0) return std::nullopt;
+  if (threads > 0 && threads <= MaxThreads()) return threads;
+  return absl::InvalidArgumentError(
+      absl::StrCat("--threads must be between 0 and ", MaxThreads(), ", but is ", threads));
+}
+
+}  // namespace adret::tools

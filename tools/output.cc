@@ -1,0 +1,30 @@
+#include "adret/tools/output.h"
+
+#include <filesystem>
+#include <system_error>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/str_cat.h"
+#include "adret/core/status.h"
+
+ABSL_FLAG(std::string, out, "",
+          "file to write, or the folder for several ones; its folder is created if it is missing");
+
+namespace adret::tools {
+
+absl::Status CreateFolder(const std::string& folder) {
+  std::error_code error;
+  std::filesystem::create_directories(folder, error);
+  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create the folder ", folder));
+  // A file that is never committed leaves no trace.
+  return io::AtomicFile::Create((std::filesystem::path(folder) / "adret").string()).status();
+}
+
+absl::StatusOr<io::AtomicFile> CreateFile(const std::string& path) {
+  if (const std::string folder = std::filesystem::path(path).parent_path().string(); !folder.empty()) {
+    AD_RETURN_IF_ERROR(CreateFolder(folder));
+  }
+  return io::AtomicFile::Create(path);
+}
+
+}  // namespace adret::tools

@@ -1,0 +1,156 @@
+// ReadPictures().
+#include <algorithm>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
+#include "adret/core/executor.h"
+#include "adret/core/status.h"
+#include "adret/io/in_file.h"
+#include "adret/io/npy.h"
+#include "adret/io/png.h"
+#include "adret/ops/resize.h"
+#include "adret/tools/network.h"
+
+ABSL_FLAG(bool, resize, false, "fit pictures of another size to the network, bilinearly");
+
+namespace adret::tools {
+namespace {
+
+template <class... Parts>
+absl::Status Bad(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+// "28x28": width x height, as programs for pictures say it.
+std::string SizeText(const Shape& image) { return absl::StrCat(image[2], "x", image[1]); }
+
+// Numbers of any dtype as f64; bytes in [0, 1].
+Tensor AsNumbers(const Tensor& tensor) {
+  Tensor numbers = tensor.Cast(DType::kFloat64);
+  if (tensor.dtype() != DType::kUint8) return numbers;
+  Tensor scaled(DType::kFloat64, tensor.shape());
+  const auto from = numbers.data<double>();
+  std::transform(from.begin(), from.end(), scaled.mutable_data<double>().begin(), [](double v) { return v / 255; });
+  return scaled;
+}
+
+// Plane `to` of n pixels from the planes of a picture.
+using Mixer = void (*)(const double* from, int64_t n, int to, double* out);
+
+// Red, green, blue and alpha over white.
+void OverWhite(const double* from, int64_t n, int to, double* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = 1 + from[3 * n + i] * (from[to * n + i] - 1);
+}
+void ToGrey(const double* from, int64_t n, int, double* out) {
+  for (int64_t i = 0; i < n; ++i) out[i] = 0.2126 * from[i] + 0.7152 * from[n + i] + 0.0722 * from[2 * n + i];
+}
+void Repeat(const double* from, int64_t n, int, double* out) { std::copy(from, from + n, out); }
+
+Tensor Mix(const Tensor& picture, int channels, Mixer mixer) {
+  const int64_t h = picture.shape()[1], w = picture.shape()[2];
+  Tensor result(DType::kFloat64, {channels, h, w});
+  for (int c = 0; c < channels; ++c) {
+    mixer(picture.data<double>().data(), h * w, c, result.mutable_data<double>().data() + c * h * w);
+  }
+  return result;
+}
+
+absl::StatusOr<Tensor> FitChannels(Tensor picture, int64_t channels) {
+  if (picture.shape()[0] == 4 && channels != 4) picture = Mix(picture, 3, OverWhite);
+  const int64_t has = picture.shape()[0];
+  if (has == channels) return picture;
+  if (has == 3 && channels == 1) return Mix(picture, 1, ToGrey);
+  if (has == 1 && channels == 3) return Mix(picture, 3, Repeat);
+  return Bad("the picture has ", has, has == 1 ? " channel" : " channels", ", but the network's have ", channels);
+}
+
+// picture: f64 [channels, height, width].
+absl::StatusOr<Tensor> Fit(const Tensor& picture, const Shape& image) {
+  AD_ASSIGN_OR_RETURN(Tensor fitted, FitChannels(picture, image[0]));
+  const Shape& shape = fitted.shape();
+  if (shape == image) return fitted;
+  if (!absl::GetFlag(FLAGS_resize)) {
+    return Bad("the picture is ", SizeText(shape), ", but the network's are ", SizeText(image),
+               " (width x height); --resize fits it");
+  }
+  Graph graph;
+  const Value x = graph.Constant(fitted.Reshaped({1, shape[0], shape[1], shape[2]}));
+  AD_ASSIGN_OR_RETURN(const Tensor resized, Evaluate(ResizeBilinear(x, {.height = image[1], .width = image[2]})));
+  return resized.Reshaped(image);
+}
+
+// Row i of a tensor.
+Tensor Row(const Tensor& tensor, int64_t i, const Shape& shape) {
+  Tensor row(DType::kFloat64, shape);
+  const auto from = tensor.data<double>().subspan(i * row.num_elements(), row.num_elements());
+  std::copy(from.begin(), from.end(), row.mutable_data<double>().begin());
+  return row;
+}
+
+Shape WithoutFirst(const Shape& shape) { return Shape(shape.dims().subspan(1)); }
+
+// An array's shape as that of pictures [n, channels, height, width].
+absl::StatusOr<Shape> PicturesIn(const Shape& shape, const explain::Network& network) {
+  const Shape image = network.image_shape();
+  const Shape example = WithoutFirst(network.input().shape());
+  const auto pictures = [](int64_t n, const Shape& each) {
+    Shape result = each;
+    result.insert(0, n);
+    return result;
+  };
+  if (shape == example) return pictures(1, image);
+  if (shape.rank() > 1 && WithoutFirst(shape) == example) return pictures(shape[0], image);
+  if (shape.rank() == 2) return pictures(1, pictures(1, shape));
+  const bool one = shape.rank() == 3 && (shape[0] == image[0] || shape[0] == 1 || shape[0] == 3);
+  if (one) return pictures(1, shape);
+  if (shape.rank() == 3) return pictures(shape[0], pictures(1, WithoutFirst(shape)));
+  if (shape.rank() == 4) return shape;
+  return Bad("an array ", shape.ToString(), " is no picture; the network expects ", network.input().type().ToString());
+}
+
+// Adds the pictures in a file, each of the network's shape.
+absl::Status Read(const std::string& path, const explain::Network& network, std::vector<Tensor>* pictures,
+                  std::vector<std::string>* names) {
+  const bool array = absl::EndsWithIgnoreCase(path, ".npy");
+  AD_ASSIGN_OR_RETURN(const Tensor stored, array ? io::LoadNpy(path) : io::LoadPng(path));
+  Shape shape = stored.shape();
+  if (array) {
+    absl::StatusOr<Shape> found = PicturesIn(stored.shape(), network);
+    if (!found.ok()) return io::InFile(path, found.status());
+    shape = *std::move(found);
+  } else {
+    shape.insert(0, 1);
+  }
+  if (stored.num_elements() == 0) return Bad(path, ": there are no numbers in ", stored.type().ToString());
+  const Tensor numbers = AsNumbers(stored);
+  for (int64_t i = 0; i < shape[0]; ++i) {
+    const std::string name = shape[0] > 1 ? absl::StrCat(path, "[", i, "]") : path;
+    absl::StatusOr<Tensor> picture = Fit(Row(numbers, i, WithoutFirst(shape)), network.image_shape());
+    if (!picture.ok()) return io::InFile(name, picture.status());
+    pictures->push_back(*std::move(picture));
+    names->push_back(name);
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network) {
+  std::vector<Tensor> pictures;
+  Pictures result;
+  for (const std::string& path : paths) AD_RETURN_IF_ERROR(Read(path, network, &pictures, &result.names));
+  if (pictures.empty()) return Bad("there is no picture");
+  Shape shape = network.image_shape();
+  shape.insert(0, static_cast<int64_t>(pictures.size()));
+  Tensor images(DType::kFloat64, shape);
+  double* to = images.mutable_data<double>().data();
+  for (const Tensor& picture : pictures) {
+    to = std::copy(picture.data<double>().begin(), picture.data<double>().end(), to);
+  }
+  result.images = images.Cast(network.dtype());
+  return result;
+}
+
+}  // namespace adret::tools
