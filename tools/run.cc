@@ -1,0 +1,171 @@
+// adret run: what a model answers.
+#include <algorithm>
+#include <cstdio>
+#include <numeric>
+#include <optional>
+#include <utility>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "adret/core/executor.h"
+#include "adret/core/status.h"
+#include "adret/io/in_file.h"
+#include "adret/io/npy.h"
+#include "adret/nn/trainer.h"
+#include "adret/ops/softmax.h"
+#include "adret/tools/command.h"
+#include "adret/tools/network.h"
+#include "adret/tools/output.h"
+#include "adret/tools/table.h"
+
+ABSL_FLAG(std::string, fetch, "", "name of the output or of any value in the graph to compute; by default --output's");
+ABSL_FLAG(int64_t, top, 3, "classes to print for each picture");
+
+namespace adret::tools {
+namespace {
+
+// "[NAME=]FILE"
+struct Item {
+  std::string name;
+  std::string path;
+};
+
+// Something that was computed, and what each row of it belongs to.
+struct Answer {
+  Tensor tensor;
+  std::vector<std::string> rows = {};
+  bool classes = false;  // [n, classes], with a probability for each
+};
+
+// "digits=x.npy", when the model has such an input; otherwise all of it is a path.
+std::vector<Item> ParseItems(const std::vector<std::string>& words, const io::Model& model) {
+  std::vector<Item> items;
+  for (const std::string& word : words) {
+    const std::pair<std::string, std::string> parts = absl::StrSplit(word, absl::MaxSplits('=', 1));
+    const bool named = model.Input(parts.first).ok() && parts.first.size() < word.size();
+    items.push_back(named ? Item{parts.first, parts.second} : Item{"", word});
+  }
+  return items;
+}
+
+// Pictures: in inference mode, batch by batch.
+absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<std::string>& files) {
+  std::string fetch = absl::GetFlag(FLAGS_fetch);
+  if (model.Output(fetch).ok()) {
+    absl::SetFlag(&FLAGS_output, fetch);
+    fetch.clear();
+  }
+  AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Open(std::move(model)));
+  const explain::Network& network = open.network;
+  AD_ASSIGN_OR_RETURN(Pictures pictures, ReadPictures(files, network));
+  explain::Layer layer = network.output_layer();
+  if (!fetch.empty()) {
+    AD_ASSIGN_OR_RETURN(layer, network.FindLayer(fetch));
+  }
+  Value value = layer.value;
+  const bool classes = value == network.output() && value.rank() == 2;
+  if (classes && network.graph()->node(value.node()).op->name != "softmax") value = Softmax(value);
+  AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
+  AD_ASSIGN_OR_RETURN(Tensor result,
+                      nn::RunInBatches(absl::GetFlag(FLAGS_out).empty() ? value : layer.value, network.input(),
+                                       network.FromImages(pictures.images), network.state(), {.threads = threads}));
+  return Answer{std::move(result), std::move(pictures.names), classes};
+}
+
+// Arrays for inputs by name: the graph as it is.
+absl::StatusOr<Answer> AnswerArrays(const io::Model& model, const std::vector<Item>& items) {
+  Feeds feeds;
+  for (const Item& item : items) {
+    if (item.name.empty()) {
+      return absl::InvalidArgumentError(absl::StrCat(item.path, " is for no input; write NAME=", item.path));
+    }
+    AD_ASSIGN_OR_RETURN(const Value input, model.Input(item.name));
+    AD_ASSIGN_OR_RETURN(const Tensor array, io::LoadNpy(item.path));
+    feeds.emplace_back(input, array.Cast(input.dtype()));
+  }
+  Value value;
+  if (const std::string fetch = absl::GetFlag(FLAGS_fetch); !fetch.empty()) {
+    const absl::StatusOr<Value> output = model.Output(fetch);
+    AD_ASSIGN_OR_RETURN(value, output.ok() ? output : model.graph->Find(fetch));
+  } else {
+    AD_ASSIGN_OR_RETURN(const std::optional<io::NamedValue> output, MainOutput(model));
+    if (!output.has_value()) return absl::NotFoundError("the model has no outputs; choose a value with --fetch");
+    value = output->value;
+  }
+  AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
+  AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({value}, {}, {.threads = threads}));
+  AD_ASSIGN_OR_RETURN(const std::vector<Tensor> results, executor.Run(feeds, model.state));
+  return Answer{results[0]};
+}
+
+// A line for each picture: its most probable classes.
+std::string TopClasses(const Answer& answer) {
+  const int64_t classes = answer.tensor.shape()[1], top = std::min(absl::GetFlag(FLAGS_top), classes);
+  std::vector<std::string> titles = {"picture"};
+  for (int64_t i = 0; i < top; ++i) titles.insert(titles.end(), {">class", ">probability"});
+  Table table(std::move(titles));
+  for (size_t row = 0; row < answer.rows.size(); ++row) {
+    const auto probability = [&](int64_t k) { return answer.tensor.At(static_cast<int64_t>(row) * classes + k); };
+    std::vector<int64_t> order(classes);
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return probability(a) > probability(b); });
+    std::vector<std::string> cells = {answer.rows[row]};
+    for (int64_t i = 0; i < top; ++i) {
+      cells.push_back(absl::StrCat(order[i]));
+      cells.push_back(absl::StrFormat("%.2f %%", 100 * probability(order[i])));
+    }
+    table.AddRow(std::move(cells));
+  }
+  return table.Text();
+}
+
+absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
+  if (const int64_t top = absl::GetFlag(FLAGS_top); top < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("--top must be at least 1, but is ", top));
+  }
+  AD_ASSIGN_OR_RETURN(io::Model model, io::LoadModel(arguments[0]));
+  std::vector<std::string> words(arguments.begin() + 1, arguments.end());
+  if (const std::string input = absl::GetFlag(FLAGS_input); !input.empty() && !model.Input(input).ok()) {
+    for (absl::string_view file : absl::StrSplit(input, ',')) words.emplace_back(file);
+    absl::SetFlag(&FLAGS_input, "");
+  }
+  if (words.empty()) return absl::InvalidArgumentError("expects pictures or arrays; see adret help run");
+  const std::vector<Item> items = ParseItems(words, model);
+  const std::string out = absl::GetFlag(FLAGS_out);
+  std::optional<io::AtomicFile> file;
+  if (!out.empty()) {
+    AD_ASSIGN_OR_RETURN(io::AtomicFile created, CreateFile(out));
+    file.emplace(std::move(created));
+  }
+  const bool named = std::any_of(items.begin(), items.end(), [](const Item& item) { return !item.name.empty(); });
+  AD_ASSIGN_OR_RETURN(const Answer answer,
+                      named ? AnswerArrays(model, items) : AnswerPictures(std::move(model), words));
+  if (file.has_value()) {
+    AD_RETURN_IF_ERROR(file->Append(io::FormatNpy(answer.tensor)));
+    AD_RETURN_IF_ERROR(file->Commit());
+    std::printf("%s: %s\n", out.c_str(), answer.tensor.type().ToString().c_str());
+  } else {
+    std::fputs((answer.classes ? TopClasses(answer) : answer.tensor.ToString() + "\n").c_str(), stdout);
+  }
+  return kSuccess;
+}
+
+const CommandRegistration kRun(
+    {.name = "run",
+     .summary = "Runs a model on pictures or arrays: prints the classes it sees, or saves any value it computes.",
+     .description = "A FILE is a PNG picture or an array (.npy) with one or several pictures; NAME=FILE.npy feeds the\n"
+                    "model's input of that name. --input=FILE,FILE does the same as FILE FILE.",
+     .arguments = {"MODEL", "[[NAME=]FILE...]"},
+     .examples = {{"digits.adret three.png", "three.png  3  98.20 %  8  1.10 %  5  0.30 %"},
+                  {"digits.adret test.npy --top=1", "the class of each picture in an array [n, 28, 28]"},
+                  {"digits.adret three.png --fetch=conv2 --out=maps.npy", "the maps of layer conv2, [1, 50, 11, 11]"},
+                  {"digits.adret image=x.npy label=y.npy --fetch=loss", "the loss of a batch"}},
+     .flags = {"fetch", "out", "top", "input", "output", "resize", "threads"},
+     .run = Run});
+
+}  // namespace
+}  // namespace adret::tools

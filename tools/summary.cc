@@ -1,0 +1,101 @@
+// adret summary: what is in a model file.
+#include "adret/nn/summary.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <system_error>
+
+#include "absl/flags/flag.h"
+#include "absl/strings/escaping.h"
+#include "absl/strings/str_cat.h"
+#include "adret/core/explain.h"
+#include "adret/core/status.h"
+#include "adret/tools/command.h"
+#include "adret/tools/model_file.h"
+#include "adret/tools/table.h"
+
+ABSL_FLAG(int64_t, batch, 1, "examples at once");
+
+namespace adret::tools {
+namespace {
+
+constexpr size_t kMaxText = 60;  // characters of metadata shown
+
+std::string NumbersAndBytes(int64_t numbers, int64_t bytes) {
+  return absl::StrCat(nn::WithCommas(numbers), " numbers, ", BytesText(bytes));
+}
+
+void AddSignature(const io::Model& model, Table* facts) {
+  for (const io::NamedValue& v : model.inputs) facts->AddRow({"input", v.name, v.value.type().ToString()});
+  for (const io::NamedValue& v : model.outputs) facts->AddRow({"output", v.name, v.value.type().ToString()});
+}
+
+void AddVariables(const io::Model& model, Table* facts) {
+  int64_t numbers[2] = {}, bytes[2] = {};
+  for (const Value& variable : model.graph->all_variables()) {
+    const bool trainable = model.graph->node(variable.node()).attrs.As<VariableAttrs>().trainable;
+    numbers[trainable] += variable.shape().num_elements();
+    bytes[trainable] += variable.type().bytes();
+  }
+  facts->AddRow({"parameters", NumbersAndBytes(numbers[1], bytes[1]), ""});
+  if (numbers[0] > 0) {
+    facts->AddRow({"other variables", NumbersAndBytes(numbers[0], bytes[0]), "running statistics, optimiser's slots"});
+  }
+}
+
+// The arena of a plan that computes what is explained.
+absl::Status AddActivations(const io::NamedValue& output, Table* facts) {
+  const int64_t batch = absl::GetFlag(FLAGS_batch);
+  AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({output.value}));
+  AD_ASSIGN_OR_RETURN(const int64_t peak, executor.PeakBytes(batch));
+  facts->AddRow({"activations", absl::StrCat(BytesText(peak), " at most"),
+                 absl::StrCat("to compute ", output.name, " of a batch of ", batch)});
+  return absl::OkStatus();
+}
+
+void AddTraining(const io::Model& model, Table* facts) {
+  facts->AddRow({"seed", absl::StrCat(model.state.seed), ""});
+  facts->AddRow({"step", absl::StrCat(model.state.step), ""});
+  if (!model.updates.empty()) {
+    facts->AddRow({"training step", absl::StrCat("updates ", model.updates.size(), " variables"), ""});
+  }
+  for (const auto& [key, text] : model.metadata) {
+    const bool long_text = text.size() > kMaxText;
+    facts->AddRow({"metadata", key, absl::CHexEscape(text.substr(0, kMaxText)) + (long_text ? "..." : "")});
+  }
+}
+
+absl::StatusOr<int> Summarise(const std::vector<std::string>& arguments) {
+  if (const int64_t batch = absl::GetFlag(FLAGS_batch); batch < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("--batch must be at least 1, but is ", batch));
+  }
+  AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(arguments[0]));
+  AD_ASSIGN_OR_RETURN(const std::optional<io::NamedValue> output, MainOutput(model));
+  Table facts({"", "", ""});
+  AddSignature(model, &facts);
+  AddVariables(model, &facts);
+  if (output.has_value()) AD_RETURN_IF_ERROR(AddActivations(*output, &facts));
+  AddTraining(model, &facts);
+
+  std::error_code error;
+  const std::uintmax_t size = std::filesystem::file_size(arguments[0], error);
+  std::printf("%s: %d nodes, %s\n\n%s\n%s", arguments[0].c_str(), model.graph->num_nodes(),
+              BytesText(error ? 0 : static_cast<int64_t>(size)).c_str(),
+              (output.has_value() ? nn::Summary(output->value) : nn::Summary(*model.graph)).c_str(),
+              facts.Text().c_str());
+  return kSuccess;
+}
+
+const CommandRegistration kSummary(
+    {.name = "summary",
+     .summary = "Shows what is in a model file: layers, parameters, memory, inputs and outputs.",
+     .arguments = {"MODEL"},
+     .examples = {{"digits.adret",
+                   "a line for each layer with its output's shape, parameters and multiply-adds; totals"},
+                  {"digits.adret --batch=128", "the memory that 128 pictures at once take"},
+                  {"digits.adret --output=loss", "the layers that lead to the loss instead of the logits"}},
+     .flags = {"batch", "output"},
+     .run = Summarise});
+
+}  // namespace
+}  // namespace adret::tools
