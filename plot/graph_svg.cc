@@ -3,6 +3,7 @@
 #include <cstdlib>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
@@ -20,6 +21,11 @@ namespace adret::plot {
 
 #ifdef ADRET_GRAPHVIZ
 namespace {
+
+// Graphviz recurses along paths, and its time grows with the square of a graph or faster.
+constexpr int kMostNodes = 5000, kMostEdges = 20'000;
+// Beyond this size the layout is no longer improved to the end.
+constexpr int kManyNodes = 300;
 
 // Two plugins that are linked, instead of those that a configuration file of the machine lists: no other one measures
 // text, and nothing is loaded at run time.
@@ -45,6 +51,16 @@ absl::StatusOr<std::string> Render(const std::string& dot) {
   const Context context;
   const std::unique_ptr<Agraph_t, decltype(&agclose)> graph(agmemread(dot.c_str()), &agclose);
   if (graph == nullptr) return Failure("Graphviz cannot read the graph");
+  const int nodes = agnnodes(graph.get()), edges = agnedges(graph.get());
+  if (nodes > kMostNodes || edges > kMostEdges) {
+    return absl::ResourceExhaustedError(absl::StrCat("a graph of ", nodes, " nodes and ", edges,
+                                                     " edges is too large to draw; the limits are ", kMostNodes,
+                                                     " and ", kMostEdges));
+  }
+  if (nodes > kManyNodes) {
+    std::pair<std::string, std::string> limits[] = {{"nslimit", "1"}, {"nslimit1", "1"}, {"mclimit", "0.2"}};
+    for (auto& [name, value] : limits) agattr(graph.get(), AGRAPH, name.data(), value.data());
+  }
   if (gvLayout(context.gvc, graph.get(), "dot") != 0) return Failure("Graphviz cannot lay the graph out");
   char* bytes = nullptr;
   unsigned int size = 0;

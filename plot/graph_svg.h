@@ -20,8 +20,9 @@ struct GraphSvgOptions {
 // Graphviz's language (io/dot.h); layout is the program dot's. Widths of text come from tables of Graphviz's own, not
 // from fonts of this machine: the same graph gives the same bytes.
 //
-// InvalidArgument when `dot` cannot be read; Unimplemented when adret was built without Graphviz. Thread-safe, but one
-// drawing is made at a time: Graphviz keeps its state in globals.
+// InvalidArgument when `dot` cannot be read; ResourceExhausted above 5000 nodes or 20,000 edges; Unimplemented when
+// adret was built without Graphviz. Thread-safe, but one drawing is made at a time: Graphviz keeps its state in
+// globals.
 absl::StatusOr<std::string> GraphvizSvg(const std::string& dot, const GraphSvgOptions& options = {});
 
 }  // namespace adret::plot

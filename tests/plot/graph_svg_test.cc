@@ -55,6 +55,15 @@ TEST_F(GraphSvgTest, MalformedGraphsAreErrors) {
   EXPECT_TRUE(GraphvizSvg(kGraph).ok());  // and the next one is drawn
 }
 
+TEST_F(GraphSvgTest, GraphsThatAreTooLargeAreErrors) {
+  std::string chain = "digraph {";
+  for (int i = 0; i < 100'000; ++i) absl::StrAppend(&chain, " n", i, " -> n", i + 1, ";");
+  const absl::Status status = GraphvizSvg(chain + "}").status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+  EXPECT_THAT(std::string(status.message()), HasSubstr("100001 nodes and 100000 edges is too large to draw"));
+  EXPECT_TRUE(GraphvizSvg(chain.substr(0, chain.find(" n1000 ->")) + "}").ok());
+}
+
 TEST_F(GraphSvgTest, ThreadsMayDrawAtTheSameTime) {
   const std::string expected = GraphvizSvg(kGraph).value();
   std::vector<std::thread> threads;
