@@ -64,8 +64,8 @@ std::string FlagHelp(const std::vector<std::string>& names) {
   for (const std::string& name : names) {
     const absl::CommandLineFlag& flag = *absl::FindCommandLineFlag(name);
     const std::string value = flag.DefaultValue();
-    const bool is_switch = flag.IsOfType<bool>();
-    rows.push_back({absl::StrCat("--", name, is_switch || value.empty() ? "" : absl::StrCat("=", value)), flag.Help()});
+    const bool is_off = flag.IsOfType<bool>() && value == "false";
+    rows.push_back({absl::StrCat("--", name, is_off || value.empty() ? "" : absl::StrCat("=", value)), flag.Help()});
     width = std::max(width, rows.back().first.size());
   }
   std::string text;

@@ -18,7 +18,6 @@
 ABSL_FLAG(std::string, format, "",
           "dot (Graphviz's language) or svg; by default what the name of --out ends with, or dot");
 ABSL_FLAG(bool, nodes, false, "draw every node instead of the layers");
-ABSL_FLAG(std::string, unit, "", "show the way from this unit, such as conv2:7, back to the input");
 
 namespace adret::tools {
 namespace {
@@ -94,7 +93,7 @@ const CommandRegistration kDraw(
                   {"digits.adret --nodes --unit=conv2:7 --out=slope.svg",
                    "the gradient of filter 7's activation with respect to the image: a graph as well"},
                   {"digits.adret | dot -Tpdf -o digits.pdf", "Graphviz's language, for its own programs"}},
-     .flags = {"format", "nodes", "unit", "out", "input", "output"},
+     .flags = {"format", "nodes", "unit", "out", "input_name", "output"},
      .run = Draw});
 
 }  // namespace

@@ -8,7 +8,7 @@
 #include "adret/core/parallel.h"
 #include "adret/core/status.h"
 
-ABSL_FLAG(std::string, input, "", "name of the model's input that takes the pictures, where it has several");
+ABSL_FLAG(std::string, input_name, "", "name of the model's input that takes the pictures, where it has several");
 ABSL_FLAG(std::string, output, "", "name of the model's output to explain, where it has several; by default 'logits'");
 ABSL_FLAG(int, threads, 0, "threads; 0: one per core. Results do not depend on it");
 
@@ -54,7 +54,8 @@ bool Answers(const Value& output, const Value& input) {
 }  // namespace
 
 absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model) {
-  if (const std::string name = absl::GetFlag(FLAGS_input); !name.empty()) return Named(model.inputs, name, "input");
+  if (const std::string name = absl::GetFlag(FLAGS_input_name); !name.empty())
+    return Named(model.inputs, name, "input");
   std::vector<io::NamedValue> candidates, images;
   for (const io::NamedValue& v : model.inputs) {
     if (TakesPictures(v.value.type())) candidates.push_back(v);
@@ -64,7 +65,7 @@ absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model) {
   if (images.size() == 1) return images[0];
   return absl::NotFoundError(absl::StrCat("the model has ", candidates.empty() ? "no input" : "several inputs",
                                           " that could take pictures; ", List(model.inputs),
-                                          candidates.empty() ? "" : "; choose with --input"));
+                                          candidates.empty() ? "" : "; choose with --input_name"));
 }
 
 absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input) {

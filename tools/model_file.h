@@ -4,7 +4,7 @@
 //   AD_ASSIGN_OR_RETURN(const io::NamedValue input, tools::ChooseInput(model));
 //   AD_ASSIGN_OR_RETURN(const io::NamedValue output, tools::ChooseOutput(model, input.value));
 //
-// The flags --input and --output choose by name, where the file has several.
+// The flags --input_name and --output choose by name, where the file has several.
 #ifndef ADRET_TOOLS_MODEL_FILE_H_
 #define ADRET_TOOLS_MODEL_FILE_H_
 
@@ -16,13 +16,13 @@
 #include "absl/status/statusor.h"
 #include "adret/io/model.h"
 
-ABSL_DECLARE_FLAG(std::string, input);
+ABSL_DECLARE_FLAG(std::string, input_name);
 ABSL_DECLARE_FLAG(std::string, output);
 
 namespace adret::tools {
 
-// The signature's input that takes the pictures: --input, or the only floating-point one with the batch on axis 0, or
-// among several the only one of four axes. NotFound lists what there is.
+// The signature's input that takes the pictures: --input_name, or the only floating-point one with the batch on axis 0,
+// or among several the only one of four axes. NotFound lists what there is.
 absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model);
 
 // The signature's output that answers: --output, or the one called "logits", or the first [?, classes] that follows

@@ -2,8 +2,14 @@
 
 #include <utility>
 
+#include "absl/flags/flag.h"
 #include "adret/core/status.h"
 #include "adret/io/in_file.h"
+
+ABSL_FLAG(
+    std::string, unit, "",
+    "what to look at: conv2:7, conv2:*, conv2:0-9, conv2:7@3,5 (row, column), logits:5% (probability), conv2 (the "
+    "layer's energy), or a mix such as conv2:7+0.5*dense1:3");
 
 namespace adret::tools {
 

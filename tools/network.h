@@ -16,12 +16,14 @@
 #include "adret/io/model.h"
 #include "adret/tools/model_file.h"
 
+ABSL_DECLARE_FLAG(std::string, input);
+ABSL_DECLARE_FLAG(std::string, unit);
 ABSL_DECLARE_FLAG(bool, resize);
 
 namespace adret::tools {
 
 struct OpenNetwork {
-  // The part of the model's graph from --input to --output (tools/model_file.h), in inference mode.
+  // The part of the model's graph from --input_name to --output (tools/model_file.h), in inference mode.
   static absl::StatusOr<OpenNetwork> Open(io::Model model);
   static absl::StatusOr<OpenNetwork> Load(const std::string& path);
 
@@ -29,6 +31,9 @@ struct OpenNetwork {
   std::string input_name, output_name;  // in the model's signature
   explain::Network network;
 };
+
+// The files that a command is to look at: its arguments after the model, and those of --input.
+std::vector<std::string> PictureFiles(const std::vector<std::string>& arguments);
 
 struct Pictures {
   Tensor images;                   // [n, channels, height, width] of the network's dtype
@@ -42,6 +47,16 @@ struct Pictures {
 // Colour becomes grey by Rec. 709's luminance and grey becomes colour where the network wants that; what is transparent
 // is laid over white. Fails when a picture has another size than the network's, unless --resize.
 absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network);
+
+// One picture of any size: [1, channels, height, width], with the network's channels and dtype.
+absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network);
+
+// Images [n, channels, height, width] as sheets can show them: grey or coloured ones as they are, otherwise the means
+// of their channels.
+Tensor ShowableChannels(const Tensor& images);
+
+// A single image [1, channels, height, width] with pixels in [0, 1], as a PNG file's bytes.
+absl::StatusOr<std::string> EncodePhoto(const Tensor& image);
 
 }  // namespace adret::tools
 

@@ -1,7 +1,9 @@
 #include "adret/tools/output.h"
 
+#include <cstdio>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
@@ -25,6 +27,23 @@ absl::StatusOr<io::AtomicFile> CreateFile(const std::string& path) {
     AD_RETURN_IF_ERROR(CreateFolder(folder));
   }
   return io::AtomicFile::Create(path);
+}
+
+absl::StatusOr<OutputFile> OutputFile::Create(const std::string& path) {
+  OutputFile file;
+  if (path.empty()) return file;
+  file.path_ = path;
+  AD_ASSIGN_OR_RETURN(io::AtomicFile created, CreateFile(path));
+  file.file_.emplace(std::move(created));
+  return file;
+}
+
+absl::Status OutputFile::Write(const absl::StatusOr<std::string>& contents) {
+  AD_RETURN_IF_ERROR(contents.status());
+  AD_RETURN_IF_ERROR(file_->Append(*contents));
+  AD_RETURN_IF_ERROR(file_->Commit());
+  std::fprintf(stderr, "%s\n", path_.c_str());
+  return absl::OkStatus();
 }
 
 }  // namespace adret::tools

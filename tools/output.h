@@ -7,6 +7,7 @@
 #ifndef ADRET_TOOLS_OUTPUT_H_
 #define ADRET_TOOLS_OUTPUT_H_
 
+#include <optional>
 #include <string>
 
 #include "absl/flags/declare.h"
@@ -22,6 +23,21 @@ absl::Status CreateFolder(const std::string& folder);
 
 // A file that takes path's place when it is complete (io/file.h); its folder is created.
 absl::StatusOr<io::AtomicFile> CreateFile(const std::string& path);
+
+// A file that a flag names, or none.
+class OutputFile {
+ public:
+  // With an empty path, a file that nobody wants. Otherwise fails as CreateFile() does.
+  static absl::StatusOr<OutputFile> Create(const std::string& path);
+
+  bool wanted() const { return file_.has_value(); }
+  // Writes the whole contents and says on stderr which file it was, or returns the error that there is instead. Once.
+  absl::Status Write(const absl::StatusOr<std::string>& contents);
+
+ private:
+  std::string path_;
+  std::optional<io::AtomicFile> file_;
+};
 
 }  // namespace adret::tools
 

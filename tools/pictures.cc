@@ -1,18 +1,20 @@
-// ReadPictures().
+// Pictures from files, and back.
 #include <algorithm>
 #include <utility>
 
 #include "absl/flags/flag.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "adret/core/executor.h"
+#include "absl/strings/str_split.h"
 #include "adret/core/status.h"
+#include "adret/explain/resize_images.h"
+#include "adret/io/contact_sheet.h"
 #include "adret/io/in_file.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
-#include "adret/ops/resize.h"
 #include "adret/tools/network.h"
 
+ABSL_FLAG(std::string, input, "", "pictures to look at: PNG or .npy files, separated by commas");
 ABSL_FLAG(bool, resize, false, "fit pictures of another size to the network, bilinearly");
 
 namespace adret::tools {
@@ -75,9 +77,8 @@ absl::StatusOr<Tensor> Fit(const Tensor& picture, const Shape& image) {
     return Bad("the picture is ", SizeText(shape), ", but the network's are ", SizeText(image),
                " (width x height); --resize fits it");
   }
-  Graph graph;
-  const Value x = graph.Constant(fitted.Reshaped({1, shape[0], shape[1], shape[2]}));
-  AD_ASSIGN_OR_RETURN(const Tensor resized, Evaluate(ResizeBilinear(x, {.height = image[1], .width = image[2]})));
+  AD_ASSIGN_OR_RETURN(const Tensor resized,
+                      explain::ResizeImages(fitted.Reshaped({1, shape[0], shape[1], shape[2]}), image[1], image[2]));
   return resized.Reshaped(image);
 }
 
@@ -110,9 +111,8 @@ absl::StatusOr<Shape> PicturesIn(const Shape& shape, const explain::Network& net
   return Bad("an array ", shape.ToString(), " is no picture; the network expects ", network.input().type().ToString());
 }
 
-// Adds the pictures in a file, each of the network's shape.
-absl::Status Read(const std::string& path, const explain::Network& network, std::vector<Tensor>* pictures,
-                  std::vector<std::string>* names) {
+// What a file holds, as f64 [n, channels, height, width].
+absl::StatusOr<Tensor> ReadNumbers(const std::string& path, const explain::Network& network) {
   const bool array = absl::EndsWithIgnoreCase(path, ".npy");
   AD_ASSIGN_OR_RETURN(const Tensor stored, array ? io::LoadNpy(path) : io::LoadPng(path));
   Shape shape = stored.shape();
@@ -124,7 +124,14 @@ absl::Status Read(const std::string& path, const explain::Network& network, std:
     shape.insert(0, 1);
   }
   if (stored.num_elements() == 0) return Bad(path, ": there are no numbers in ", stored.type().ToString());
-  const Tensor numbers = AsNumbers(stored);
+  return AsNumbers(stored).Reshaped(shape);
+}
+
+// Adds the pictures in a file, each of the network's shape.
+absl::Status Read(const std::string& path, const explain::Network& network, std::vector<Tensor>* pictures,
+                  std::vector<std::string>* names) {
+  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(path, network));
+  const Shape& shape = numbers.shape();
   for (int64_t i = 0; i < shape[0]; ++i) {
     const std::string name = shape[0] > 1 ? absl::StrCat(path, "[", i, "]") : path;
     absl::StatusOr<Tensor> picture = Fit(Row(numbers, i, WithoutFirst(shape)), network.image_shape());
@@ -137,11 +144,19 @@ absl::Status Read(const std::string& path, const explain::Network& network, std:
 
 }  // namespace
 
+std::vector<std::string> PictureFiles(const std::vector<std::string>& arguments) {
+  std::vector<std::string> files(arguments.begin() + 1, arguments.end());
+  for (const absl::string_view file : absl::StrSplit(absl::GetFlag(FLAGS_input), ',', absl::SkipEmpty())) {
+    files.emplace_back(file);
+  }
+  return files;
+}
+
 absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network) {
   std::vector<Tensor> pictures;
   Pictures result;
   for (const std::string& path : paths) AD_RETURN_IF_ERROR(Read(path, network, &pictures, &result.names));
-  if (pictures.empty()) return Bad("there is no picture");
+  if (pictures.empty()) return Bad("there is no picture to look at; name PNG or .npy files with --input");
   Shape shape = network.image_shape();
   shape.insert(0, static_cast<int64_t>(pictures.size()));
   Tensor images(DType::kFloat64, shape);
@@ -151,6 +166,33 @@ absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, con
   }
   result.images = images.Cast(network.dtype());
   return result;
+}
+
+absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network) {
+  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(path, network));
+  if (numbers.shape()[0] != 1) return Bad(path, " holds ", numbers.shape()[0], " pictures; one is expected");
+  absl::StatusOr<Tensor> fitted = FitChannels(Row(numbers, 0, WithoutFirst(numbers.shape())), network.image_shape()[0]);
+  if (!fitted.ok()) return io::InFile(path, fitted.status());
+  Shape shape = fitted->shape();
+  shape.insert(0, 1);
+  return fitted->Reshaped(shape).Cast(network.dtype());
+}
+
+Tensor ShowableChannels(const Tensor& images) {
+  const Shape& shape = images.shape();
+  const int64_t channels = shape[1], plane = shape[2] * shape[3];
+  if (channels == 1 || channels == 3) return images;
+  Tensor means = Tensor::Zeros(DType::kFloat64, {shape[0], 1, shape[2], shape[3]});
+  for (int64_t i = 0; i < images.num_elements(); ++i) {
+    means.mutable_data<double>()[i / (channels * plane) * plane + i % plane] +=
+        images.At(i) / static_cast<double>(channels);
+  }
+  return means;
+}
+
+absl::StatusOr<std::string> EncodePhoto(const Tensor& image) {
+  AD_ASSIGN_OR_RETURN(const Tensor pixels, io::ToPixels(ShowableChannels(image)));
+  return io::EncodePng(pixels.Reshaped(WithoutFirst(pixels.shape())));
 }
 
 }  // namespace adret::tools

@@ -128,25 +128,16 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
     return absl::InvalidArgumentError(absl::StrCat("--top must be at least 1, but is ", top));
   }
   AD_ASSIGN_OR_RETURN(io::Model model, io::LoadModel(arguments[0]));
-  std::vector<std::string> words(arguments.begin() + 1, arguments.end());
-  if (const std::string input = absl::GetFlag(FLAGS_input); !input.empty() && !model.Input(input).ok()) {
-    for (absl::string_view file : absl::StrSplit(input, ',')) words.emplace_back(file);
-    absl::SetFlag(&FLAGS_input, "");
-  }
+  const std::vector<std::string> words = PictureFiles(arguments);
   if (words.empty()) return absl::InvalidArgumentError("expects pictures or arrays; see adret help run");
   const std::vector<Item> items = ParseItems(words, model);
   const std::string out = absl::GetFlag(FLAGS_out);
-  std::optional<io::AtomicFile> file;
-  if (!out.empty()) {
-    AD_ASSIGN_OR_RETURN(io::AtomicFile created, CreateFile(out));
-    file.emplace(std::move(created));
-  }
+  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out));
   const bool named = std::any_of(items.begin(), items.end(), [](const Item& item) { return !item.name.empty(); });
   AD_ASSIGN_OR_RETURN(const Answer answer,
                       named ? AnswerArrays(model, items) : AnswerPictures(std::move(model), words));
-  if (file.has_value()) {
-    AD_RETURN_IF_ERROR(file->Append(io::FormatNpy(answer.tensor)));
-    AD_RETURN_IF_ERROR(file->Commit());
+  if (file.wanted()) {
+    AD_RETURN_IF_ERROR(file.Write(io::FormatNpy(answer.tensor)));
     std::printf("%s: %s\n", out.c_str(), answer.tensor.type().ToString().c_str());
   } else {
     std::fputs((answer.classes ? TopClasses(answer) : answer.tensor.ToString() + "\n").c_str(), stdout);
@@ -164,7 +155,7 @@ const CommandRegistration kRun(
                   {"digits.adret test.npy --top=1", "the class of each picture in an array [n, 28, 28]"},
                   {"digits.adret three.png --fetch=conv2 --out=maps.npy", "the maps of layer conv2, [1, 50, 11, 11]"},
                   {"digits.adret image=x.npy label=y.npy --fetch=loss", "the loss of a batch"}},
-     .flags = {"fetch", "out", "top", "input", "output", "resize", "threads"},
+     .flags = {"input", "fetch", "out", "top", "input_name", "output", "resize", "threads"},
      .run = Run});
 
 }  // namespace

@@ -57,7 +57,7 @@ const CommandRegistration kUnits(
      .examples = {{"digits.adret",
                    "a line for each layer: what computes it, number of units, height and width of their maps"},
                   {"digits.adret --output=probabilities", "the layers that lead to another output"}},
-     .flags = {"input", "output"},
+     .flags = {"input_name", "output"},
      .run = Units});
 
 }  // namespace

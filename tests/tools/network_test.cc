@@ -58,7 +58,7 @@ TEST_F(NetworkTest, UnitsListsEveryLayer) {
   EXPECT_THAT(run.out, ContainsRegex("conv2 +conv2d +8 +11x11 +conv2:0 to conv2:7"));
   EXPECT_THAT(run.out, ContainsRegex("dense1 +matmul +16 +dense1:0 to dense1:15"));
   EXPECT_THAT(Adret("units mlp.adret").out, ContainsRegex("classes +softmax +3 +classes:0 to classes:2"));
-  ExpectMistake("units cnn.adret --input=label", 1, "floating-point input");
+  ExpectMistake("units cnn.adret --input_name=label", 1, "floating-point input");
   ExpectMistake("units cnn.adret --output=losses", 1, "the model has no output 'losses'; the nearest names are loss");
 }
 

@@ -1,0 +1,189 @@
+// adret attribute: which pixels an answer comes from.
+#include <algorithm>
+#include <cstdio>
+#include <utility>
+
+#include "absl/flags/declare.h"
+#include "absl/flags/flag.h"
+#include "absl/strings/numbers.h"
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_split.h"
+#include "adret/core/status.h"
+#include "adret/explain/attribution.h"
+#include "adret/explain/objective.h"
+#include "adret/io/npy.h"
+#include "adret/io/png.h"
+#include "adret/plot/attribution_sheet.h"
+#include "adret/tools/command.h"
+#include "adret/tools/network.h"
+#include "adret/tools/output.h"
+#include "adret/tools/step_bar.h"
+#include "adret/tools/table.h"
+
+ABSL_FLAG(std::string, method, "saliency", "one or several, separated by commas, or all");
+ABSL_FLAG(std::string, target, "",
+          "whose value is explained: logits:5, conv2:7, conv2:7@3,5, logits:5%; by default the "
+          "largest output of each picture");
+ABSL_FLAG(int64_t, integration_steps, 64, "of integrated_gradients");
+ABSL_FLAG(int64_t, samples, 50, "of smooth_grad and var_grad");
+ABSL_FLAG(double, sample_noise, 0.15, "their noise, as a part of a picture's range");
+ABSL_FLAG(double, baseline, 0,
+          "the pixel that stands for nothing: of integrated_gradients, occlusion, feature_ablation");
+ABSL_FLAG(int64_t, window, 0, "side of occlusion's window in pixels; 0: a seventh of the picture");
+ABSL_FLAG(int64_t, stride, 0, "how far it moves; 0: half a window");
+ABSL_FLAG(int64_t, grid, 7, "rows and columns of feature_ablation's cells");
+ABSL_FLAG(std::string, maps, "", "layer whose maps grad_cam weighs; by default the last one that has maps");
+ABSL_FLAG(std::string, contours, "", "lines over the maps, at these shares of the scale: 0.25,0.5");
+ABSL_DECLARE_FLAG(uint64_t, seed);
+ABSL_DECLARE_FLAG(std::string, array);
+
+namespace adret::tools {
+namespace {
+
+absl::StatusOr<std::vector<explain::AttributionMethod>> Methods() {
+  const absl::Span<const explain::AttributionMethod> all = explain::AttributionMethods();
+  const std::string text = absl::GetFlag(FLAGS_method);
+  if (text == "all") return std::vector<explain::AttributionMethod>(all.begin(), all.end());
+  std::vector<explain::AttributionMethod> methods;
+  for (const absl::string_view name : absl::StrSplit(text, ',')) {
+    AD_ASSIGN_OR_RETURN(const explain::AttributionMethod method, explain::FindAttributionMethod(name));
+    methods.push_back(method);
+  }
+  return methods;
+}
+
+// What --target says, for each of n pictures.
+absl::StatusOr<explain::Target> TargetOf(const explain::Network& network, int64_t n) {
+  const std::string text = absl::GetFlag(FLAGS_target);
+  if (text.empty()) return explain::Target{};
+  AD_ASSIGN_OR_RETURN(const explain::Units units, explain::ParseUnits(text, network));
+  const int64_t count = static_cast<int64_t>(units.units.size());
+  if (count != 1 && count != n) {
+    return absl::InvalidArgumentError(absl::StrCat("--target must name one unit, or one for each of the ", n,
+                                                   " pictures, but '", text, "' names ", count));
+  }
+  explain::Target target{.layer = units.layer, .units = units.units, .probability = units.probability};
+  target.position = units.position;
+  return target;
+}
+
+absl::StatusOr<std::vector<double>> Contours() {
+  std::vector<double> shares;
+  for (const absl::string_view part : absl::StrSplit(absl::GetFlag(FLAGS_contours), ',', absl::SkipEmpty())) {
+    double share = 0;
+    if (!absl::SimpleAtod(part, &share)) {
+      return absl::InvalidArgumentError(absl::StrCat("--contours has '", part, "' where a number is expected"));
+    }
+    shares.push_back(share);
+  }
+  return shares;
+}
+
+absl::StatusOr<explain::AttributeOptions> Options() {
+  explain::AttributeOptions o;
+  AD_ASSIGN_OR_RETURN(o.threads, Threads());
+  o.steps = absl::GetFlag(FLAGS_integration_steps);
+  o.samples = absl::GetFlag(FLAGS_samples);
+  o.noise = absl::GetFlag(FLAGS_sample_noise);
+  o.seed = absl::GetFlag(FLAGS_seed);
+  o.baseline = Tensor::Scalar(DType::kFloat32, absl::GetFlag(FLAGS_baseline));
+  o.window = {absl::GetFlag(FLAGS_window), absl::GetFlag(FLAGS_window)};
+  o.stride = {absl::GetFlag(FLAGS_stride), absl::GetFlag(FLAGS_stride)};
+  o.grid = {absl::GetFlag(FLAGS_grid), absl::GetFlag(FLAGS_grid)};
+  o.maps = absl::GetFlag(FLAGS_maps);
+  return o;
+}
+
+// A row for each picture: what was explained, its value, and how well integrated gradients add up to it.
+std::string TableOf(const Pictures& pictures, const std::string& layer, const explain::Attribution& a,
+                    const std::vector<double>& completeness_errors) {
+  std::vector<std::string> titles = {"picture", "target", ">value"};
+  if (!completeness_errors.empty()) titles.push_back(">completeness error");
+  Table table(std::move(titles));
+  for (size_t i = 0; i < a.units.size(); ++i) {
+    std::vector<std::string> cells = {pictures.names[i], absl::StrCat(layer, ":", a.units[i]),
+                                      absl::StrFormat("%.4g", a.values[i])};
+    if (!completeness_errors.empty()) cells.push_back(absl::StrFormat("%.2g %%", 100 * completeness_errors[i]));
+    table.AddRow(std::move(cells));
+  }
+  return table.Text();
+}
+
+absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
+  AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
+  AD_ASSIGN_OR_RETURN(const Pictures pictures, ReadPictures(PictureFiles(arguments), open.network));
+  const int64_t n = pictures.images.shape()[0];
+  AD_ASSIGN_OR_RETURN(const std::vector<explain::AttributionMethod> methods, Methods());
+  AD_ASSIGN_OR_RETURN(const explain::Target target, TargetOf(open.network, n));
+  AD_ASSIGN_OR_RETURN(explain::AttributeOptions options, Options());
+  AD_ASSIGN_OR_RETURN(const std::vector<double> contours, Contours());
+  const std::string out = absl::GetFlag(FLAGS_out), layer = target.layer.empty() ? open.output_name : target.layer;
+  AD_ASSIGN_OR_RETURN(OutputFile sheet_file, OutputFile::Create(out.empty() ? "attribute.png" : out));
+  AD_ASSIGN_OR_RETURN(OutputFile array_file, OutputFile::Create(absl::GetFlag(FLAGS_array)));
+
+  std::vector<plot::AttributionColumn> columns;
+  io::NamedTensors arrays;
+  std::vector<std::string> captions;
+  std::vector<double> completeness_errors;
+  explain::Attribution a;
+  {
+    StepBar bar("attributing");
+    for (const explain::AttributionMethod& method : methods) {
+      options.method = method.name;
+      AD_ASSIGN_OR_RETURN(a, explain::Attribute(open.network, pictures.images, target, options));
+      if (!a.completeness_errors.empty()) completeness_errors = a.completeness_errors;
+      columns.push_back({.title = method.name,
+                         .maps = a.maps,
+                         .scale = {.sign = method.is_signed ? plot::MapSign::kSigned : plot::MapSign::kPositive}});
+      arrays.emplace(method.name, a.maps);
+      if (captions.empty()) {
+        for (int64_t i = 0; i < n; ++i) {
+          captions.push_back(absl::StrFormat("%s\n%s:%d\n%.3g", pictures.names[i], layer, a.units[i], a.values[i]));
+        }
+      }
+      bar.Show(static_cast<int>(columns.size()), static_cast<int>(methods.size()));
+    }
+  }
+  AD_ASSIGN_OR_RETURN(
+      const Tensor sheet,
+      plot::AttributionSheet(ShowableChannels(pictures.images), captions, columns,
+                             {.title = absl::StrCat("Which pixels ", layer, " answers to"), .contours = contours}));
+  AD_RETURN_IF_ERROR(sheet_file.Write(io::EncodePng(sheet)));
+  if (array_file.wanted()) AD_RETURN_IF_ERROR(array_file.Write(io::FormatNpz(arrays)));
+  std::fputs(TableOf(pictures, layer, a, completeness_errors).c_str(), stdout);
+  return kSuccess;
+}
+
+std::string MethodList() {
+  size_t width = 0;
+  for (const explain::AttributionMethod& method : explain::AttributionMethods()) {
+    width = std::max(width, std::string(method.name).size());
+  }
+  std::string text = "Methods:\n";
+  for (const explain::AttributionMethod& method : explain::AttributionMethods()) {
+    absl::StrAppendFormat(&text, "  %-*s  %s\n", static_cast<int>(width), method.name, method.doc);
+  }
+  text.pop_back();
+  return text;
+}
+
+const CommandRegistration kAttribute(
+    {.name = "attribute",
+     .summary = "Shows which pixels of pictures an answer of the network comes from.",
+     .description = MethodList(),
+     .arguments = {"MODEL", "[FILE...]"},
+     .examples = {{"digits.adret --input=seven.png", "the slope of the largest output at each pixel, in attribute.png"},
+                  {"digits.adret --input=seven.png --method=integrated_gradients --target=logits:1",
+                   "what speaks for a 1"},
+                  {"digits.adret --input=test.npy --method=all --contours=0.5 --out=why.png",
+                   "a table: a row for each picture, a column for each method"},
+                  {"digits.adret --input=seven.png --method=occlusion --window=5 --stride=1 --array=maps.npz",
+                   "the maps as numbers, too"}},
+     .flags = {"input", "method", "target", "out", "array", "contours", "integration_steps", "samples", "sample_noise",
+               "baseline", "window", "stride", "grid", "maps", "resize", "seed", "threads", "input_name", "output"},
+     .run = Run});
+
+}  // namespace
+}  // namespace adret::tools
