@@ -77,6 +77,7 @@
 #include "adret/explain/network.h"
 #include "adret/explain/objective.h"
 #include "adret/explain/penalty.h"
+#include "adret/explain/receptive_field.h"
 #include "adret/explain/relu_rules.h"
 #include "adret/explain/resize_images.h"
 #include "adret/explain/style.h"
