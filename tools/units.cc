@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
+#include "adret/explain/receptive_field.h"
 #include "adret/nn/summary.h"
 #include "adret/tools/command.h"
 #include "adret/tools/network.h"
@@ -28,17 +29,24 @@ std::vector<std::string> OpNames(const Graph& graph, const std::vector<explain::
   return ops;
 }
 
+// The part of the picture that one value of a map depends on; nothing where that is not to be known.
+std::string FieldText(const explain::Network& network, const explain::Layer& layer) {
+  const absl::StatusOr<explain::ReceptiveField> field = explain::ReceptiveFieldOf(network, layer);
+  return field.ok() ? absl::StrCat(field->height, "x", field->width) : "";
+}
+
 absl::StatusOr<int> Units(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   const explain::Network& network = open.network;
   const std::vector<explain::Layer>& layers = network.layers();
   const std::vector<std::string> ops = OpNames(*network.graph(), layers);
-  Table table({"layer", "op", ">units", "maps", "written"});
+  Table table({"layer", "op", ">units", "maps", "sees", "written"});
   for (size_t i = 0; i < layers.size(); ++i) {
     const explain::Layer& layer = layers[i];
     const int64_t units = layer.units();
     table.AddRow({layer.name, ops[i], absl::StrCat(units),
                   layer.has_maps() ? absl::StrCat(layer.value.shape()[2], "x", layer.value.shape()[3]) : "",
+                  FieldText(network, layer),
                   absl::StrCat(layer.name, ":0", units > 1 ? absl::StrCat(" to ", layer.name, ":", units - 1) : "")});
   }
   std::printf("%s leads to %s; pictures are %s (channels x height x width)\n\n%s", open.input_name.c_str(),
@@ -54,9 +62,10 @@ const CommandRegistration kUnits(
          "at row 3, column 5), conv2:0-9 or conv2:1,4,8 (some), conv2:* (all), logits:5% (the probability of\n"
          "class 5), conv2 (the energy of the layer), conv2:7+0.5*dense1:3 (a mix).",
      .arguments = {"MODEL"},
-     .examples = {{"digits.adret",
-                   "a line for each layer: what computes it, number of units, height and width of their maps"},
-                  {"digits.adret --output=probabilities", "the layers that lead to another output"}},
+     .examples =
+         {{"digits.adret",
+           "a line for each layer: its op, units, the size of their maps, the part of the picture that one value sees"},
+          {"digits.adret --output=probabilities", "the layers that lead to another output"}},
      .flags = {"input_name", "output"},
      .run = Units});
 

@@ -55,7 +55,7 @@ TEST_F(NetworkTest, UnitsListsEveryLayer) {
   const Outcome run = Adret("units cnn.adret");
   EXPECT_EQ(run.code, 0) << run.err;
   EXPECT_THAT(run.out, HasSubstr("image leads to logits; pictures are 1x28x28"));
-  EXPECT_THAT(run.out, ContainsRegex("conv2 +conv2d +8 +11x11 +conv2:0 to conv2:7"));
+  EXPECT_THAT(run.out, ContainsRegex("conv2 +conv2d +8 +11x11 +8x8 +conv2:0 to conv2:7"));
   EXPECT_THAT(run.out, ContainsRegex("dense1 +matmul +16 +dense1:0 to dense1:15"));
   EXPECT_THAT(Adret("units mlp.adret").out, ContainsRegex("classes +softmax +3 +classes:0 to classes:2"));
   ExpectMistake("units cnn.adret --input_name=label", 1, "floating-point input");
