@@ -8,23 +8,33 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
+#include "adret/io/in_file.h"
 
 ABSL_FLAG(std::string, out, "",
           "file to write, or the folder for several ones; its folder is created if it is missing");
 
 namespace adret::tools {
+namespace {
 
-absl::Status CreateFolder(const std::string& folder) {
+absl::Status MakeFolder(const std::string& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
-  if (error) return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create the folder ", folder));
+  if (!error) return absl::OkStatus();
+  return absl::ErrnoToStatus(error.value(), absl::StrCat("cannot create the folder ", folder));
+}
+
+}  // namespace
+
+absl::Status CreateFolder(const std::string& folder) {
+  AD_RETURN_IF_ERROR(MakeFolder(folder));
   // A file that is never committed leaves no trace.
-  return io::AtomicFile::Create((std::filesystem::path(folder) / "adret").string()).status();
+  const absl::Status status = io::AtomicFile::Create((std::filesystem::path(folder) / "picture").string()).status();
+  return status.ok() ? status : io::InFile(absl::StrCat("cannot write into the folder ", folder), status);
 }
 
 absl::StatusOr<io::AtomicFile> CreateFile(const std::string& path) {
   if (const std::string folder = std::filesystem::path(path).parent_path().string(); !folder.empty()) {
-    AD_RETURN_IF_ERROR(CreateFolder(folder));
+    AD_RETURN_IF_ERROR(MakeFolder(folder));
   }
   return io::AtomicFile::Create(path);
 }

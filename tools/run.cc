@@ -6,14 +6,12 @@
 #include <utility>
 
 #include "absl/flags/flag.h"
-#include "absl/strings/numbers.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "adret/core/executor.h"
 #include "adret/core/status.h"
-#include "adret/io/in_file.h"
 #include "adret/io/npy.h"
 #include "adret/nn/trainer.h"
 #include "adret/ops/softmax.h"
@@ -41,7 +39,8 @@ struct Answer {
   bool classes = false;  // [n, classes], with a probability for each
 };
 
-// "digits=x.npy", when the model has such an input; otherwise all of it is a path.
+// "label=y.npy", when the model has such an input; otherwise all of it is a path. The input of the pictures needs no
+// name.
 std::vector<Item> ParseItems(const std::vector<std::string>& words, const io::Model& model) {
   std::vector<Item> items;
   for (const std::string& word : words) {
@@ -53,7 +52,7 @@ std::vector<Item> ParseItems(const std::vector<std::string>& words, const io::Mo
 }
 
 // Pictures: in inference mode, batch by batch.
-absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<std::string>& files) {
+absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<Item>& items) {
   std::string fetch = absl::GetFlag(FLAGS_fetch);
   if (model.Output(fetch).ok()) {
     absl::SetFlag(&FLAGS_output, fetch);
@@ -61,6 +60,8 @@ absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<std::st
   }
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Open(std::move(model)));
   const explain::Network& network = open.network;
+  std::vector<std::string> files;
+  for (const Item& item : items) files.push_back(item.path);
   AD_ASSIGN_OR_RETURN(Pictures pictures, ReadPictures(files, network));
   explain::Layer layer = network.output_layer();
   if (!fetch.empty()) {
@@ -82,6 +83,9 @@ absl::StatusOr<Answer> AnswerArrays(const io::Model& model, const std::vector<It
   for (const Item& item : items) {
     if (item.name.empty()) {
       return absl::InvalidArgumentError(absl::StrCat(item.path, " is for no input; write NAME=", item.path));
+    }
+    if (!absl::EndsWithIgnoreCase(item.path, ".npy")) {
+      return absl::InvalidArgumentError(absl::StrCat(item.path, ": several inputs at once are fed with arrays (.npy)"));
     }
     AD_ASSIGN_OR_RETURN(const Value input, model.Input(item.name));
     AD_ASSIGN_OR_RETURN(const Tensor array, io::LoadNpy(item.path));
@@ -133,9 +137,12 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   const std::vector<Item> items = ParseItems(words, model);
   const std::string out = absl::GetFlag(FLAGS_out);
   AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out));
-  const bool named = std::any_of(items.begin(), items.end(), [](const Item& item) { return !item.name.empty(); });
+  const absl::StatusOr<io::NamedValue> input = ChooseInput(model);
+  const bool others = std::any_of(items.begin(), items.end(), [&](const Item& item) {
+    return !item.name.empty() && !(input.ok() && item.name == input->name);
+  });
   AD_ASSIGN_OR_RETURN(const Answer answer,
-                      named ? AnswerArrays(model, items) : AnswerPictures(std::move(model), words));
+                      others ? AnswerArrays(model, items) : AnswerPictures(std::move(model), items));
   if (file.wanted()) {
     AD_RETURN_IF_ERROR(file.Write(io::FormatNpy(answer.tensor)));
     std::printf("%s: %s\n", out.c_str(), answer.tensor.type().ToString().c_str());

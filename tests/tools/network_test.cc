@@ -73,6 +73,7 @@ TEST_F(NetworkTest, RunPrintsTheProbableClasses) {
     EXPECT_THAT(run.out, ContainsRegex(absl::StrFormat(" %d +%.2f %%", k, 100 * probabilities.At(k))));
   }
   EXPECT_EQ(Adret("run cnn.adret --input=a.png,a.png --top=10").out, run.out);
+  EXPECT_EQ(Adret("run cnn.adret image=a.png image=a.png --top=10").out, run.out);
   EXPECT_EQ(Adret("run cnn.adret a.png a.png --top=10 --threads=4").out, run.out);
   // An output that is probabilities already stays what it is.
   SavePicture("b.png", 1, 8, 8);
@@ -160,7 +161,7 @@ TEST_F(NetworkTest, MistakesCostNoFile) {
   ExpectMistake("run cnn.adret a.png --top=0 --out=old.npy", 1, "--top must be at least 1");
   ExpectMistake("run cnn.adret a.png --threads=-1", 1, "--threads must be between 0 and");
   ExpectMistake("run cnn.adret a.png --out=a.png/x.npy", 1, "a.png");
-  ExpectMistake("run cnn.adret label=a.png", 1, "a.png");
+  ExpectMistake("run cnn.adret label=a.png", 1, "a.png: several inputs at once are fed with arrays (.npy)");
   ExpectMistake("run cnn.adret image=old.npy a.png", 1, "old.npy");
   ExpectMistake("draw cnn.adret --format=pdf", 1, "--format must be dot or svg, but is 'pdf'");
   ExpectMistake("draw cnn.adret --unit=conv2:8 --out=old.npy", 1, "adret draw: ");
