@@ -51,6 +51,19 @@ bool Answers(const Value& output, const Value& input) {
   return needed[input.node()];
 }
 
+// The last value [?, classes] that follows from the input alone, of those that lead to outputs where there are any:
+// what a loss is computed from. Invalid when there is none.
+Value LastAnswer(const io::Model& model, const Value& input) {
+  std::vector<Value> outputs;
+  for (const io::NamedValue& v : model.outputs) outputs.push_back(v.value);
+  const std::vector<bool> needed = Ancestors(*model.graph, outputs);
+  for (NodeId id = model.graph->num_nodes() - 1; id >= 0; --id) {
+    const Value value(model.graph.get(), {id, 0});
+    if ((outputs.empty() || needed[id]) && value.rank() == 2 && Answers(value, input)) return value;
+  }
+  return Value();
+}
+
 }  // namespace
 
 absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model) {
@@ -69,7 +82,11 @@ absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model) {
 }
 
 absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input) {
-  if (const std::string name = absl::GetFlag(FLAGS_output); !name.empty()) return Named(model.outputs, name, "output");
+  if (const std::string name = absl::GetFlag(FLAGS_output); !name.empty()) {
+    const absl::StatusOr<io::NamedValue> output = Named(model.outputs, name, "output");
+    const absl::StatusOr<Value> value = model.graph->Find(name);
+    return output.ok() || !value.ok() ? output : io::NamedValue{name, *value};
+  }
   for (const io::NamedValue& v : model.outputs) {
     if (v.name == "logits") return v;
   }
@@ -80,6 +97,8 @@ absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input)
     answers.push_back(v);
   }
   if (answers.size() == 1) return answers[0];
+  if (const Value last = LastAnswer(model, input); answers.empty() && last.valid())
+    return io::NamedValue{last.name(), last};
   return absl::NotFoundError(absl::StrCat("the model has no output [?, classes] that follows from its pictures alone; ",
                                           List(model.outputs), model.outputs.empty() ? "" : "; choose with --output"));
 }

@@ -59,7 +59,22 @@ TEST_F(NetworkTest, UnitsListsEveryLayer) {
   EXPECT_THAT(run.out, ContainsRegex("dense1 +matmul +16 +dense1:0 to dense1:15"));
   EXPECT_THAT(Adret("units mlp.adret").out, ContainsRegex("classes +softmax +3 +classes:0 to classes:2"));
   ExpectMistake("units cnn.adret --input_name=label", 1, "floating-point input");
+  EXPECT_THAT(Adret("units cnn.adret --output=dense1").out, HasSubstr("image leads to dense1"));
   ExpectMistake("units cnn.adret --output=losses", 1, "the model has no output 'losses'; the nearest names are loss");
+}
+
+TEST_F(NetworkTest, FilesThatDoNotSayWhatAnswersAreLookedIntoToo) {
+  Graph graph;
+  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 6, 6});
+  const Value label = graph.Input("label", DType::kInt64, {kAnyBatch});
+  const Value logits = nn::Sequential{nn::Conv2d(2, 3), nn::Flatten(), nn::Dense(3)}(image);
+  const Value loss = nn::SoftmaxCrossEntropy(logits, label);
+  const State state = *InitialState(graph, 1);
+  for (const std::vector<io::NamedValue>& outputs : {std::vector<io::NamedValue>{}, {{"loss", loss}}}) {
+    ASSERT_TRUE(io::SaveModel(Path("silent.adret"), {.graph = &graph, .state = &state, .outputs = outputs}).ok());
+    EXPECT_THAT(Adret("units silent.adret").out, HasSubstr("image leads to dense1"));
+    EXPECT_EQ(Adret("maximize silent.adret --unit=conv1:1 --steps=2").code, 0);
+  }
 }
 
 TEST_F(NetworkTest, RunPrintsTheProbableClasses) {
