@@ -1,6 +1,7 @@
 // adret attribute: which pixels an answer comes from.
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <utility>
 
 #include "absl/flags/declare.h"
@@ -140,7 +141,8 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
       arrays.emplace(method.name, a.maps);
       if (captions.empty()) {
         for (int64_t i = 0; i < n; ++i) {
-          captions.push_back(absl::StrFormat("%s\n%s:%d\n%.3g", pictures.names[i], layer, a.units[i], a.values[i]));
+          const std::string name = std::filesystem::path(pictures.names[i]).filename();
+          captions.push_back(absl::StrFormat("%s\n%s:%d\n%.3g", name, layer, a.units[i], a.values[i]));
         }
       }
       bar.Show(static_cast<int>(columns.size()), static_cast<int>(methods.size()));

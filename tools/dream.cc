@@ -32,7 +32,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
     return absl::InvalidArgumentError(
         absl::StrCat("one picture dreams, but ", files.size(), " are given; see --input"));
   }
-  AD_ASSIGN_OR_RETURN(const Tensor photo, ReadPhoto(files[0], open.network));
+  AD_ASSIGN_OR_RETURN(const Tensor photo, ReadPhoto(files[0], open.network, absl::GetFlag(FLAGS_zoom)));
   std::string unit = absl::GetFlag(FLAGS_unit);
   if (unit.empty()) {
     AD_ASSIGN_OR_RETURN(const explain::Layer layer, open.network.LastMaps());
@@ -71,7 +71,7 @@ const CommandRegistration kDream(
                   {"photos.adret --input=sky.png --unit=conv4:17 --octaves=6 --steps=20",
                    "of one filter, at six sizes"},
                   {"photos.adret --input=sky.png --unit='conv3+2*conv5' --out=mix.png", "of two layers"}},
-     .flags = {"input", "unit", "out", "octaves", "octave_scale", "steps", "rate", "roll", "seed", "threads",
+     .flags = {"input", "unit", "out", "octaves", "octave_scale", "steps", "rate", "roll", "seed", "threads", "zoom",
                "input_name", "output"},
      .run = Run});
 

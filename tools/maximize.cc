@@ -55,7 +55,13 @@ ABSL_FLAG(std::string, array, "", "also write the images as an array [n, channel
 namespace adret::tools {
 namespace {
 
-absl::StatusOr<explain::MaximizeOptions> Options(const explain::Objective& first) {
+// Where images of one objective are compared: in its own layer if that has maps, otherwise in the last one that has.
+std::string DiversityLayer(const explain::Network& network, const explain::Objective& objective) {
+  const absl::StatusOr<explain::Layer> own = network.FindLayer(objective.terms[0].layer), maps = network.LastMaps();
+  return own.ok() && !own->has_maps() && maps.ok() ? maps->name : objective.terms[0].layer;
+}
+
+absl::StatusOr<explain::MaximizeOptions> Options(const explain::Network& network, const explain::Objective& first) {
   explain::MaximizeOptions o;
   if (const int steps = absl::GetFlag(FLAGS_steps); steps != 0) o.steps = steps;
   o.rate = absl::GetFlag(FLAGS_rate);
@@ -81,7 +87,7 @@ absl::StatusOr<explain::MaximizeOptions> Options(const explain::Objective& first
                  .blur = absl::GetFlag(FLAGS_blur)};
   AD_ASSIGN_OR_RETURN(o.transforms, ParseTransforms(absl::GetFlag(FLAGS_transforms)));
   o.diversity = absl::GetFlag(FLAGS_diversity);
-  o.diversity_layer = first.terms[0].layer;
+  o.diversity_layer = DiversityLayer(network, first);
   o.redirect_relus = absl::GetFlag(FLAGS_redirect_relus);
   o.patience = absl::GetFlag(FLAGS_patience);
   o.seed = absl::GetFlag(FLAGS_seed);
@@ -122,7 +128,8 @@ absl::StatusOr<Tensor> Sheet(const Tensor& images, const std::vector<std::string
 }
 
 std::string Title(const std::vector<std::string>& names, const std::string& what) {
-  return absl::StrCat("What ", what, names.size() == 1 ? " looks for" : " look for");
+  const bool several = std::any_of(names.begin(), names.end(), [&](const std::string& n) { return n != names[0]; });
+  return absl::StrCat("What ", what, several ? " look for" : " looks for");
 }
 
 absl::StatusOr<std::string> Animation(const explain::Ascent& ascent, const std::vector<std::string>& names,
@@ -167,7 +174,7 @@ absl::StatusOr<std::string> Curve(const explain::Ascent& ascent, const std::vect
 absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   AD_ASSIGN_OR_RETURN(const std::vector<explain::Objective> objectives, Objectives(open.network));
-  AD_ASSIGN_OR_RETURN(explain::MaximizeOptions options, Options(objectives[0]));
+  AD_ASSIGN_OR_RETURN(explain::MaximizeOptions options, Options(open.network, objectives[0]));
   const std::string what = absl::GetFlag(FLAGS_unit), out = absl::GetFlag(FLAGS_out);
   const std::string path = out.empty() ? "maximize.png" : out, animate = absl::GetFlag(FLAGS_animate),
                     curve = absl::GetFlag(FLAGS_curve), array = absl::GetFlag(FLAGS_array);

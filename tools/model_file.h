@@ -26,8 +26,8 @@ namespace adret::tools {
 absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model);
 
 // The output that answers: --output, which may also be any value of the graph; or the one called "logits", or the first
-// [?, classes] that follows from the input alone, or the only one that does; or, where none does, the last such value of
-// the graph. NotFound lists what there is.
+// [?, classes] that follows from the input alone, or the only one that does; or, where none does, the last such value
+// of the graph. NotFound lists what there is.
 absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input);
 
 // The value to describe a file by: the output that ChooseOutput() finds, or the file's first output, or none. Fails

@@ -18,6 +18,7 @@
 
 ABSL_DECLARE_FLAG(std::string, input);
 ABSL_DECLARE_FLAG(std::string, unit);
+ABSL_DECLARE_FLAG(double, zoom);
 ABSL_DECLARE_FLAG(bool, resize);
 
 namespace adret::tools {
@@ -40,16 +41,17 @@ struct Pictures {
   std::vector<std::string> names;  // "three.png", "digits.npy[17]"
 };
 
-// The pictures of these files, in order. PNG and arrays of bytes become numbers in [0, 1]; other arrays are taken as
-// they are. An array is an example, several ones, a picture [height, width] or [channels, height, width], or several
-// ones.
+// The pictures of these files, in order: PNG, NumPy's arrays or IDX files as MNIST's, all of them or, with [17] or
+// [0-5] behind the name, some. PNG and arrays of bytes become numbers in [0, 1]; other arrays are taken as they are. An
+// array is an example, several ones, a picture [height, width] or [channels, height, width], or several ones.
 //
 // Colour becomes grey by Rec. 709's luminance and grey becomes colour where the network wants that; what is transparent
 // is laid over white. Fails when a picture has another size than the network's, unless --resize.
 absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network);
 
-// One picture of any size: [1, channels, height, width], with the network's channels and dtype.
-absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network);
+// One picture of any size, enlarged so many times (--zoom): [1, channels, height, width], with the network's channels
+// and dtype.
+absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network, double zoom = 1);
 
 // Images [n, channels, height, width] as sheets can show them: grey or coloured ones as they are, otherwise the means
 // of their channels.

@@ -1,20 +1,28 @@
 // Pictures from files, and back.
 #include <algorithm>
+#include <cmath>
 #include <utility>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
+#include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_split.h"
 #include "adret/core/status.h"
 #include "adret/explain/resize_images.h"
 #include "adret/io/contact_sheet.h"
+#include "adret/io/idx.h"
 #include "adret/io/in_file.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
+#include "adret/nn/batches.h"
 #include "adret/tools/network.h"
 
-ABSL_FLAG(std::string, input, "", "pictures to look at: PNG or .npy files, separated by commas");
+ABSL_FLAG(
+    std::string, input, "",
+    "pictures to look at: PNG, .npy or MNIST's files, separated by commas; test.npy[17] is one, test.npy[0-5] some");
+ABSL_FLAG(double, zoom, 1, "enlarge the picture (of style: the content) first, so many times");
 ABSL_FLAG(bool, resize, false, "fit pictures of another size to the network, bilinearly");
 
 namespace adret::tools {
@@ -111,29 +119,65 @@ absl::StatusOr<Shape> PicturesIn(const Shape& shape, const explain::Network& net
   return Bad("an array ", shape.ToString(), " is no picture; the network expects ", network.input().type().ToString());
 }
 
-// What a file holds, as f64 [n, channels, height, width].
-absl::StatusOr<Tensor> ReadNumbers(const std::string& path, const explain::Network& network) {
-  const bool array = absl::EndsWithIgnoreCase(path, ".npy");
-  AD_ASSIGN_OR_RETURN(const Tensor stored, array ? io::LoadNpy(path) : io::LoadPng(path));
-  Shape shape = stored.shape();
-  if (array) {
-    absl::StatusOr<Shape> found = PicturesIn(stored.shape(), network);
-    if (!found.ok()) return io::InFile(path, found.status());
-    shape = *std::move(found);
-  } else {
-    shape.insert(0, 1);
+// "test.npy[17]" or "test.npy[0-5]": a file, and which of its pictures; all of them without brackets.
+struct Selection {
+  std::string path;
+  int64_t first = 0, last = -1;  // -1: to the end
+};
+
+absl::StatusOr<Selection> ParseSelection(const std::string& word) {
+  const size_t bracket = word.rfind('[');
+  if (bracket == std::string::npos || word.back() != ']') return Selection{word};
+  const absl::string_view range = absl::string_view(word).substr(bracket + 1, word.size() - bracket - 2);
+  const std::vector<absl::string_view> ends = absl::StrSplit(range, absl::MaxSplits('-', 1));
+  Selection selection{word.substr(0, bracket)};
+  if (absl::SimpleAtoi(ends.front(), &selection.first) && absl::SimpleAtoi(ends.back(), &selection.last) &&
+      selection.first >= 0 && selection.first <= selection.last) {
+    return selection;
   }
-  if (stored.num_elements() == 0) return Bad(path, ": there are no numbers in ", stored.type().ToString());
-  return AsNumbers(stored).Reshaped(shape);
+  return Bad("'", absl::CEscape(word), "' has '", absl::CEscape(range),
+             "' where pictures' numbers are expected, such as 17 or 0-5");
+}
+
+// A file's array: NumPy's, IDX as MNIST has it (plain or packed), or a PNG picture.
+absl::StatusOr<Tensor> LoadFile(const std::string& path) {
+  if (absl::EndsWithIgnoreCase(path, ".npy")) return io::LoadNpy(path);
+  if (absl::StrContains(path, "-ubyte")) return io::LoadIdx(path);
+  return io::LoadPng(path);
+}
+
+// The pictures of a file that are selected, as f64 [n, channels, height, width].
+absl::StatusOr<Tensor> ReadNumbers(const Selection& selection, const explain::Network& network) {
+  AD_ASSIGN_OR_RETURN(const Tensor stored, LoadFile(selection.path));
+  Shape shape = stored.shape();
+  if (absl::EndsWithIgnoreCase(selection.path, ".png")) {
+    shape.insert(0, 1);
+  } else {
+    absl::StatusOr<Shape> found = PicturesIn(stored.shape(), network);
+    if (!found.ok()) return io::InFile(selection.path, found.status());
+    shape = *std::move(found);
+  }
+  if (stored.num_elements() == 0) return Bad(selection.path, ": there are no numbers in ", stored.type().ToString());
+  if (selection.first >= shape[0] || selection.last >= shape[0]) {
+    return Bad(selection.path, " holds pictures 0 to ", shape[0] - 1, ", and no picture ",
+               std::max(selection.first, selection.last));
+  }
+  const int64_t last = selection.last < 0 ? shape[0] - 1 : selection.last;
+  std::vector<uint32_t> rows;
+  for (int64_t i = selection.first; i <= last; ++i) rows.push_back(static_cast<uint32_t>(i));
+  const Tensor chosen = nn::TakeRows(stored.Reshaped(shape), rows, stored.dtype());
+  return AsNumbers(chosen);
 }
 
 // Adds the pictures in a file, each of the network's shape.
-absl::Status Read(const std::string& path, const explain::Network& network, std::vector<Tensor>* pictures,
+absl::Status Read(const std::string& word, const explain::Network& network, std::vector<Tensor>* pictures,
                   std::vector<std::string>* names) {
-  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(path, network));
+  AD_ASSIGN_OR_RETURN(const Selection selection, ParseSelection(word));
+  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(selection, network));
   const Shape& shape = numbers.shape();
   for (int64_t i = 0; i < shape[0]; ++i) {
-    const std::string name = shape[0] > 1 ? absl::StrCat(path, "[", i, "]") : path;
+    const bool several = shape[0] > 1 || selection.last >= 0;
+    const std::string name = several ? absl::StrCat(selection.path, "[", selection.first + i, "]") : selection.path;
     absl::StatusOr<Tensor> picture = Fit(Row(numbers, i, WithoutFirst(shape)), network.image_shape());
     if (!picture.ok()) return io::InFile(name, picture.status());
     pictures->push_back(*std::move(picture));
@@ -156,7 +200,7 @@ absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, con
   std::vector<Tensor> pictures;
   Pictures result;
   for (const std::string& path : paths) AD_RETURN_IF_ERROR(Read(path, network, &pictures, &result.names));
-  if (pictures.empty()) return Bad("there is no picture to look at; name PNG or .npy files with --input");
+  if (pictures.empty()) return Bad("there is no picture to look at; name files with --input");
   Shape shape = network.image_shape();
   shape.insert(0, static_cast<int64_t>(pictures.size()));
   Tensor images(DType::kFloat64, shape);
@@ -168,14 +212,20 @@ absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, con
   return result;
 }
 
-absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network) {
-  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(path, network));
-  if (numbers.shape()[0] != 1) return Bad(path, " holds ", numbers.shape()[0], " pictures; one is expected");
+absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network, double zoom) {
+  if (!(zoom > 0 && zoom <= 64)) return Bad("--zoom must be above 0 and at most 64, but is ", zoom);
+  AD_ASSIGN_OR_RETURN(const Selection selection, ParseSelection(path));
+  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(selection, network));
+  if (numbers.shape()[0] != 1) {
+    return Bad(path, " holds ", numbers.shape()[0], " pictures; choose one of them, such as ", path, "[0]");
+  }
   absl::StatusOr<Tensor> fitted = FitChannels(Row(numbers, 0, WithoutFirst(numbers.shape())), network.image_shape()[0]);
   if (!fitted.ok()) return io::InFile(path, fitted.status());
   Shape shape = fitted->shape();
   shape.insert(0, 1);
-  return fitted->Reshaped(shape).Cast(network.dtype());
+  return explain::ResizeImages(fitted->Reshaped(shape).Cast(network.dtype()),
+                               std::llround(zoom * static_cast<double>(shape[2])),
+                               std::llround(zoom * static_cast<double>(shape[3])));
 }
 
 Tensor ShowableChannels(const Tensor& images) {

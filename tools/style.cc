@@ -31,15 +31,17 @@ ABSL_DECLARE_FLAG(double, rate);
 namespace adret::tools {
 namespace {
 
-absl::StatusOr<Tensor> PictureOf(const char* flag, const std::string& path, const explain::Network& network) {
+absl::StatusOr<Tensor> PictureOf(const char* flag, const std::string& path, const explain::Network& network,
+                                 double zoom) {
   if (path.empty()) return absl::InvalidArgumentError(absl::StrCat("--", flag, " must name a picture"));
-  return ReadPhoto(path, network);
+  return ReadPhoto(path, network, zoom);
 }
 
 absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
-  AD_ASSIGN_OR_RETURN(const Tensor content, PictureOf("content", absl::GetFlag(FLAGS_content), open.network));
-  AD_ASSIGN_OR_RETURN(const Tensor style, PictureOf("style", absl::GetFlag(FLAGS_style), open.network));
+  AD_ASSIGN_OR_RETURN(const Tensor content,
+                      PictureOf("content", absl::GetFlag(FLAGS_content), open.network, absl::GetFlag(FLAGS_zoom)));
+  AD_ASSIGN_OR_RETURN(const Tensor style, PictureOf("style", absl::GetFlag(FLAGS_style), open.network, 1));
   explain::StyleOptions options{
       .content_layers = absl::StrSplit(absl::GetFlag(FLAGS_content_layers), ',', absl::SkipEmpty()),
       .style_layers = absl::StrSplit(absl::GetFlag(FLAGS_style_layers), ',', absl::SkipEmpty()),
@@ -75,7 +77,7 @@ const CommandRegistration kStyle(
                    "--content_layers=conv4 --style_weight=100",
                    "more of the waves"}},
      .flags = {"content", "style", "out", "content_layers", "style_layers", "content_weight", "style_weight",
-               "smoothness", "steps", "rate", "threads", "input_name", "output"},
+               "smoothness", "steps", "rate", "threads", "zoom", "input_name", "output"},
      .run = Run});
 
 }  // namespace

@@ -7,6 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "adret/io/idx.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
 #include "adret/nn/trainer.h"
@@ -75,6 +76,32 @@ TEST_F(NetworkTest, FilesThatDoNotSayWhatAnswersAreLookedIntoToo) {
     EXPECT_THAT(Adret("units silent.adret").out, HasSubstr("image leads to dense1"));
     EXPECT_EQ(Adret("maximize silent.adret --unit=conv1:1 --steps=2").code, 0);
   }
+}
+
+TEST_F(NetworkTest, SomePicturesOfAFileCanBeChosen) {
+  Tensor digits(DType::kUint8, {4, 28, 28});
+  int64_t i = 0;
+  for (uint8_t& pixel : digits.mutable_data<uint8_t>()) pixel = static_cast<uint8_t>(i++ * 37 % 241);
+  ASSERT_TRUE(io::SaveNpy(Path("digits.npy"), digits).ok());
+  ASSERT_TRUE(io::SaveIdx(Path("test-images-idx3-ubyte.gz"), digits, {.gzip = true}).ok());
+  const Tensor all = Logits("cnn.adret", "digits.npy");
+  for (const std::string file : {"digits.npy", "test-images-idx3-ubyte.gz"}) {
+    EXPECT_TRUE(Logits("cnn.adret", file).BitEqual(all));
+    const Tensor some = Logits("cnn.adret", "--input=" + file + "[2],'" + file + "[0-1]'");
+    ASSERT_EQ(some.shape(), (Shape{3, 10}));
+    for (int64_t k = 0; k < 10; ++k) {
+      EXPECT_NEAR(some.At(k), all.At(20 + k), 1e-5);
+      EXPECT_NEAR(some.At(20 + k), all.At(10 + k), 1e-5);
+    }
+  }
+  EXPECT_THAT(Adret("run cnn.adret 'digits.npy[3]'").out, HasSubstr("digits.npy[3]"));
+  ExpectMistake("run cnn.adret 'digits.npy[4]'", 1, "digits.npy holds pictures 0 to 3, and no picture 4");
+  ExpectMistake("run cnn.adret 'digits.npy[2-1]'", 1, "'2-1' where pictures' numbers are expected");
+  ExpectMistake("run cnn.adret 'digits.npy[x]'", 1, "'x' where pictures' numbers are expected");
+  ExpectMistake("dream cnn.adret digits.npy", 1, "holds 4 pictures; choose one of them");
+  EXPECT_EQ(Adret("dream cnn.adret 'digits.npy[1]' --zoom=2 --steps=1").code, 0);
+  EXPECT_EQ(io::LoadPng(Path("dream.png"))->shape(), (Shape{1, 56, 56}));
+  ExpectMistake("dream cnn.adret 'digits.npy[1]' --zoom=0", 1, "--zoom must be above 0");
 }
 
 TEST_F(NetworkTest, RunPrintsTheProbableClasses) {
