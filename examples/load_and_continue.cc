@@ -46,17 +46,30 @@ absl::Status Run() {
                           {.batch = absl::GetFlag(FLAGS_batch)}));
   AD_ASSIGN_OR_RETURN(const nn::Score before, trainer.Evaluate(test, model.state));
   nn::ProgressBar bar;
+  std::string& history_text = model.metadata[nn::kTrainingHistoryKey];
+  AD_ASSIGN_OR_RETURN(nn::TrainingHistory history, nn::TrainingHistory::FromText(history_text));
   AD_ASSIGN_OR_RETURN(const int64_t epochs_done, trainer.EpochsDone(train, model.state));
-  AD_ASSIGN_OR_RETURN(
-      const std::vector<nn::EpochRecord> history,
-      trainer.Fit(train, &model.state,
-                  {.epochs = epochs_done + 1, .test = test, .on_batch = [&](const auto& b) { bar.Show(b); }}));
+  AD_ASSIGN_OR_RETURN(const std::vector<nn::EpochRecord> epochs_run,
+                      trainer.Fit(train, &model.state,
+                                  {.epochs = epochs_done + 1,
+                                   .test = test,
+                                   .on_batch =
+                                       [&](const nn::BatchRecord& b) {
+                                         bar.Show(b);
+                                         history.Add(b);
+                                       },
+                                   .on_epoch =
+                                       [&](const nn::EpochRecord& e) {
+                                         history.Add(e);
+                                         return absl::OkStatus();
+                                       }}));
   bar.Clear();
+  history_text = history.ToText();
   io::ModelContents contents = model.contents();
   contents.only_needed = true;  // without the old training step's nodes
   AD_RETURN_IF_ERROR(io::SaveModel(out.empty() ? path : out, contents));
   std::printf("{\"test_accuracy_before\": %.4f, \"test_accuracy\": %.4f, \"epochs\": %d, \"state_digest\": \"%s\"}\n",
-              before.accuracy, history.back().test.accuracy, static_cast<int>(history.back().epoch),
+              before.accuracy, epochs_run.back().test.accuracy, static_cast<int>(epochs_run.back().epoch),
               model.state.Digest().c_str());
   return absl::OkStatus();
 }

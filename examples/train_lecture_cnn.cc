@@ -53,19 +53,24 @@ struct Lecture {
   Updates step;
 };
 
-absl::Status Save(const Lecture& lecture, const State& state) {
+absl::Status Save(const Lecture& lecture, const State& state, const nn::TrainingHistory& history) {
   return io::SaveModel(absl::GetFlag(FLAGS_model),
                        {.graph = &lecture.graph,
                         .state = &state,
                         .outputs = {{"logits", lecture.logits}, {"loss", lecture.loss}, {"accuracy", lecture.accuracy}},
-                        .updates = lecture.step});
+                        .updates = lecture.step,
+                        .metadata = {{nn::kTrainingHistoryKey, history.ToText()}}});
 }
 
 // The training curve, next to the model: lecture_cnn_curve.png.
-absl::Status SaveCurve(const plot::Series& batches, const std::vector<nn::EpochRecord>& history) {
+absl::Status SaveCurve(const nn::TrainingHistory& history) {
   plot::Series train{.name = "training", .markers = true}, test{.name = "test", .markers = true};
-  plot::Series test_loss{.name = "test", .markers = true};
-  for (const nn::EpochRecord& epoch : history) {
+  plot::Series test_loss{.name = "test", .markers = true}, batches{.name = "training", .faint = true};
+  for (const nn::BatchLoss& batch : history.batches()) {
+    batches.x.push_back(batch.epochs_done);
+    batches.y.push_back(std::max(batch.loss, 1e-8));  // the axis is logarithmic
+  }
+  for (const nn::EpochRecord& epoch : history.epochs()) {
     for (plot::Series* series : {&train, &test, &test_loss}) series->x.push_back(static_cast<double>(epoch.epoch));
     train.y.push_back(100 * epoch.train.accuracy);
     test.y.push_back(100 * epoch.test.accuracy);
@@ -106,10 +111,14 @@ absl::Status Run() {
   Lecture lecture(epochs * nn::CountBatches(train.size(), {.batch = batch}));
   std::printf("%s\n", nn::Summary(lecture.logits).c_str());
   AD_ASSIGN_OR_RETURN(State state, InitialState(lecture.graph, absl::GetFlag(FLAGS_seed)));
+  nn::TrainingHistory history;
   if (absl::GetFlag(FLAGS_resume)) {
     AD_ASSIGN_OR_RETURN(io::Model model, io::LoadModel(absl::GetFlag(FLAGS_model)));
     AD_RETURN_IF_ERROR(io::InFile(absl::GetFlag(FLAGS_model), nn::CheckSameVariables(state, model.state)));
     state = std::move(model.state);
+    auto earlier = nn::TrainingHistory::FromText(model.metadata[nn::kTrainingHistoryKey]);
+    if (!earlier.ok()) return io::InFile(absl::GetFlag(FLAGS_model), earlier.status());
+    history = *std::move(earlier);
   }
 
   const nn::TrainerOptions options{.batch = batch, .threads = absl::GetFlag(FLAGS_threads)};
@@ -120,9 +129,8 @@ absl::Status Run() {
                                                                 .updates = lecture.step},
                                                                options));
   nn::ProgressBar bar;
-  plot::Series losses{.name = "training, each batch", .faint = true};
   std::puts(nn::EpochHeading().c_str());
-  AD_ASSIGN_OR_RETURN(const std::vector<nn::EpochRecord> history,
+  AD_ASSIGN_OR_RETURN(const std::vector<nn::EpochRecord> epochs_run,
                       trainer.Fit(train, &state,
                                   {.epochs = epochs,
                                    .stop_after = absl::GetFlag(FLAGS_stop_after),
@@ -130,17 +138,17 @@ absl::Status Run() {
                                    .on_batch =
                                        [&](const nn::BatchRecord& b) {
                                          bar.Show(b);
-                                         losses.x.push_back(b.epochs_done());
-                                         losses.y.push_back(std::max(b.loss, 1e-8));  // the axis is logarithmic
+                                         history.Add(b);
                                        },
                                    .on_epoch =
                                        [&](const nn::EpochRecord& e) {
                                          bar.Clear();
                                          std::puts(nn::EpochRow(e).c_str());
                                          std::fflush(stdout);
-                                         return Save(lecture, state);
+                                         history.Add(e);
+                                         return Save(lecture, state, history);
                                        }}));
-  if (!history.empty()) AD_RETURN_IF_ERROR(SaveCurve(losses, history));
+  if (!history.epochs().empty()) AD_RETURN_IF_ERROR(SaveCurve(history));
 
   AD_ASSIGN_OR_RETURN(const Tensor answers,
                       nn::RunInBatches(ArgMax(lecture.logits, {.axis = 1}), lecture.image, test.x, state, options));
@@ -149,7 +157,7 @@ absl::Status Run() {
   std::printf("\n%s\n", confusion.ToString().c_str());
   std::printf(
       "{\"test_accuracy\": %.4f, \"images_per_second\": %.0f, \"peak_rss_mib\": %.1f, \"state_digest\": \"%s\"}\n",
-      confusion.accuracy(), nn::TrainingSpeed(history), nn::PeakRssMib(), state.Digest().c_str());
+      confusion.accuracy(), nn::TrainingSpeed(epochs_run), nn::PeakRssMib(), state.Digest().c_str());
   return absl::OkStatus();
 }
 

@@ -8,12 +8,14 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "adret/core/executor.h"
 #include "adret/io/drawn_digits.h"
 #include "adret/io/file.h"
 #include "adret/io/idx.h"
 #include "adret/io/model.h"
 #include "adret/io/png.h"
+#include "adret/nn/history.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -62,6 +64,19 @@ class TrainingTest : public testing::Test {
                absl::StrCat("--data=", folder_, " --batch=32 --model=", Path(model), " ", arguments));
   }
 
+  // The model file tells how all of its training went.
+  void ExpectHistory(const std::string& model, size_t epochs, const std::string& test_accuracy) const {
+    const absl::StatusOr<io::Model> loaded = io::LoadModel(Path(model));
+    ASSERT_TRUE(loaded.ok()) << loaded.status();
+    const auto history = nn::TrainingHistory::FromText(loaded->metadata.at(nn::kTrainingHistoryKey));
+    ASSERT_TRUE(history.ok()) << history.status();
+    ASSERT_EQ(history->epochs().size(), epochs);
+    for (size_t i = 0; i < epochs; ++i) EXPECT_EQ(history->epochs()[i].epoch, i + 1);
+    EXPECT_EQ(absl::StrFormat("%.4f", history->epochs().back().test.accuracy), test_accuracy);
+    EXPECT_LT(history->epochs().back().train.loss, history->epochs().front().train.loss);
+    EXPECT_EQ(history->batches().size(), epochs * 19);
+  }
+
   std::string folder_;
 };
 
@@ -81,6 +96,8 @@ TEST_F(TrainingTest, StopsAndResumesExactlyOnAnyNumberOfThreads) {
   EXPECT_EQ(rest.Field("state_digest"), whole.Field("state_digest"));
   EXPECT_EQ(rest.Field("test_accuracy"), whole.Field("test_accuracy"));
   EXPECT_EQ(*io::ReadFile(Path("parts.adret")), *io::ReadFile(Path("whole.adret")));
+  EXPECT_EQ(*io::ReadFile(Path("parts_curve.png")), *io::ReadFile(Path("whole_curve.png")));
+  ExpectHistory("parts.adret", /*epochs=*/3, rest.Field("test_accuracy"));
 
   const Result other = Train("other.adret", "--epochs=3 --seed=2");
   EXPECT_NE(other.Field("state_digest"), whole.Field("state_digest"));
@@ -100,6 +117,7 @@ TEST_F(TrainingTest, AModelFileTrainsOn) {
   ASSERT_TRUE(more.ok()) << more.status();
   EXPECT_EQ(more->state.Get("adam/step")->At(0), 2 * 19);
   EXPECT_EQ(more->state.step, 2 * 19);
+  ExpectHistory("more.adret", /*epochs=*/2, once.Field("test_accuracy"));
   // Again and again.
   const Result twice =
       Run(LOAD_AND_CONTINUE, absl::StrCat("--data=", folder_, " --batch=32 --model=", Path("more.adret")));
@@ -151,6 +169,12 @@ TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   expect(absl::StrCat("--model=", folder_), folder_);
   expect("--resume --batch=100", "trained with other examples or another batch size");
   expect(absl::StrCat("--resume --model=", Path("t10k-labels-idx1-ubyte")), "t10k-labels-idx1-ubyte");
+
+  io::Model model = *io::LoadModel(Path("model.adret"));
+  io::ModelContents contents = model.contents();
+  contents.metadata[nn::kTrainingHistoryKey] = "epoch 1 went well";
+  ASSERT_TRUE(io::SaveModel(Path("altered.adret"), contents).ok());
+  expect(absl::StrCat("--resume --model=", Path("altered.adret")), "altered.adret: training history, line 1: expected");
 }
 
 TEST_F(TrainingTest, ResumingAFinishedRunReportsIt) {
