@@ -86,8 +86,8 @@ absl::Status TrainingHistory::AddLine(absl::string_view line) {
   }
   if (fields[0] == "batch" && ReadBatch(fields, &batch)) {
     if (!batches_.empty() && batch.epochs_done <= batches_.back().epochs_done) {
-      return absl::InvalidArgumentError(absl::StrCat("a batch at ", batch.epochs_done, " epochs comes after one at ",
-                                                     batches_.back().epochs_done));
+      return absl::InvalidArgumentError(
+          absl::StrCat("a batch at ", batch.epochs_done, " epochs comes after one at ", batches_.back().epochs_done));
     }
     batches_.push_back(batch);
     return absl::OkStatus();

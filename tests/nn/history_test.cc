@@ -52,7 +52,8 @@ TEST(History, IsReadAsItWasWritten) {
 }
 
 TEST(History, ManyBatchesAreAFewPoints) {
-  for (const auto& [epochs, batches] : std::vector<std::pair<int64_t, int64_t>>{{1, 10'000}, {5, 469}, {7, 3}, {900, 2}}) {
+  for (const auto& [epochs, batches] :
+       std::vector<std::pair<int64_t, int64_t>>{{1, 10'000}, {5, 469}, {7, 3}, {900, 2}}) {
     TrainingHistory history;
     Train(1, epochs, epochs, batches, &history);
     const auto points = static_cast<int64_t>(history.batches().size());
