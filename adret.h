@@ -56,8 +56,8 @@
 
 // nn: layers and training.
 #include "adret/nn/batches.h"
-#include "adret/nn/inference.h"
 #include "adret/nn/history.h"
+#include "adret/nn/inference.h"
 #include "adret/nn/initializers.h"
 #include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
