@@ -21,7 +21,8 @@ class Pictures {
   int64_t Label(int64_t i) const { return digits_.labels.data<int64_t>()[i % digits_.size()]; }
   Tensor Digit(int64_t i) const {
     const absl::Span<const uint8_t> pixels = digits_.images.data<uint8_t>();
-    return Tensor::From<uint8_t>({1, kSide, kSide}, pixels.subspan((i % digits_.size()) * kSide * kSide, kSide * kSide));
+    return Tensor::From<uint8_t>({1, kSide, kSide},
+                                 pixels.subspan((i % digits_.size()) * kSide * kSide, kSide * kSide));
   }
   // Nine digits, three by three.
   Tensor NineDigits(int64_t first) const {
@@ -63,9 +64,11 @@ Ascent SampleAscent(uint64_t seed) {
 }
 
 LayerReport SampleLayer(const Pictures& pictures, const std::string& name, const std::string& kind, int64_t units) {
-  LayerReport layer{.name = name, .kind = kind, .output = "f32[?,25,26,26]", .parameters = 11'300, .units_in_all = 2 * units};
+  LayerReport layer{
+      .name = name, .kind = kind, .output = "f32[?,25,26,26]", .parameters = 11'300, .units_in_all = 2 * units};
   for (int64_t k = 0; k < units; ++k) {
-    UnitReport unit{.unit = k, .ascent = SampleAscent(k + 1000), .examples = pictures.NineDigits(9 * k), .top_activation = 12.34};
+    UnitReport unit{
+        .unit = k, .ascent = SampleAscent(k + 1000), .examples = pictures.NineDigits(9 * k), .top_activation = 12.34};
     for (int64_t i = 0; i < 9; ++i) unit.example_classes.push_back(absl::StrCat(pictures.Label(9 * k + i)));
     layer.units.push_back(unit);
   }
@@ -147,7 +150,8 @@ nn::TrainingHistory SampleHistory() {
 ReportData SampleReport() {
   const Pictures pictures;
   ReportData data{.title = absl::StrCat(kHostileName, ".adret"), .data = "400 test images"};
-  data.facts = {{"Test images right", "98.9 %"}, {"Parameters", "137,660"}, {"Layers", "3"}, {kHostileName, kHostileName}};
+  data.facts = {
+      {"Test images right", "98.9 %"}, {"Parameters", "137,660"}, {"Layers", "3"}, {kHostileName, kHostileName}};
   data.layers = {SampleLayer(pictures, absl::StrCat(kHostileName, "conv1"), "filters", 12),
                  SampleLayer(pictures, "conv2", "filters", 25), SampleLayer(pictures, "dense1", "neurons", 7)};
   data.graph_svg = SampleDrawing(data.layers.size());

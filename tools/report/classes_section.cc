@@ -60,15 +60,17 @@ absl::StatusOr<Section> ClassesSection(const ReportData& data) {
   if (!data.attribution_method.empty()) {
     content += Element("p", {{"class", "lead"}},
                        absl::StrCat("Beside each example: which of its pixels speak for the network's answer and which "
-                                    "against it, by ", data.attribution_method, "; each picture has a scale of its own."));
+                                    "against it, by ",
+                                    data.attribution_method, "; each picture has a scale of its own."));
     content += AttributionLegend();
   }
   for (size_t c = 0; c < data.class_reports.size(); ++c) {
     AD_ASSIGN_OR_RETURN(const Html report, ClassContent(data, static_cast<int64_t>(c)));
     const std::string anchor = ClassAnchor(c), name = ClassName(data, c);
     section.entry.parts.push_back({anchor, name});
-    content += Folded({.css_class = "fold wide", .anchor = anchor, .heading = Element("h3", {}, name), .aside = Score(data, c)},
-                      report);
+    content += Folded(
+        {.css_class = "fold wide", .anchor = anchor, .heading = Element("h3", {}, name), .aside = Score(data, c)},
+        report);
   }
   section.html = Folded({.css_class = "section",
                          .anchor = section.entry.anchor,

@@ -44,10 +44,10 @@ class Matrix {
     const double dark = right ? share : std::sqrt(std::min(1.0, share / kMostlyWrong));
     const int shade = std::clamp(static_cast<int>(std::lround(kShades * dark)), 1, kShades);
     const std::string text = nn::WithCommas(count);
-    const std::string name =
-        right ? absl::StrCat(Counted(count, "example", "examples"), " of ", ClassName(data_, truth), " answered rightly")
-              : absl::StrCat(Counted(count, "example", "examples"), " of ", ClassName(data_, truth), " taken for ",
-                             ClassName(data_, answer));
+    const std::string name = right ? absl::StrCat(Counted(count, "example", "examples"), " of ",
+                                                  ClassName(data_, truth), " answered rightly")
+                                   : absl::StrCat(Counted(count, "example", "examples"), " of ",
+                                                  ClassName(data_, truth), " taken for ", ClassName(data_, answer));
     const std::string target = right ? ClassAnchor(truth) : CellAnchor(truth, answer);
     return Element("td", {{"class", absl::StrCat(right ? "right" : "wrong", " shade-", shade)}},
                    has_examples ? Element("a", {{"href", absl::StrCat("#", target)}, {"aria-label", name}}, text)
@@ -56,9 +56,8 @@ class Matrix {
 
   bool HasExamples(int64_t truth, int64_t answer) const {
     if (truth == answer) return !data_.class_reports.empty();
-    return std::any_of(data_.mistakes.begin(), data_.mistakes.end(), [&](const ConfusionCell& cell) {
-      return cell.truth == truth && cell.answer == answer;
-    });
+    return std::any_of(data_.mistakes.begin(), data_.mistakes.end(),
+                       [&](const ConfusionCell& cell) { return cell.truth == truth && cell.answer == answer; });
   }
 
   Html Table() const {
@@ -72,11 +71,8 @@ class Matrix {
     }
     for (int64_t c = 0; c < n_; ++c) foot += Share(c, ColumnSum(c));
     foot += Element("td", {});
-    const Html caption = Element("caption", {}, absl::StrCat("A row is a true class, a column what it was taken for. "
-                                                             "Shades are shares of a row: blue ones are right, red ones "
-                                                             "wrong, darkest from ", 100 * kMostlyWrong, " % on."));
-    return Element("table", {{"class", "matrix"}},
-                   Join({caption, Element("thead", {}, Element("tr", {}, head)), Element("tbody", {}, rows),
+    return Element("table", {{"class", "matrix"}, {"aria-describedby", "matrix-note"}},
+                   Join({Element("thead", {}, Element("tr", {}, head)), Element("tbody", {}, rows),
                          Element("tfoot", {}, Element("tr", {}, foot))}));
   }
 
@@ -99,8 +95,9 @@ absl::StatusOr<Html> Mistakes(const ReportData& data, const Matrix& matrix) {
     const auto shown = static_cast<int64_t>(cell->examples.size());
     list += Folded({.css_class = "fold",
                     .anchor = CellAnchor(cell->truth, cell->answer),
-                    .heading = Join({Element("b", {}, ClassName(data, cell->truth)), " taken for ",
-                                     Element("b", {}, ClassName(data, cell->answer))}),
+                    .heading = Element("span", {},
+                                       Join({Element("b", {}, ClassName(data, cell->truth)), " taken for ",
+                                             Element("b", {}, ClassName(data, cell->answer))})),
                     .aside = shown < count ? absl::StrCat(shown, " of ", nn::WithCommas(count)) : absl::StrCat(count)},
                    examples);
   }
@@ -116,9 +113,14 @@ absl::StatusOr<Section> ConfusionSection(const ReportData& data) {
   const Matrix matrix(data);
   Html content;
   if (n <= kMostColumns) {
-    content += Element("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"},
-                               {"aria-label", "Confusion matrix"}},
-                       matrix.Table());
+    content +=
+        Element("p", {{"class", "lead"}, {"id", "matrix-note"}},
+                absl::StrCat("A row is a true class, a column what it was taken for. Shades are shares of a row: "
+                             "blue ones are right, red ones wrong, darkest from ",
+                             100 * kMostlyWrong, " % on."));
+    content +=
+        Element("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Confusion matrix"}},
+                matrix.Table());
   }
   int64_t total = 0, wrong = 0;
   for (int64_t c = 0; c < n; ++c) total += matrix.RowSum(c), wrong += matrix.RowSum(c) - matrix.Count(c, c);

@@ -198,7 +198,8 @@ Html LineChart(const plot::Panel& panel, absl::string_view description) {
 Html AttributionLegend() {
   return Element("p", {{"class", "legend-line"}},
                  Join({Element("span", {}, "against"),
-                       Element("span", {{"class", "diverging-bar"}, {"role", "img"},
+                       Element("span", {{"class", "diverging-bar"},
+                                        {"role", "img"},
                                         {"aria-label", "a scale from blue over white to red"}}),
                        Element("span", {}, "for the answer")}));
 }
@@ -207,7 +208,7 @@ std::string Number(double value) {
   if (!std::isfinite(value)) return std::isnan(value) ? "not a number" : value > 0 ? "∞" : "−∞";
   const double magnitude = std::abs(value);
   std::string text;
-  if (magnitude >= 1e7 || (magnitude > 0 && magnitude < 1e-3)) {
+  if (magnitude >= 1e7 || magnitude < 1) {
     text = absl::StrFormat("%.2g", value);
   } else if (magnitude >= 999.5) {
     text = nn::WithCommas(std::llround(value));

@@ -2,7 +2,8 @@
 //
 //   AD_ASSIGN_OR_RETURN(Html picture, Picture(image, {.alt = "What filter 7 looks for"}));
 //   Html curve = ActivationCurve(ascent.curve, "conv2:7");
-//   Html chart = LineChart({.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {train, test}});
+//   Html chart = LineChart({.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {train,
+//   test}});
 #ifndef ADRET_TOOLS_REPORT_FIGURES_H_
 #define ADRET_TOOLS_REPORT_FIGURES_H_
 
@@ -35,7 +36,7 @@ Html LineChart(const plot::Panel& panel, absl::string_view description);
 // How colours of attributions read.
 Html AttributionLegend();
 
-// Three digits, thousands apart, a proper minus: "0.125", "12.3", "1,234".
+// Two or three digits, thousands apart, a proper minus: "0.12", "12.3", "1,234".
 std::string Number(double value);
 // "98.6 %"; two decimals where one would round to 100 %.
 std::string Percent(double share);

@@ -22,7 +22,7 @@ class Html {
  public:
   Html() = default;
   // Text.
-  Html(absl::string_view text) : markup_(EscapeHtml(text)) {}    // NOLINT: where markup is expected, strings are text
+  Html(absl::string_view text) : markup_(EscapeHtml(text)) {}  // NOLINT: where markup is expected, strings are text
   Html(const std::string& text) : Html(absl::string_view(text)) {}  // NOLINT
   Html(const char* text) : Html(absl::string_view(text)) {}         // NOLINT
 

@@ -38,8 +38,8 @@ absl::StatusOr<Html> UnitFigure(const LayerReport& layer, int64_t layer_index, c
     pictures += picture;
   }
   if (unit.examples) {
-    const std::string alt = absl::StrCat("The examples that activate ", name, " most: ",
-                                         absl::StrJoin(unit.example_classes, ", "));
+    const std::string alt =
+        absl::StrCat("The examples that activate ", name, " most: ", absl::StrJoin(unit.example_classes, ", "));
     AD_ASSIGN_OR_RETURN(const Html picture, Picture(*unit.examples, {.alt = alt}));
     pictures += picture;
   }
@@ -47,9 +47,10 @@ absl::StatusOr<Html> UnitFigure(const LayerReport& layer, int64_t layer_index, c
   content += Element("div", {{"class", "pair"}}, pictures);
   content += ActivationCurve(unit.ascent.curve, name);
   if (!unit.example_classes.empty()) {
-    content += Element("p", {{"class", "tally"}},
-                       Join({Element("b", {}, Tally(unit.example_classes)),
-                             Element("span", {{"class", "muted"}}, absl::StrCat(" up to ", Number(unit.top_activation)))}));
+    content +=
+        Element("p", {{"class", "tally"}},
+                Join({Element("b", {}, Tally(unit.example_classes)),
+                      Element("span", {{"class", "muted"}}, absl::StrCat(" up to ", Number(unit.top_activation)))}));
   }
   return Element("figure", {{"class", "unit"}, {"id", absl::StrCat("unit-", layer_index, "-", unit.unit)}}, content);
 }

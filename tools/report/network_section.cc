@@ -25,15 +25,18 @@ Html LayerTable(const ReportData& data) {
   const auto heading = [](const char* text, const char* css_class = "") {
     return Element("th", {{"scope", "col"}, {"class", css_class}}, text);
   };
-  const Html head = Element("tr", {}, Join({heading("Layer"), heading("Units", "number"), heading("of kind"),
-                                            heading("Output"), heading("Parameters", "number")}));
-  return Element("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Layers"}},
-                 Element("table", {{"class", "plain"}}, Join({Element("thead", {}, head), Element("tbody", {}, rows)})));
+  const Html head = Element("tr", {},
+                            Join({heading("Layer"), heading("Units", "number"), heading("of kind"), heading("Output"),
+                                  heading("Parameters", "number")}));
+  return Element(
+      "div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Layers"}},
+      Element("table", {{"class", "plain"}}, Join({Element("thead", {}, head), Element("tbody", {}, rows)})));
 }
 
 // ---- Training
 
-plot::Series EpochSeries(const std::vector<nn::EpochRecord>& epochs, const char* name, double (*y)(const nn::EpochRecord&)) {
+plot::Series EpochSeries(const std::vector<nn::EpochRecord>& epochs, const char* name,
+                         double (*y)(const nn::EpochRecord&)) {
   plot::Series series{.name = name, .markers = true};
   for (const nn::EpochRecord& epoch : epochs) {
     series.x.push_back(static_cast<double>(epoch.epoch));
@@ -71,11 +74,14 @@ absl::StatusOr<Section> NetworkSection(const ReportData& data) {
   if (data.layers.empty()) return section;
   Html content;
   if (!data.graph_svg.empty()) {
-    content += Element("figure", {{"class", "network"}},
-                       Join({Element("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"},
-                                             {"aria-label", "Drawing of the network"}},
-                                     Html::Trusted(data.graph_svg)),
-                             Element("figcaption", {}, "Values flow downwards. A layer leads to what its units look for.")}));
+    content += Element(
+        "figure", {{"class", "network"}},
+        Join(
+            {Element(
+                 "div",
+                 {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Drawing of the network"}},
+                 Html::Trusted(data.graph_svg)),
+             Element("figcaption", {}, "Values flow downwards. A layer leads to what its units look for.")}));
   }
   content += LayerTable(data);
   section.html = Folded({.css_class = "section",
@@ -83,7 +89,7 @@ absl::StatusOr<Section> NetworkSection(const ReportData& data) {
                          .heading = Element("h2", {}, "Network"),
                          .aside = Counted(static_cast<int64_t>(data.layers.size()), "layer", "layers"),
                          .open = true},
-                        content);
+                        Element("div", {{"class", "layers"}}, content));
   return section;
 }
 
@@ -113,13 +119,15 @@ absl::StatusOr<Section> TrainingSection(const ReportData& data) {
   const nn::EpochRecord &first = epochs.front(), &last = epochs.back();
   const nn::Score &from = tested ? first.test : first.train, &to = tested ? last.test : last.train;
   const char* which = tested ? "test" : "training";
-  const Html charts = Join(
-      {Element("figure", {}, LineChart(loss, absl::StrCat("Loss by epoch: the ", which, " loss goes from ",
-                                                          Number(from.loss), " to ", Number(to.loss)))),
-       Element("figure", {}, LineChart(accuracy, absl::StrCat("Accuracy by epoch: the ", which, " accuracy goes from ",
-                                                              Percent(from.accuracy), " to ", Percent(to.accuracy))))});
-  const Html numbers = Folded({.css_class = "fold", .anchor = "epochs", .heading = "The numbers"},
-                              EpochTable(epochs, tested));
+  const Html charts =
+      Join({Element("figure", {},
+                    LineChart(loss, absl::StrCat("Loss by epoch: the ", which, " loss goes from ", Number(from.loss),
+                                                 " to ", Number(to.loss)))),
+            Element("figure", {},
+                    LineChart(accuracy, absl::StrCat("Accuracy by epoch: the ", which, " accuracy goes from ",
+                                                     Percent(from.accuracy), " to ", Percent(to.accuracy))))});
+  const Html numbers =
+      Folded({.css_class = "fold", .anchor = "epochs", .heading = "The numbers"}, EpochTable(epochs, tested));
   section.html = Folded({.css_class = "section",
                          .anchor = section.entry.anchor,
                          .heading = Element("h2", {}, "Training"),

@@ -66,10 +66,11 @@ Html Masthead(const ReportData& data) {
   for (const Fact& fact : data.facts) {
     facts += Element("div", {}, Join({Element("dt", {}, fact.name), Element("dd", {}, fact.value)}));
   }
-  return Element("header", {{"class", "masthead"}},
-                 Join({Element("h1", {}, Join({"What ", Element("span", {{"class", "name"}}, data.title), " has learned"})),
-                       data.data.empty() ? Html() : Element("p", {{"class", "lead"}}, absl::StrCat("Seen on ", data.data, ".")),
-                       Element("dl", {{"class", "facts"}}, facts)}));
+  return Element(
+      "header", {{"class", "masthead"}},
+      Join({Element("h1", {}, Join({"What ", Element("span", {{"class", "name"}}, data.title), " has learned"})),
+            data.data.empty() ? Html() : Element("p", {{"class", "lead"}}, absl::StrCat("Seen on ", data.data, ".")),
+            Element("dl", {{"class", "facts"}}, facts)}));
 }
 
 }  // namespace
@@ -85,13 +86,13 @@ absl::StatusOr<std::string> RenderPage(const ReportData& data) {
     sections += section.html;
   }
   const Html navigation = Element("nav", {{"class", "contents"}, {"aria-label", "Contents"}}, Contents(entries));
-  const Html body = Element(
-      "body", {},
-      Join({Element("a", {{"class", "skip"}, {"href", "#content"}}, "Skip to the content"), Masthead(data),
-            Element("div", {{"class", "layout"}},
-                    Join({navigation, Element("main", {{"id", "content"}, {"tabindex", "-1"}}, sections)})),
-            Element("footer", {}, "Made by adret. This file needs neither a network nor JavaScript."),
-            Element("script", {}, Html::Trusted(std::string(kScript.text)))}));
+  const Html body =
+      Element("body", {},
+              Join({Element("a", {{"class", "skip"}, {"href", "#content"}}, "Skip to the content"), Masthead(data),
+                    Element("div", {{"class", "layout"}},
+                            Join({navigation, Element("main", {{"id", "content"}, {"tabindex", "-1"}}, sections)})),
+                    Element("footer", {}, "Made by adret. This file needs neither a network nor JavaScript."),
+                    Element("script", {}, Html::Trusted(std::string(kScript.text)))}));
   return absl::StrCat("<!DOCTYPE html>\n", Element("html", {{"lang", "en"}}, Join({Head(data), body})).markup(), "\n");
 }
 

@@ -31,8 +31,9 @@ absl::StatusOr<Html> ExampleFigure(const ReportData& data, const ExampleReport& 
   const std::string truth = ClassName(data, example.truth), answer = ClassName(data, example.answer);
   Html pictures;
   if (example.image) {
-    AD_ASSIGN_OR_RETURN(const Html picture, Picture(*example.image, {.alt = absl::StrCat("Example ", example.index,
-                                                                                         ", of class ", truth)}));
+    AD_ASSIGN_OR_RETURN(
+        const Html picture,
+        Picture(*example.image, {.alt = absl::StrCat("Example ", example.index, ", of class ", truth)}));
     pictures += picture;
   }
   if (example.attribution) {
@@ -44,7 +45,7 @@ absl::StatusOr<Html> ExampleFigure(const ReportData& data, const ExampleReport& 
   Html caption = Element("b", {}, truth);
   if (!right) caption += Join({" taken for ", Element("b", {{"class", "mistake"}}, answer)});
   caption += Join({" ", Percent(example.confidence), " ",
-                   Element("span", {{"class", "muted"}}, absl::StrCat("№ ", example.index))});
+                   Element("span", {{"class", "muted"}}, absl::StrCat("№\u00A0", example.index))});
   return Element("figure", {{"class", "example"}},
                  Join({Element("div", {{"class", "pair"}}, pictures), Element("figcaption", {}, caption)}));
 }

@@ -42,10 +42,10 @@ struct UnitReport {
 };
 
 struct LayerReport {
-  std::string name;         // "conv2"
-  std::string kind;         // what its units are: "filters", "neurons"
-  std::string output;       // "f32[?,50,11,11]"
-  int64_t parameters = 0;   // that it adds to those of the layers before
+  std::string name;        // "conv2"
+  std::string kind;        // what its units are: "filters", "neurons"
+  std::string output;      // "f32[?,50,11,11]"
+  int64_t parameters = 0;  // that it adds to those of the layers before
   int64_t units_in_all = 0;
   std::vector<UnitReport> units = {};  // all of them, or the first
 };
@@ -77,8 +77,8 @@ struct ConfusionCell {
 };
 
 struct ReportData {
-  std::string title;  // the model's file
-  std::string data;   // what the examples are: "10,000 test images"
+  std::string title;      // the model's file
+  std::string data = {};  // what the examples are: "10,000 test images"
   std::vector<Fact> facts = {};
 
   // The network as a picture: an <svg> element whose links lead to LayerAnchor(). Made by this program, with texts
@@ -88,11 +88,11 @@ struct ReportData {
 
   nn::TrainingHistory history = {};
 
-  std::vector<std::string> classes = {};      // their names; empty when the network does not classify
-  std::vector<int64_t> confusion = {};        // [truth, answer]: how many examples; empty without examples
-  std::vector<ConfusionCell> mistakes = {};   // cells off the diagonal
+  std::vector<std::string> classes = {};        // their names; empty when the network does not classify
+  std::vector<int64_t> confusion = {};          // [truth, answer]: how many examples; empty without examples
+  std::vector<ConfusionCell> mistakes = {};     // cells off the diagonal
   std::vector<ClassReport> class_reports = {};  // one for each class, or none
-  std::string attribution_method = {};        // "integrated gradients"
+  std::string attribution_method = {};          // "integrated gradients"
 };
 
 // Where in the page a layer's units are: "layer-3".

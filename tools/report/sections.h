@@ -1,7 +1,7 @@
 // The sections of a report. Each is one function of the data, and empty when the data have nothing for it.
 //
-// A section, and what opens within one, is a <details>: it works without JavaScript, and by keyboard. What links lead to
-// is an element *inside* it, because browsers open whatever hides the target of a link.
+// A section, and what opens within one, is a <details>: it works without JavaScript, and by keyboard. What links lead
+// to is an element *inside* it, because browsers open whatever hides the target of a link.
 #ifndef ADRET_TOOLS_REPORT_SECTIONS_H_
 #define ADRET_TOOLS_REPORT_SECTIONS_H_
 
