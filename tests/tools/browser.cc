@@ -4,15 +4,14 @@
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <cerrno>
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
-#include <thread>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -94,6 +93,7 @@ absl::StatusOr<std::unique_ptr<Browser>> Browser::Start() {
 
 absl::Status Browser::Launch(const std::string& program) {
   signal(SIGPIPE, SIG_IGN);  // a browser that ended is an error of write()
+  prctl(PR_SET_CHILD_SUBREAPER, 1);
   std::string pattern = (std::filesystem::temp_directory_path() / "adret-browser-XXXXXX").string();
   if (mkdtemp(pattern.data()) == nullptr) return absl::InternalError("no temporary folder can be made");
   profile_ = pattern;
@@ -157,17 +157,13 @@ Browser::~Browser() {
   if (to_ >= 0) close(to_);
   if (from_ >= 0) close(from_);
   if (process_ > 0) {
+    // Its helpers are children of this process from when it is gone. Whoever waits for all of them leaves none behind.
     kill(-process_, SIGKILL);
-    while (waitpid(process_, nullptr, 0) < 0 && errno == EINTR) {
+    while (waitpid(-process_, nullptr, 0) > 0 || errno == EINTR) {
     }
   }
-  // Its helpers are the system's children now; they may write until they are gone.
   std::error_code error;
-  for (int i = 0; i < 50 && !profile_.empty(); ++i) {
-    std::filesystem::remove_all(profile_, error);
-    if (!error && !std::filesystem::exists(profile_)) break;
-    std::this_thread::sleep_for(std::chrono::milliseconds(50));
-  }
+  if (!profile_.empty()) std::filesystem::remove_all(profile_, error);
 }
 
 absl::Status Browser::Send(absl::string_view message) {
