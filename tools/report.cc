@@ -9,12 +9,11 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/explain.h"
 #include "adret/core/status.h"
-#include "adret/explain/network.h"
 #include "adret/io/in_file.h"
-#include "adret/io/model.h"
 #include "adret/nn/history.h"
 #include "adret/tools/command.h"
 #include "adret/tools/model_file.h"
+#include "adret/tools/network.h"
 #include "adret/tools/output.h"
 #include "adret/tools/report/examples.h"
 #include "adret/tools/report/gather.h"
@@ -36,12 +35,9 @@ absl::StatusOr<int> Report(const std::vector<std::string>& arguments) {
     return absl::InvalidArgumentError(absl::StrCat("--units must be at least 1, but is ", absl::GetFlag(FLAGS_units)));
   }
   AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
-  AD_ASSIGN_OR_RETURN(io::Model model, io::LoadModel(model_path));
-  AD_ASSIGN_OR_RETURN(const io::NamedValue input, ChooseInput(model));
-  AD_ASSIGN_OR_RETURN(const io::NamedValue output, ChooseOutput(model, input.value));
-  AD_ASSIGN_OR_RETURN(const explain::Network network,
-                      explain::Network::Create(input.value, output.value, model.state, output.name));
-  absl::StatusOr<nn::TrainingHistory> history = nn::TrainingHistory::FromText(model.metadata[nn::kTrainingHistoryKey]);
+  AD_ASSIGN_OR_RETURN(OpenNetwork open, OpenNetwork::Load(model_path));
+  const explain::Network& network = open.network;
+  absl::StatusOr<nn::TrainingHistory> history = nn::TrainingHistory::FromText(open.metadata[nn::kTrainingHistoryKey]);
   if (!history.ok()) return io::InFile(model_path, history.status());
   AD_ASSIGN_OR_RETURN(const report::NamedExamples examples, report::LoadExamples(absl::GetFlag(FLAGS_data), network));
   AD_ASSIGN_OR_RETURN(io::AtomicFile file, CreateFile(out));
