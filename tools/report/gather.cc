@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_format.h"
 #include "adret/core/status.h"
 #include "adret/explain/attribution.h"
 #include "adret/explain/maximize.h"
@@ -24,6 +25,8 @@ namespace adret::report {
 namespace {
 
 constexpr char kMethod[] = "integrated_gradients";
+// What images of outputs pay for their ink, as in the lecture, y_k - lambda sum |x|: without it they are noise.
+constexpr double kInk = 0.65;
 constexpr int64_t kTopExamples = 9;    // three by three
 constexpr int64_t kMostPixels = 64;    // of the side of such an example
 constexpr int64_t kShownPixels = 256;  // of the side of any other picture
@@ -42,8 +45,10 @@ class Gatherer {
     AD_RETURN_IF_ERROR(Climb());
     if (examples_.size() > 0) {
       Stage(absl::StrCat("running ", nn::WithCommas(examples_.size()), " examples"));
-      AD_ASSIGN_OR_RETURN(
-          survey_, RunSurvey(network_, looked_into_, examples_.x, {.top = kTopExamples, .threads = options_.threads}));
+      std::vector<size_t> layers;
+      for (const size_t i : looked_into_) layers.push_back(sources_[i]);
+      AD_ASSIGN_OR_RETURN(survey_,
+                          RunSurvey(network_, layers, examples_.x, {.top = kTopExamples, .threads = options_.threads}));
       AD_RETURN_IF_ERROR(ShowTops());
       if (classes_ > 0) AD_RETURN_IF_ERROR(Judge());
     }
@@ -100,18 +105,23 @@ class Gatherer {
     for (size_t i = 0; i < network_.layers().size(); ++i) {
       const explain::Layer& layer = network_.layers()[i];
       const auto found = parameters_of.find(layer.name);
+      const bool output = layer.value == network_.output();
+      // What a summary leaves out, such as relus, is no more than a part of the layer before; where it has no layers
+      // at all, nobody has named any.
+      if (found == parameters_of.end() && !parameters_of.empty() && !output) continue;
       LayerReport report{.name = layer.name,
                          .kind = layer.has_maps() ? "filters" : "neurons",
                          .output = nn::ExampleShape(layer.value.shape()),
                          .parameters = found == parameters_of.end() ? 0 : found->second,
                          .units_in_all = layer.units()};
       // Layers without parameters, such as pooling, see what others have found.
-      if (report.parameters > 0 || layer.value == network_.output()) {
-        looked_into_.push_back(i);
+      if (report.parameters > 0 || output || parameters_of.empty()) {
+        looked_into_.push_back(data_.layers.size());
         for (int64_t unit = 0; unit < std::min(layer.units(), options_.units); ++unit) {
           report.units.push_back({.unit = unit});
         }
       }
+      sources_.push_back(i);
       data_.layers.push_back(std::move(report));
     }
     data_.facts.push_back({"Parameters", nn::WithCommas(parameters)});
@@ -128,8 +138,11 @@ class Gatherer {
       }
       return std::string();
     };
-    absl::StatusOr<std::string> svg =
-        plot::GraphvizSvg(io::LayerDot(*network_.graph(), {.fetches = {network_.output()}, .link = link}));
+    const auto tooltip = [&](const std::string& name) {
+      return link(name).empty() ? "" : absl::StrCat("what ", name, " looks for");
+    };
+    absl::StatusOr<std::string> svg = plot::GraphvizSvg(
+        io::LayerDot(*network_.graph(), {.fetches = {network_.output()}, .link = link, .tooltip = tooltip}));
     if (absl::IsUnimplemented(svg.status())) return absl::OkStatus();  // the table of layers has to do
     AD_RETURN_IF_ERROR(svg.status());
     data_.graph_svg = *std::move(svg);
@@ -140,16 +153,18 @@ class Gatherer {
 
   // Images that climb; numbers outside [0, 1], which a canvas without bounds would give, are clipped.
   absl::Status Climb() {
-    for (const size_t i : looked_into_) {
-      LayerReport& layer = data_.layers[i];
+    for (size_t i = 0; i < looked_into_.size(); ++i) {
+      LayerReport& layer = data_.layers[looked_into_[i]];
+      const bool output = network_.layers()[sources_[looked_into_[i]]].value == network_.output();
       Stage(absl::StrCat("climbing to what ", nn::WithCommas(static_cast<int64_t>(layer.units.size())), " ", layer.kind,
                          " of ", layer.name, " look for"));
       std::vector<explain::Objective> objectives;
       for (const UnitReport& unit : layer.units) objectives.push_back(explain::Unit(layer.name, unit.unit));
-      AD_ASSIGN_OR_RETURN(
-          const explain::Ascent ascent,
-          explain::Maximize(network_, objectives,
-                            {.steps = options_.steps, .seed = options_.seed, .threads = options_.threads}));
+      AD_ASSIGN_OR_RETURN(const explain::Ascent ascent, explain::Maximize(network_, objectives,
+                                                                          {.steps = options_.steps,
+                                                                           .penalties = {.l1 = output ? kInk : 0},
+                                                                           .seed = options_.seed,
+                                                                           .threads = options_.threads}));
       AD_ASSIGN_OR_RETURN(const Tensor pictures, Pixels(ascent.images, kShownPixels));
       const auto n = static_cast<int64_t>(layer.units.size());
       for (int64_t k = 0; k < n; ++k) {
@@ -195,7 +210,8 @@ class Gatherer {
       right_in_all += Right(i);
     }
     data_.facts.insert(data_.facts.begin(),
-                       {"Answered rightly", Percent(static_cast<double>(right_in_all) / static_cast<double>(n))});
+                       {"Answered rightly", absl::StrFormat("%.2f %%", 100.0 * static_cast<double>(right_in_all) /
+                                                                           static_cast<double>(n))});
     data_.class_reports.resize(classes_);
     for (int64_t c = 0; c < classes_; ++c) {
       ClassReport& report = data_.class_reports[c];
@@ -270,7 +286,7 @@ class Gatherer {
   void AddClassAscents() {
     data_.class_reports.resize(classes_);
     for (size_t i = 0; i < data_.layers.size(); ++i) {
-      if (network_.layers()[i].value != network_.output()) continue;
+      if (network_.layers()[sources_[i]].value != network_.output()) continue;
       for (const UnitReport& unit : data_.layers[i].units) data_.class_reports[unit.unit].ascent = unit.ascent;
     }
   }
@@ -302,7 +318,8 @@ class Gatherer {
   const nn::Examples& examples_;
   const GatherOptions& options_;
   int64_t classes_ = 0;              // 0: the output is none of classes
-  std::vector<size_t> looked_into_;  // layers whose units are shown
+  std::vector<size_t> sources_;      // for each of the report's layers, the network's
+  std::vector<size_t> looked_into_;  // those of the report's layers whose units are shown
   Survey survey_;
   ReportData data_;
 };

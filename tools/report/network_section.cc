@@ -16,11 +16,12 @@ Html LayerTable(const ReportData& data) {
     const LayerReport& layer = data.layers[i];
     Html name = layer.name;
     if (!layer.units.empty()) name = Element("a", {{"href", absl::StrCat("#", LayerAnchor(i))}}, layer.name);
-    rows += Element("tr", {},
-                    Join({Element("th", {{"scope", "row"}}, name),
-                          Element("td", {{"class", "number"}}, nn::WithCommas(layer.units_in_all)),
-                          Element("td", {}, layer.kind), Element("td", {}, Element("code", {}, layer.output)),
-                          Element("td", {{"class", "number"}}, nn::WithCommas(layer.parameters))}));
+    rows += Element(
+        "tr", {},
+        Join({Element("th", {{"scope", "row"}}, name),
+              Element("td", {{"class", "number"}}, nn::WithCommas(layer.units_in_all)), Element("td", {}, layer.kind),
+              Element("td", {}, Element("code", {}, layer.output)),
+              Element("td", {{"class", "number"}}, layer.parameters == 0 ? "–" : nn::WithCommas(layer.parameters))}));
   }
   const auto heading = [](const char* text, const char* css_class = "") {
     return Element("th", {{"scope", "col"}, {"class", css_class}}, text);
