@@ -9,6 +9,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 #include "adret/core/status.h"
 #include "adret/explain/attribution.h"
 #include "adret/explain/maximize.h"
@@ -145,7 +146,9 @@ class Gatherer {
         io::LayerDot(*network_.graph(), {.fetches = {network_.output()}, .link = link, .tooltip = tooltip}));
     if (absl::IsUnimplemented(svg.status())) return absl::OkStatus();  // the table of layers has to do
     AD_RETURN_IF_ERROR(svg.status());
-    data_.graph_svg = *std::move(svg);
+    // Not an image to who cannot see it: its links are to be heard, too.
+    data_.graph_svg =
+        absl::StrReplaceAll(*svg, {{"<svg ", "<svg role=\"group\" aria-label=\"The network's layers\" "}});
     return absl::OkStatus();
   }
 
