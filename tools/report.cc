@@ -22,7 +22,7 @@
 ABSL_FLAG(std::string, data, "",
           "folder with MNIST's files, or .npz with \"images\" and \"labels\"; by default digits "
           "that adret draws, for a network that takes them");
-ABSL_FLAG(uint64_t, report_seed, 1, "of the noise that images climb from");
+ABSL_FLAG(uint64_t, seed, 1, "of the noise that images climb from");
 ABSL_FLAG(int64_t, units, 128, "units of each layer to look into, at most");
 
 namespace adret::tools {
@@ -37,13 +37,14 @@ absl::StatusOr<int> Report(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
   AD_ASSIGN_OR_RETURN(OpenNetwork open, OpenNetwork::Load(model_path));
   const explain::Network& network = open.network;
-  absl::StatusOr<nn::TrainingHistory> history = nn::TrainingHistory::FromText(open.metadata[nn::kTrainingHistoryKey]);
+  absl::StatusOr<nn::TrainingHistory> history =
+      nn::TrainingHistory::FromText(open.model.metadata[nn::kTrainingHistoryKey]);
   if (!history.ok()) return io::InFile(model_path, history.status());
   AD_ASSIGN_OR_RETURN(const report::NamedExamples examples, report::LoadExamples(absl::GetFlag(FLAGS_data), network));
   AD_ASSIGN_OR_RETURN(io::AtomicFile file, CreateFile(out));
 
   AD_ASSIGN_OR_RETURN(report::ReportData data, report::Gather(network, examples.examples,
-                                                              {.seed = absl::GetFlag(FLAGS_report_seed),
+                                                              {.seed = absl::GetFlag(FLAGS_seed),
                                                                .threads = threads,
                                                                .units = absl::GetFlag(FLAGS_units),
                                                                .on_stage = [](absl::string_view what) {
@@ -70,7 +71,7 @@ const CommandRegistration kReport(
      .examples = {{"digits.adret --data=mnist --out=report.html", "the network seen on MNIST's test images"},
                   {"digits.adret", "seen on digits that adret draws, in report.html"},
                   {"net.adret --data=test.npz --units=16", "seen on arrays of NumPy's; 16 units of each layer"}},
-     .flags = {"data", "out", "report_seed", "units", "threads", "input", "output"},
+     .flags = {"data", "out", "seed", "units", "threads", "input", "output"},
      .run = Report});
 
 }  // namespace

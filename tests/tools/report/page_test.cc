@@ -1,3 +1,5 @@
+#include "adret/tools/report/page.h"
+
 #include <limits>
 
 #include "absl/strings/escaping.h"
@@ -8,10 +10,9 @@
 #include "adret/tools/report/assets.h"
 #include "adret/tools/report/figures.h"
 #include "adret/tools/report/html.h"
-#include "adret/tools/report/page.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "report_sample.h"
+#include "sample.h"
 
 namespace adret::report {
 namespace {

@@ -1,4 +1,4 @@
-#include "report_sample.h"
+#include "sample.h"
 
 #include <cmath>
 

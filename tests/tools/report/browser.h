@@ -8,8 +8,8 @@
 //
 // The protocol's messages are JSON, each ended by a NUL, through a pair of pipes: no port is opened. Every wait has an
 // end. The destructor ends the browser with all of its processes, and removes what it has written.
-#ifndef ADRET_TESTS_TOOLS_BROWSER_H_
-#define ADRET_TESTS_TOOLS_BROWSER_H_
+#ifndef ADRET_TESTS_TOOLS_REPORT_BROWSER_H_
+#define ADRET_TESTS_TOOLS_REPORT_BROWSER_H_
 
 #include <sys/types.h>
 
@@ -70,4 +70,4 @@ class Browser {
 
 }  // namespace adret
 
-#endif  // ADRET_TESTS_TOOLS_BROWSER_H_
+#endif  // ADRET_TESTS_TOOLS_REPORT_BROWSER_H_

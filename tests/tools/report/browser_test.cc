@@ -1,5 +1,7 @@
 // The page of a report in a real browser: that it renders, keeps to itself, and opens by mouse and keyboard, with and
 // without JavaScript, in the light and in the dark, on a desk and on a telephone.
+#include "browser.h"
+
 #include <unistd.h>
 
 #include <filesystem>
@@ -10,10 +12,9 @@
 #include "absl/strings/str_cat.h"
 #include "adret/io/file.h"
 #include "adret/tools/report/page.h"
-#include "browser.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "report_sample.h"
+#include "sample.h"
 
 namespace adret::report {
 namespace {

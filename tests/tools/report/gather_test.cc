@@ -1,7 +1,8 @@
+#include "adret/tools/report/gather.h"
+
 #include "absl/strings/str_cat.h"
 #include "adret/ops/matmul.h"
 #include "adret/ops/reshape.h"
-#include "adret/tools/report/gather.h"
 #include "adret/tools/report/page.h"
 #include "adret/tools/report/survey.h"
 #include "gmock/gmock.h"
@@ -51,7 +52,8 @@ std::vector<int64_t> Indices(const std::vector<ExampleReport>& examples) {
 TEST(Survey, KeepsWhatActivatesEachUnitMost) {
   const explain::Network network = Halves();
   const nn::Examples examples = Inked(kInks);
-  const absl::StatusOr<Survey> survey = RunSurvey(network, {network.layers().size() - 1}, examples.x, {.top = 3, .batch = 2});
+  const absl::StatusOr<Survey> survey =
+      RunSurvey(network, {network.layers().size() - 1}, examples.x, {.top = 3, .batch = 2});
   ASSERT_TRUE(survey.ok()) << survey.status();
   const auto& tops = survey->tops[0];
   ASSERT_EQ(tops.size(), 2u);
