@@ -33,6 +33,7 @@
       const step = {ArrowUp: [-1, 0], ArrowDown: [1, 0], ArrowLeft: [0, -1], ArrowRight: [0, 1]}[event.key];
       const cell = event.target.closest("td");
       if (!step || !cell || event.altKey || event.ctrlKey || event.metaKey || event.shiftKey) return;
+      event.preventDefault();  // at the edge, too: the page does not begin to scroll
       let row = rows.indexOf(cell.parentElement), column = cell.cellIndex;
       for (;;) {
         row += step[0];
@@ -41,7 +42,6 @@
         if (!next) return;
         const link = next.querySelector("a");
         if (!link) continue;
-        event.preventDefault();
         link.focus();
         return;
       }
