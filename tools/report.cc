@@ -1,18 +1,17 @@
 // adret report: what a network has learned, as one page for the browser.
 #include <cstdint>
-#include <cstdio>
 #include <filesystem>
 #include <string>
 #include <vector>
 
+#include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
-#include "adret/core/explain.h"
 #include "adret/core/status.h"
 #include "adret/io/in_file.h"
 #include "adret/nn/history.h"
+#include "adret/nn/progress.h"
 #include "adret/tools/command.h"
-#include "adret/tools/model_file.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
 #include "adret/tools/report/examples.h"
@@ -22,42 +21,37 @@
 ABSL_FLAG(std::string, data, "",
           "folder with MNIST's files, or .npz with \"images\" and \"labels\"; by default digits "
           "that adret draws, for a network that takes them");
-ABSL_FLAG(uint64_t, seed, 1, "of the noise that images climb from");
 ABSL_FLAG(int64_t, units, 128, "units of each layer to look into, at most");
+ABSL_DECLARE_FLAG(int, steps);
+ABSL_DECLARE_FLAG(uint64_t, seed);
 
 namespace adret::tools {
 namespace {
 
 absl::StatusOr<int> Report(const std::vector<std::string>& arguments) {
-  const std::string& model_path = arguments[0];
-  const std::string out = absl::GetFlag(FLAGS_out).empty() ? "report.html" : absl::GetFlag(FLAGS_out);
-  if (absl::GetFlag(FLAGS_units) < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("--units must be at least 1, but is ", absl::GetFlag(FLAGS_units)));
+  const std::string &path = arguments[0], out = absl::GetFlag(FLAGS_out);
+  report::GatherOptions options{.seed = absl::GetFlag(FLAGS_seed), .units = absl::GetFlag(FLAGS_units)};
+  if (const int steps = absl::GetFlag(FLAGS_steps); steps != 0) options.steps = steps;
+  AD_ASSIGN_OR_RETURN(options.threads, Threads());
+  if (options.units < 1) {
+    return absl::InvalidArgumentError(absl::StrCat("--units must be at least 1, but is ", options.units));
   }
-  AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
-  AD_ASSIGN_OR_RETURN(OpenNetwork open, OpenNetwork::Load(model_path));
-  const explain::Network& network = open.network;
+  AD_ASSIGN_OR_RETURN(OpenNetwork open, OpenNetwork::Load(path));
   absl::StatusOr<nn::TrainingHistory> history =
       nn::TrainingHistory::FromText(open.model.metadata[nn::kTrainingHistoryKey]);
-  if (!history.ok()) return io::InFile(model_path, history.status());
-  AD_ASSIGN_OR_RETURN(const report::NamedExamples examples, report::LoadExamples(absl::GetFlag(FLAGS_data), network));
-  AD_ASSIGN_OR_RETURN(io::AtomicFile file, CreateFile(out));
+  if (!history.ok()) return io::InFile(path, history.status());
+  AD_ASSIGN_OR_RETURN(const report::NamedExamples data, report::LoadExamples(absl::GetFlag(FLAGS_data), open.network));
+  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? "report.html" : out));
 
-  AD_ASSIGN_OR_RETURN(report::ReportData data, report::Gather(network, examples.examples,
-                                                              {.seed = absl::GetFlag(FLAGS_seed),
-                                                               .threads = threads,
-                                                               .units = absl::GetFlag(FLAGS_units),
-                                                               .on_stage = [](absl::string_view what) {
-                                                                 std::fprintf(stderr, "%s\n",
-                                                                              std::string(what).c_str());
-                                                               }}));
-  data.title = std::filesystem::path(model_path).filename().string();
-  data.data = examples.name;
-  data.history = *std::move(history);
-  AD_ASSIGN_OR_RETURN(const std::string page, report::RenderPage(data));
-  AD_RETURN_IF_ERROR(file.Append(page));
-  AD_RETURN_IF_ERROR(file.Commit());
-  std::printf("%s: %s\n", out.c_str(), BytesText(static_cast<int64_t>(page.size())).c_str());
+  nn::ProgressBar bar;
+  options.on_stage = [&bar](absl::string_view what) { bar.Show(std::string(what)); };
+  absl::StatusOr<report::ReportData> gathered = report::Gather(open.network, data.examples, options);
+  bar.Clear();
+  AD_RETURN_IF_ERROR(gathered.status());
+  gathered->title = std::filesystem::path(path).filename().string();
+  gathered->data = data.name;
+  gathered->history = *std::move(history);
+  AD_RETURN_IF_ERROR(file.Write(report::RenderPage(*gathered)));
   return kSuccess;
 }
 
@@ -71,7 +65,7 @@ const CommandRegistration kReport(
      .examples = {{"digits.adret --data=mnist --out=report.html", "the network seen on MNIST's test images"},
                   {"digits.adret", "seen on digits that adret draws, in report.html"},
                   {"net.adret --data=test.npz --units=16", "seen on arrays of NumPy's; 16 units of each layer"}},
-     .flags = {"data", "out", "seed", "units", "threads", "input", "output"},
+     .flags = {"data", "out", "units", "steps", "seed", "threads", "input_name", "output"},
      .run = Report});
 
 }  // namespace
