@@ -14,6 +14,11 @@ absl::StatusOr<Html> Group(const ReportData& data, const std::string& heading,
   return Join({Element("h4", {}, heading), row});
 }
 
+bool IsEmpty(const ClassReport& report) {
+  return !report.ascent.image && report.most_confident.empty() && report.least_confident.empty() &&
+         report.wrong.empty();
+}
+
 // "Wrong: 12 of 31".
 std::string WrongHeading(const ClassReport& report) {
   const auto shown = static_cast<int64_t>(report.wrong.size());
@@ -65,6 +70,7 @@ absl::StatusOr<Section> ClassesSection(const ReportData& data) {
     content += AttributionLegend();
   }
   for (size_t c = 0; c < data.class_reports.size(); ++c) {
+    if (IsEmpty(data.class_reports[c])) continue;
     AD_ASSIGN_OR_RETURN(const Html report, ClassContent(data, static_cast<int64_t>(c)));
     const std::string anchor = ClassAnchor(c), name = ClassName(data, c);
     section.entry.parts.push_back({anchor, name});
@@ -72,12 +78,14 @@ absl::StatusOr<Section> ClassesSection(const ReportData& data) {
         {.css_class = "fold wide", .anchor = anchor, .heading = Element("h3", {}, name), .aside = Score(data, c)},
         report);
   }
-  section.html = Folded({.css_class = "section",
-                         .anchor = section.entry.anchor,
-                         .heading = Element("h2", {}, "Classes"),
-                         .aside = "what maximises them; sure, unsure and wrong answers",
-                         .open = true},
-                        content);
+  if (section.entry.parts.empty()) return section;
+  section.html = Folded(
+      {.css_class = "section",
+       .anchor = section.entry.anchor,
+       .heading = Element("h2", {}, "Classes"),
+       .aside = data.confusion.empty() ? "what maximises them" : "what maximises them; sure, unsure and wrong answers",
+       .open = true},
+      content);
   return section;
 }
 

@@ -28,6 +28,8 @@ namespace {
 constexpr char kMethod[] = "integrated_gradients";
 // What images of outputs pay for their ink, as in the lecture, y_k - lambda sum |x|: without it they are noise.
 constexpr double kInk = 0.65;
+constexpr int64_t kPixelsAtOnce = 1 << 20, kMostClimbers = 128, kMostExamples = 250;  // of a run
+constexpr int64_t kMostClasses = 128;  // that are shown whatever the number of units is to be
 constexpr int64_t kTopExamples = 9;    // three by three
 constexpr int64_t kMostPixels = 64;    // of the side of such an example
 constexpr int64_t kShownPixels = 256;  // of the side of any other picture
@@ -48,8 +50,9 @@ class Gatherer {
       Stage(absl::StrCat("running ", nn::WithCommas(examples_.size()), " examples"));
       std::vector<size_t> layers;
       for (const size_t i : looked_into_) layers.push_back(sources_[i]);
-      AD_ASSIGN_OR_RETURN(survey_,
-                          RunSurvey(network_, layers, examples_.x, {.top = kTopExamples, .threads = options_.threads}));
+      AD_ASSIGN_OR_RETURN(
+          survey_, RunSurvey(network_, layers, examples_.x,
+                             {.top = kTopExamples, .batch = AtOnce(kMostExamples), .threads = options_.threads}));
       AD_RETURN_IF_ERROR(ShowTops());
       if (classes_ > 0) AD_RETURN_IF_ERROR(Judge());
     }
@@ -118,9 +121,8 @@ class Gatherer {
       // Layers without parameters, such as pooling, see what others have found.
       if (report.parameters > 0 || output || parameters_of.empty()) {
         looked_into_.push_back(data_.layers.size());
-        for (int64_t unit = 0; unit < std::min(layer.units(), options_.units); ++unit) {
-          report.units.push_back({.unit = unit});
-        }
+        const int64_t most = output ? std::max(options_.units, kMostClasses) : options_.units;
+        for (int64_t unit = 0; unit < std::min(layer.units(), most); ++unit) report.units.push_back({.unit = unit});
       }
       sources_.push_back(i);
       data_.layers.push_back(std::move(report));
@@ -135,7 +137,9 @@ class Gatherer {
   absl::Status Draw() {
     const auto link = [this](const std::string& name) {
       for (size_t i = 0; i < data_.layers.size(); ++i) {
-        if (data_.layers[i].name == name && !data_.layers[i].units.empty()) return absl::StrCat("#", LayerAnchor(i));
+        // An output goes by its name in the file, in the drawing by its node's.
+        const bool named = data_.layers[i].name == name || network_.layers()[sources_[i]].value.name() == name;
+        if (named && !data_.layers[i].units.empty()) return absl::StrCat("#", LayerAnchor(i));
       }
       return std::string();
     };
@@ -154,30 +158,43 @@ class Gatherer {
 
   // ---- Units
 
-  // Images that climb; numbers outside [0, 1], which a canvas without bounds would give, are clipped.
   absl::Status Climb() {
-    for (size_t i = 0; i < looked_into_.size(); ++i) {
-      LayerReport& layer = data_.layers[looked_into_[i]];
-      const bool output = network_.layers()[sources_[looked_into_[i]]].value == network_.output();
-      Stage(absl::StrCat("climbing to what ", nn::WithCommas(static_cast<int64_t>(layer.units.size())), " ", layer.kind,
-                         " of ", layer.name, " look for"));
-      std::vector<explain::Objective> objectives;
-      for (const UnitReport& unit : layer.units) objectives.push_back(explain::Unit(layer.name, unit.unit));
-      AD_ASSIGN_OR_RETURN(const explain::Ascent ascent, explain::Maximize(network_, objectives,
-                                                                          {.steps = options_.steps,
-                                                                           .penalties = {.l1 = output ? kInk : 0},
-                                                                           .seed = options_.seed,
-                                                                           .threads = options_.threads}));
-      AD_ASSIGN_OR_RETURN(const Tensor pictures, Pixels(ascent.images, kShownPixels));
+    for (const size_t i : looked_into_) {
+      LayerReport& layer = data_.layers[i];
       const auto n = static_cast<int64_t>(layer.units.size());
-      for (int64_t k = 0; k < n; ++k) {
-        Ascent& shown = layer.units[k].ascent;
-        shown.image = Row(pictures, k);
-        for (int64_t step = 0; step < ascent.steps; ++step) shown.curve.push_back(ascent.curve.At(step * n + k));
-        shown.curve.push_back(ascent.end.At(k));
+      Stage(absl::StrCat("climbing to what ", nn::WithCommas(n), " ", layer.kind, " of ", layer.name, " look for"));
+      const bool output = network_.layers()[sources_[i]].value == network_.output();
+      const int64_t at_once = AtOnce(kMostClimbers);
+      for (int64_t first = 0; first < n; first += at_once) {
+        AD_RETURN_IF_ERROR(ClimbTogether(layer.name, output,
+                                         absl::MakeSpan(layer.units).subspan(first, std::min(at_once, n - first))));
       }
     }
     return absl::OkStatus();
+  }
+
+  absl::Status ClimbTogether(const std::string& layer, bool output, absl::Span<UnitReport> units) {
+    std::vector<explain::Objective> objectives;
+    for (const UnitReport& unit : units) objectives.push_back(explain::Unit(layer, unit.unit));
+    AD_ASSIGN_OR_RETURN(const explain::Ascent ascent, explain::Maximize(network_, objectives,
+                                                                        {.steps = options_.steps,
+                                                                         .penalties = {.l1 = output ? kInk : 0},
+                                                                         .seed = options_.seed,
+                                                                         .threads = options_.threads}));
+    AD_ASSIGN_OR_RETURN(const Tensor pictures, Pixels(ascent.images, kShownPixels));
+    const auto n = static_cast<int64_t>(units.size());
+    for (int64_t k = 0; k < n; ++k) {
+      Ascent& shown = units[k].ascent;
+      shown.image = Row(pictures, k);
+      for (int64_t step = 0; step < ascent.steps; ++step) shown.curve.push_back(ascent.curve.At(step * n + k));
+      shown.curve.push_back(ascent.end.At(k));
+    }
+    return absl::OkStatus();
+  }
+
+  // How many of the network's images are worth a run: fewer of larger ones, whose memory counts.
+  int64_t AtOnce(int64_t most) const {
+    return std::clamp<int64_t>(kPixelsAtOnce / network_.image_shape().num_elements(), 1, most);
   }
 
   absl::Status ShowTops() {

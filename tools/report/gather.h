@@ -25,7 +25,7 @@ struct GatherOptions {
   uint64_t seed = 1;  // of the noise from which images climb
   std::optional<int> threads = {};
   int steps = 100;                        // of each climb
-  int64_t units = 128;                    // of each layer, at most
+  int64_t units = 128;                    // of each layer, at most; of the output, at least 128
   int64_t examples = 8;                   // in each group of a class, and in each cell of mistakes, at most
   std::vector<std::string> classes = {};  // their names; by default their numbers
   // What it is about to do, for people who wait.

@@ -59,10 +59,11 @@ absl::StatusOr<Html> UnitFigure(const LayerReport& layer, int64_t layer_index, c
 
 absl::StatusOr<Section> LayersSection(const ReportData& data) {
   Section section{.entry = {"layers", "Layers"}};
-  Html content = Element(
-      "p", {{"class", "lead"}},
-      "Of each unit: the image that activates it most, which began as noise and climbed the slope of the unit; the "
-      "examples that activate it most, with their classes; and its activation during the climb.");
+  std::string lead =
+      "Of each unit: the image that activates it most, which began as noise and climbed the slope of the unit; its "
+      "activation during the climb";
+  absl::StrAppend(&lead, data.data.empty() ? "." : "; and the examples that activate it most, with their classes.");
+  Html content = Element("p", {{"class", "lead"}}, lead);
   for (size_t i = 0; i < data.layers.size(); ++i) {
     const LayerReport& layer = data.layers[i];
     if (layer.units.empty()) continue;

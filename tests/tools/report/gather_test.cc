@@ -112,7 +112,7 @@ TEST(Gather, UnitsClimb) {
   EXPECT_NEAR(right.top_activation, 8, 1e-5);
   EXPECT_THAT(right.example_classes, testing::SizeIs(7));
   EXPECT_EQ(right.examples->shape(), (Shape{1, 16, 16})) << "three by three with lines between";
-  EXPECT_EQ(Gather(Halves(), Inked(kInks), {.units = 1})->layers[0].units.size(), 1u);
+  EXPECT_EQ(Gather(Halves(), Inked(kInks), {.units = 1})->layers[0].units.size(), 2u) << "all classes";
 }
 
 TEST(Gather, WithoutExamplesThereAreUnits) {
