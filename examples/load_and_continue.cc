@@ -11,6 +11,7 @@
 #include "absl/flags/usage.h"
 #include "absl/strings/str_cat.h"
 #include "adret/adret.h"
+#include "adret/io/in_file.h"
 
 ABSL_FLAG(std::string, model, "lecture_cnn.adret", "model file, made by train_lecture_cnn");
 ABSL_FLAG(std::string, out, "", "file to write; by default the model file");
@@ -47,22 +48,20 @@ absl::Status Run() {
   AD_ASSIGN_OR_RETURN(const nn::Score before, trainer.Evaluate(test, model.state));
   nn::ProgressBar bar;
   std::string& history_text = model.metadata[nn::kTrainingHistoryKey];
-  AD_ASSIGN_OR_RETURN(nn::TrainingHistory history, nn::TrainingHistory::FromText(history_text));
+  auto earlier = nn::TrainingHistory::FromText(history_text);
+  if (!earlier.ok()) return io::InFile(path, earlier.status());
+  nn::TrainingHistory history = *std::move(earlier);
   AD_ASSIGN_OR_RETURN(const int64_t epochs_done, trainer.EpochsDone(train, model.state));
-  AD_ASSIGN_OR_RETURN(const std::vector<nn::EpochRecord> epochs_run,
-                      trainer.Fit(train, &model.state,
-                                  {.epochs = epochs_done + 1,
-                                   .test = test,
-                                   .on_batch =
-                                       [&](const nn::BatchRecord& b) {
-                                         bar.Show(b);
-                                         history.Add(b);
-                                       },
-                                   .on_epoch =
-                                       [&](const nn::EpochRecord& e) {
-                                         history.Add(e);
-                                         return absl::OkStatus();
-                                       }}));
+  nn::FitOptions options{.epochs = epochs_done + 1, .test = test};
+  options.on_batch = [&](const nn::BatchRecord& b) {
+    bar.Show(b);
+    history.Add(b);
+  };
+  options.on_epoch = [&](const nn::EpochRecord& e) {
+    history.Add(e);
+    return absl::OkStatus();
+  };
+  AD_ASSIGN_OR_RETURN(const std::vector<nn::EpochRecord> epochs_run, trainer.Fit(train, &model.state, options));
   bar.Clear();
   history_text = history.ToText();
   io::ModelContents contents = model.contents();

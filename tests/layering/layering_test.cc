@@ -37,7 +37,8 @@ const std::map<std::string, std::set<std::string>>& Floors() {
       {"explain", {"core", "ops", "autograd", "nn"}},
       {"io", {"core", "nn"}},
       {"plot", {"core", "io"}},
-      {"tools", {"core", "ops", "autograd", "nn", "explain", "io", "plot"}},
+      {"tools/report", {"core", "ops", "nn", "explain", "io", "plot"}},
+      {"tools", {"core", "ops", "autograd", "nn", "explain", "io", "plot", "tools/report"}},
   };
   return *floors;
 }

@@ -42,7 +42,8 @@ absl::StatusOr<Html> ClassContent(const ReportData& data, int64_t c) {
   const Html figure =
       ascent.empty() ? Html()
                      : Element("figure", {{"class", "ascent"}},
-                               Join({ascent, Element("figcaption", {}, "The image that maximises it, and its climb")}));
+                               Join({ascent, Element("figcaption", {},
+                                                     "The image that maximises it with little ink, and its climb")}));
   return Element("div", {{"class", "class-report"}}, Join({figure, Element("div", {}, groups)}));
 }
 

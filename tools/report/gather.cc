@@ -80,7 +80,7 @@ class Gatherer {
     if (n == 0) return absl::OkStatus();
     const Shape one = network_.input().shape().WithBatch(1);
     if (examples_.x.num_elements() != n * one.num_elements()) {
-      return Bad(absl::StrCat("an example is ", examples_.x.type().ToString(), " / ", n, ", but the network takes ",
+      return Bad(absl::StrCat("the examples are ", examples_.x.type().ToString(), ", but the network takes ",
                               network_.input().type().ToString()));
     }
     if (classes_ == 0) return absl::OkStatus();

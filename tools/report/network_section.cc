@@ -1,5 +1,6 @@
 // How the network is built, and how its training went.
 #include <algorithm>
+#include <cmath>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -35,6 +36,9 @@ Html LayerTable(const ReportData& data) {
 }
 
 // ---- Training
+
+// The axis is logarithmic, and a file may claim losses that no axis reaches.
+double ShownLoss(double loss) { return std::isfinite(loss) ? std::clamp(loss, 1e-8, 1e8) : loss; }
 
 plot::Series EpochSeries(const std::vector<nn::EpochRecord>& epochs, const char* name,
                          double (*y)(const nn::EpochRecord&)) {
@@ -103,10 +107,11 @@ absl::StatusOr<Section> TrainingSection(const ReportData& data) {
   plot::Series batches{.name = "training", .faint = true};
   for (const nn::BatchLoss& batch : data.history.batches()) {
     batches.x.push_back(batch.epochs_done);
-    batches.y.push_back(batch.loss);
+    batches.y.push_back(ShownLoss(batch.loss));
   }
   // Without batches, the averages of epochs have to do.
-  if (batches.x.empty()) batches = EpochSeries(epochs, "training", [](const auto& e) { return e.train.loss; });
+  if (batches.x.empty())
+    batches = EpochSeries(epochs, "training", [](const auto& e) { return ShownLoss(e.train.loss); });
   plot::Panel loss{.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {batches}};
   plot::Panel accuracy{
       .title = "Accuracy",
@@ -114,7 +119,7 @@ absl::StatusOr<Section> TrainingSection(const ReportData& data) {
       .y_unit = " %",
       .series = {EpochSeries(epochs, "training", [](const auto& e) { return 100 * e.train.accuracy; })}};
   if (tested) {
-    loss.series.push_back(EpochSeries(epochs, "test", [](const auto& e) { return e.test.loss; }));
+    loss.series.push_back(EpochSeries(epochs, "test", [](const auto& e) { return ShownLoss(e.test.loss); }));
     accuracy.series.push_back(EpochSeries(epochs, "test", [](const auto& e) { return 100 * e.test.accuracy; }));
   }
   const nn::EpochRecord &first = epochs.front(), &last = epochs.back();

@@ -105,6 +105,22 @@ TEST(Page, HasOnlyWhatThereIs) {
   EXPECT_THAT(page, Not(HasSubstr("#training")));
 }
 
+TEST(Page, HistoriesOfAnyNumbersAreDrawn) {
+  const auto expect_drawn = [](const std::string& lines) {
+    ReportData data{.title = "net.adret"};
+    data.history = *nn::TrainingHistory::FromText(absl::StrCat("adret training history 1\n", lines));
+    const absl::StatusOr<std::string> page = RenderPage(data);
+    ASSERT_TRUE(page.ok()) << page.status();
+    EXPECT_THAT(*page, HasSubstr("aria-label=\"Loss by epoch"));
+    EXPECT_LT(page->size(), 60'000u) << lines;
+  };
+  expect_drawn("epoch,1,1,0.5,0.9,600,0,0,0\n");
+  expect_drawn("epoch,1,1,nan,0,600,inf,0,100\nbatch,1,nan\n");
+  expect_drawn(
+      "epoch,1,2,1e-320,0,600,1e308,1,100\nepoch,2,2,1e308,1,600,-5,1,100\nbatch,1e-300,0\nbatch,1e308,1e300\n");
+  expect_drawn("epoch,9223372036854775807,9223372036854775807,1,1,9223372036854775807,1,1,1\n");
+}
+
 TEST(Page, PartsMustFitEachOther) {
   const auto expect = [](void (*spoil)(ReportData*), const std::string& message) {
     ReportData data = SampleReport();
