@@ -60,8 +60,7 @@ std::string Score(const ReportData& data, int64_t c) {
 }  // namespace
 
 absl::StatusOr<Section> ClassesSection(const ReportData& data) {
-  Section section{.entry = {"classes", "Classes"}};
-  if (data.class_reports.empty()) return section;
+  ContentsEntry entry{"classes", "Classes"};
   Html content;
   if (!data.attribution_method.empty()) {
     content += Element("p", {{"class", "lead"}},
@@ -74,20 +73,15 @@ absl::StatusOr<Section> ClassesSection(const ReportData& data) {
     if (IsEmpty(data.class_reports[c])) continue;
     AD_ASSIGN_OR_RETURN(const Html report, ClassContent(data, static_cast<int64_t>(c)));
     const std::string anchor = ClassAnchor(c), name = ClassName(data, c);
-    section.entry.parts.push_back({anchor, name});
+    entry.parts.push_back({anchor, name});
     content += Folded(
         {.css_class = "fold wide", .anchor = anchor, .heading = Element("h3", {}, name), .aside = Score(data, c)},
         report);
   }
-  if (section.entry.parts.empty()) return section;
-  section.html = Folded(
-      {.css_class = "section",
-       .anchor = section.entry.anchor,
-       .heading = Element("h2", {}, "Classes"),
-       .aside = data.confusion.empty() ? "what maximises them" : "what maximises them; sure, unsure and wrong answers",
-       .open = true},
+  if (entry.parts.empty()) return Section();
+  return OpenSection(
+      entry, data.confusion.empty() ? "what maximises them" : "what maximises them; sure, unsure and wrong answers",
       content);
-  return section;
 }
 
 }  // namespace adret::report

@@ -107,9 +107,8 @@ absl::StatusOr<Html> Mistakes(const ReportData& data, const Matrix& matrix) {
 }  // namespace
 
 absl::StatusOr<Section> ConfusionSection(const ReportData& data) {
-  Section section{.entry = {"confusion", "Confusions"}};
   const auto n = static_cast<int64_t>(data.classes.size());
-  if (data.confusion.empty()) return section;
+  if (data.confusion.empty()) return Section();
   const Matrix matrix(data);
   Html content;
   if (n <= kMostColumns) {
@@ -118,9 +117,7 @@ absl::StatusOr<Section> ConfusionSection(const ReportData& data) {
                 absl::StrCat("A row is a true class, a column what it was taken for. Shades are shares of a row: "
                              "blue ones are right, red ones wrong, darkest from ",
                              100 * kMostlyWrong, " % on."));
-    content +=
-        Element("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Confusion matrix"}},
-                matrix.Table());
+    content += Scrolling("Confusion matrix", matrix.Table());
   }
   int64_t total = 0, wrong = 0;
   for (int64_t c = 0; c < n; ++c) total += matrix.RowSum(c), wrong += matrix.RowSum(c) - matrix.Count(c, c);
@@ -130,13 +127,8 @@ absl::StatusOr<Section> ConfusionSection(const ReportData& data) {
     AD_ASSIGN_OR_RETURN(const Html mistakes, Mistakes(data, matrix));
     content += mistakes;
   }
-  section.html = Folded({.css_class = "section",
-                         .anchor = section.entry.anchor,
-                         .heading = Element("h2", {}, "Confusions"),
-                         .aside = absl::StrCat(nn::WithCommas(wrong), " of ", nn::WithCommas(total), " wrong"),
-                         .open = true},
-                        content);
-  return section;
+  return OpenSection({"confusion", "Confusions"},
+                     absl::StrCat(nn::WithCommas(wrong), " of ", nn::WithCommas(total), " wrong"), content);
 }
 
 }  // namespace adret::report

@@ -219,6 +219,7 @@ std::string Number(double value) {
 }
 
 std::string Percent(double share) {
+  if (!std::isfinite(share)) return "–";
   const double percent = 100 * share;
   return absl::StrFormat(percent < 100 && percent >= 99.95 ? "%.2f %%" : "%.1f %%",
                          percent < 100 ? std::min(percent, 99.99) : percent);

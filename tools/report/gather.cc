@@ -30,6 +30,7 @@ constexpr char kMethod[] = "integrated_gradients";
 constexpr double kInk = 0.65;
 constexpr int64_t kPixelsAtOnce = 1 << 20, kMostClimbers = 128, kMostExamples = 250;  // of a run
 constexpr int64_t kMostClasses = 128;  // that are shown whatever the number of units is to be
+constexpr size_t kMostCells = 200;     // of mistakes: in ten classes there are 90
 constexpr int64_t kTopExamples = 9;    // three by three
 constexpr int64_t kMostPixels = 64;    // of the side of such an example
 constexpr int64_t kShownPixels = 256;  // of the side of any other picture
@@ -233,14 +234,18 @@ class Gatherer {
                        {"Answered rightly", absl::StrFormat("%.2f %%", 100.0 * static_cast<double>(right_in_all) /
                                                                            static_cast<double>(n))});
     data_.class_reports.resize(classes_);
-    for (int64_t c = 0; c < classes_; ++c) {
+    for (int64_t c = 0; c < std::min(classes_, kMostClasses); ++c) {
       ClassReport& report = data_.class_reports[c];
       report.most_confident = First(right[c]);
       report.least_confident = First({right[c].rbegin(), right[c].rend()});
       report.wrong = First(wrong[c]);
       report.wrong_in_all = static_cast<int64_t>(wrong[c].size());
     }
-    for (const auto& [cell, which] : cells) data_.mistakes.push_back({cell.first, cell.second, First(which)});
+    std::vector<std::pair<std::pair<int64_t, int64_t>, std::vector<int64_t>>> frequent(cells.begin(), cells.end());
+    std::stable_sort(frequent.begin(), frequent.end(),
+                     [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+    if (frequent.size() > kMostCells) frequent.resize(kMostCells);
+    for (const auto& [cell, which] : frequent) data_.mistakes.push_back({cell.first, cell.second, First(which)});
     return ShowExamples();
   }
 
@@ -291,12 +296,13 @@ class Gatherer {
         const explain::Attribution why,
         explain::Attribute(network_, images, {.units = answers}, {.method = kMethod, .threads = options_.threads}));
     AD_ASSIGN_OR_RETURN(const Tensor pictures, Pixels(images, kShownPixels));
+    AD_ASSIGN_OR_RETURN(const Tensor maps, Shrunk(why.maps, kShownPixels));
     for (ExampleReport* example : shown) {
       const int64_t i = place.at(example->index);
-      const Tensor map = Row(why.maps, i);
+      const Tensor image = Row(pictures, i), map = Row(maps, i);
       AD_ASSIGN_OR_RETURN(const plot::ColorScale scale, plot::MapScale(map, {.sign = plot::MapSign::kSigned}));
-      example->image = Row(pictures, i);
-      AD_ASSIGN_OR_RETURN(example->attribution, plot::PaintMapOver(Row(images, i), map, scale));
+      AD_ASSIGN_OR_RETURN(example->attribution, plot::PaintMapOver(image, map, scale));
+      example->image = image;
     }
     data_.attribution_method = "integrated gradients";
     return absl::OkStatus();
@@ -313,16 +319,20 @@ class Gatherer {
 
   // ---- Pictures
 
-  // u8 [n, c, h, w] with sides of at most most pixels. Where numbers are not in [0, 1], each image spans its own range.
-  absl::StatusOr<Tensor> Pixels(Tensor images, int64_t most) const {
+  // [n, c, h, w] with sides of at most `most` pixels.
+  static absl::StatusOr<Tensor> Shrunk(const Tensor& images, int64_t most) {
     const int64_t height = images.shape()[2], width = images.shape()[3], longer = std::max(height, width);
-    if (longer > most) {
-      AD_ASSIGN_OR_RETURN(images, explain::ResizeImages(images, std::max<int64_t>(1, height * most / longer),
-                                                        std::max<int64_t>(1, width * most / longer)));
-    }
+    if (longer <= most) return images;
+    return explain::ResizeImages(images, std::max<int64_t>(1, height * most / longer),
+                                 std::max<int64_t>(1, width * most / longer));
+  }
+
+  // The same as u8. Where numbers are not in [0, 1], each image spans its own range.
+  static absl::StatusOr<Tensor> Pixels(const Tensor& images, int64_t most) {
+    AD_ASSIGN_OR_RETURN(const Tensor shrunk, Shrunk(images, most));
     bool unit = true;
-    for (int64_t i = 0; i < images.num_elements(); ++i) unit &= images.At(i) >= -1e-6 && images.At(i) <= 1 + 1e-6;
-    return io::ToPixels(images, unit ? io::PixelRange::kUnit : io::PixelRange::kEach);
+    for (int64_t i = 0; i < shrunk.num_elements(); ++i) unit &= shrunk.At(i) >= -1e-6 && shrunk.At(i) <= 1 + 1e-6;
+    return io::ToPixels(shrunk, unit ? io::PixelRange::kUnit : io::PixelRange::kEach);
   }
 
   // [...] of [n, ...].

@@ -58,7 +58,7 @@ absl::StatusOr<Html> UnitFigure(const LayerReport& layer, int64_t layer_index, c
 }  // namespace
 
 absl::StatusOr<Section> LayersSection(const ReportData& data) {
-  Section section{.entry = {"layers", "Layers"}};
+  ContentsEntry entry{"layers", "Layers"};
   std::string lead =
       "Of each unit: the image that activates it most, which began as noise and climbed the slope of the unit; its "
       "activation during the climb";
@@ -74,21 +74,15 @@ absl::StatusOr<Section> LayersSection(const ReportData& data) {
     }
     const auto shown = static_cast<int64_t>(layer.units.size());
     const std::string all = absl::StrCat(nn::WithCommas(layer.units_in_all), " ", layer.kind);
-    section.entry.parts.push_back({LayerAnchor(i), layer.name});
+    entry.parts.push_back({LayerAnchor(i), layer.name});
     content += Folded({.css_class = "fold wide",
                        .anchor = LayerAnchor(i),
                        .heading = Element("h3", {}, layer.name),
                        .aside = shown < layer.units_in_all ? absl::StrCat("the first ", shown, " of ", all) : all},
                       Element("div", {{"class", "units"}}, units));
   }
-  if (section.entry.parts.empty()) return section;
-  section.html = Folded({.css_class = "section",
-                         .anchor = section.entry.anchor,
-                         .heading = Element("h2", {}, "Layers"),
-                         .aside = "what their units look for",
-                         .open = true},
-                        content);
-  return section;
+  if (entry.parts.empty()) return Section();
+  return OpenSection(entry, "what their units look for", content);
 }
 
 }  // namespace adret::report

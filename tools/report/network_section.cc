@@ -27,12 +27,9 @@ Html LayerTable(const ReportData& data) {
   const auto heading = [](const char* text, const char* css_class = "") {
     return Element("th", {{"scope", "col"}, {"class", css_class}}, text);
   };
-  const Html head = Element("tr", {},
-                            Join({heading("Layer"), heading("Units", "number"), heading("of kind"), heading("Output"),
-                                  heading("Parameters", "number")}));
-  return Element(
-      "div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Layers"}},
-      Element("table", {{"class", "plain"}}, Join({Element("thead", {}, head), Element("tbody", {}, rows)})));
+  const Html head = Join({heading("Layer"), heading("Units", "number"), heading("of kind"), heading("Output"),
+                          heading("Parameters", "number")});
+  return PlainTable("Layers", head, rows);
 }
 
 // ---- Training
@@ -67,41 +64,28 @@ Html EpochTable(const std::vector<nn::EpochRecord>& epochs, bool tested) {
     if (tested) add(e.test);
     rows += Element("tr", {}, row);
   }
-  return Element("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Epochs"}},
-                 Element("table", {{"class", "plain"}},
-                         Join({Element("thead", {}, Element("tr", {}, head)), Element("tbody", {}, rows)})));
+  return PlainTable("Epochs", head, rows);
 }
 
 }  // namespace
 
 absl::StatusOr<Section> NetworkSection(const ReportData& data) {
-  Section section{.entry = {"network", "Network"}};
-  if (data.layers.empty()) return section;
+  if (data.layers.empty()) return Section();
   Html content;
   if (!data.graph_svg.empty()) {
-    content += Element(
-        "figure", {{"class", "network"}},
-        Join(
-            {Element(
-                 "div",
-                 {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", "Drawing of the network"}},
-                 Html::Trusted(data.graph_svg)),
-             Element("figcaption", {}, "Values flow downwards. A layer leads to what its units look for.")}));
+    content +=
+        Element("figure", {{"class", "network"}},
+                Join({Scrolling("Drawing of the network", Html::Trusted(data.graph_svg)),
+                      Element("figcaption", {}, "Values flow downwards. A layer leads to what its units look for.")}));
   }
   content += LayerTable(data);
-  section.html = Folded({.css_class = "section",
-                         .anchor = section.entry.anchor,
-                         .heading = Element("h2", {}, "Network"),
-                         .aside = Counted(static_cast<int64_t>(data.layers.size()), "layer", "layers"),
-                         .open = true},
-                        Element("div", {{"class", "layers"}}, content));
-  return section;
+  return OpenSection({"network", "Network"}, Counted(static_cast<int64_t>(data.layers.size()), "layer", "layers"),
+                     Element("div", {{"class", "layers"}}, content));
 }
 
 absl::StatusOr<Section> TrainingSection(const ReportData& data) {
-  Section section{.entry = {"training", "Training"}};
   const std::vector<nn::EpochRecord>& epochs = data.history.epochs();
-  if (epochs.empty()) return section;
+  if (epochs.empty()) return Section();
   const bool tested = std::any_of(epochs.begin(), epochs.end(), [](const auto& e) { return e.test.examples > 0; });
 
   plot::Series batches{.name = "training", .faint = true};
@@ -110,8 +94,9 @@ absl::StatusOr<Section> TrainingSection(const ReportData& data) {
     batches.y.push_back(ShownLoss(batch.loss));
   }
   // Without batches, the averages of epochs have to do.
-  if (batches.x.empty())
+  if (batches.x.empty()) {
     batches = EpochSeries(epochs, "training", [](const auto& e) { return ShownLoss(e.train.loss); });
+  }
   plot::Panel loss{.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {batches}};
   plot::Panel accuracy{
       .title = "Accuracy",
@@ -134,13 +119,8 @@ absl::StatusOr<Section> TrainingSection(const ReportData& data) {
                                                      Percent(from.accuracy), " to ", Percent(to.accuracy))))});
   const Html numbers =
       Folded({.css_class = "fold", .anchor = "epochs", .heading = "The numbers"}, EpochTable(epochs, tested));
-  section.html = Folded({.css_class = "section",
-                         .anchor = section.entry.anchor,
-                         .heading = Element("h2", {}, "Training"),
-                         .aside = Counted(last.epoch, "epoch", "epochs"),
-                         .open = true},
-                        Join({Element("div", {{"class", "charts"}}, charts), numbers}));
-  return section;
+  return OpenSection({"training", "Training"}, Counted(last.epoch, "epoch", "epochs"),
+                     Join({Element("div", {{"class", "charts"}}, charts), numbers}));
 }
 
 }  // namespace adret::report

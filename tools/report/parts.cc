@@ -27,6 +27,24 @@ Html Folded(const Fold& fold, const Html& content) {
   return Element("details", outside, Join({Element("summary", {}, summary), Element("div", inside, content)}));
 }
 
+Section OpenSection(const ContentsEntry& entry, const std::string& aside, const Html& content) {
+  return {entry, Folded({.css_class = "section",
+                         .anchor = entry.anchor,
+                         .heading = Element("h2", {}, entry.name),
+                         .aside = aside,
+                         .open = true},
+                        content)};
+}
+
+Html Scrolling(const char* label, const Html& content) {
+  return Element("div", {{"class", "scroll"}, {"tabindex", "0"}, {"role", "region"}, {"aria-label", label}}, content);
+}
+
+Html PlainTable(const char* label, const Html& head, const Html& rows) {
+  return Scrolling(label, Element("table", {{"class", "plain"}},
+                                  Join({Element("thead", {}, Element("tr", {}, head)), Element("tbody", {}, rows)})));
+}
+
 absl::StatusOr<Html> ExampleFigure(const ReportData& data, const ExampleReport& example) {
   const std::string truth = ClassName(data, example.truth), answer = ClassName(data, example.answer);
   Html pictures;

@@ -2,7 +2,7 @@
 // networks; who lays it out (page.h) knows HTML.
 //
 //   report::ReportData data{.title = "digits.adret", .classes = {"0", "1"}};
-//   data.layers.push_back({.name = "conv1", .kind = "filters", .output = "f32[?,25,26,26]", .units_in_all = 25});
+//   data.layers.push_back({.name = "conv1", .kind = "filters", .output = "25x26x26", .units_in_all = 25});
 //   absl::StatusOr<std::string> page = report::RenderPage(data);
 //
 // Pictures are u8 [1 or 3, height, width]. Texts may come from files that nobody trusts: they are shown, never obeyed.
@@ -44,7 +44,7 @@ struct UnitReport {
 struct LayerReport {
   std::string name;        // "conv2"
   std::string kind;        // what its units are: "filters", "neurons"
-  std::string output;      // "f32[?,50,11,11]"
+  std::string output;      // of one example: "50x11x11"
   int64_t parameters = 0;  // that it adds to those of the layers before
   int64_t units_in_all = 0;
   std::vector<UnitReport> units = {};  // all of them, or the first
@@ -90,7 +90,7 @@ struct ReportData {
 
   std::vector<std::string> classes = {};        // their names; empty when the network does not classify
   std::vector<int64_t> confusion = {};          // [truth, answer]: how many examples; empty without examples
-  std::vector<ConfusionCell> mistakes = {};     // cells off the diagonal
+  std::vector<ConfusionCell> mistakes = {};     // cells off the diagonal, the most frequent ones
   std::vector<ClassReport> class_reports = {};  // one for each class, or none
   std::string attribution_method = {};          // "integrated gradients"
 };

@@ -18,13 +18,13 @@ namespace adret::report {
 
 // A link of the table of contents, with those below it.
 struct ContentsEntry {
-  std::string anchor;
-  std::string name;
+  std::string anchor = {};
+  std::string name = {};
   std::vector<ContentsEntry> parts = {};
 };
 
 struct Section {
-  ContentsEntry entry;
+  ContentsEntry entry = {};
   Html html = {};
 };
 
@@ -37,6 +37,14 @@ struct Fold {
   bool open = false;
 };
 Html Folded(const Fold& fold, const Html& content);
+
+// A section of the page, open to begin with.
+Section OpenSection(const ContentsEntry& entry, const std::string& aside, const Html& content);
+
+// What is wider than a telephone scrolls in a box of its own, which the keyboard reaches.
+Html Scrolling(const char* label, const Html& content);
+// A table of text and numbers.
+Html PlainTable(const char* label, const Html& head, const Html& rows);
 
 absl::StatusOr<Section> NetworkSection(const ReportData& data);
 absl::StatusOr<Section> TrainingSection(const ReportData& data);
