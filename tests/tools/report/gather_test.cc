@@ -14,13 +14,13 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
-// Class 0 is the ink in the left half of a picture of 4x4, class 1 that in the right half.
-explain::Network Halves(int64_t channels = 1) {
+// Class 0 is the ink in the left half of a picture, class 1 that in the right half.
+explain::Network Halves(int64_t channels = 1, int64_t height = 4, int64_t width = 4) {
   Graph graph;
-  const int64_t pixels = channels * 16;
-  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, channels, 4, 4});
+  const int64_t pixels = channels * height * width;
+  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, channels, height, width});
   Tensor w = Tensor::Zeros(DType::kFloat32, {pixels, 2});
-  for (int64_t p = 0; p < pixels; ++p) w.mutable_data<float>()[2 * p + (p % 4 < 2 ? 0 : 1)] = 1;
+  for (int64_t p = 0; p < pixels; ++p) w.mutable_data<float>()[2 * p + (p % width < width / 2 ? 0 : 1)] = 1;
   const Value halves = MatMul(Flatten(image), graph.Variable("halves/w", w)).Named("halves");
   const State state = *InitialState(graph, /*seed=*/1);
   return *explain::Network::Create(image, halves, state);
@@ -122,6 +122,26 @@ TEST(Gather, WithoutExamplesThereAreUnits) {
   EXPECT_EQ(data->layers[0].units.size(), 2u);
   EXPECT_FALSE(data->layers[0].units[0].examples.has_value());
   EXPECT_TRUE(RenderPage(*data).ok());
+}
+
+TEST(Gather, LargeImagesAreShownSmallAndAnyNumbersAsColours) {
+  // Numbers of all sizes: not pixels in [0, 1], as those of a network that wants them standardised.
+  Tensor x(DType::kFloat32, {2, 3, 40, 512});
+  for (int64_t i = 0; i < x.num_elements(); ++i) x.mutable_data<float>()[i] = static_cast<float>(i % 7) - 3;
+  const nn::Examples examples{x, Tensor::From<int64_t>({2}, {0, 1})};
+  const absl::StatusOr<ReportData> data = Gather(Halves(3, 40, 512), examples, {.steps = 1});
+  ASSERT_TRUE(data.ok()) << data.status();
+  const UnitReport& unit = data->layers[0].units[0];
+  EXPECT_EQ(unit.ascent.image->shape(), (Shape{3, 20, 256}));
+  EXPECT_EQ(unit.examples->shape(), (Shape{3, 7, 131})) << "two of 5x64 and the lines around them";
+  for (const ClassReport& report : data->class_reports) {
+    for (const auto* group : {&report.most_confident, &report.wrong}) {
+      for (const ExampleReport& example : *group) {
+        EXPECT_EQ(example.image->shape(), (Shape{3, 20, 256}));
+        EXPECT_EQ(example.attribution->shape(), (Shape{3, 20, 256}));
+      }
+    }
+  }
 }
 
 TEST(Gather, IsTheSameOnAnyNumberOfThreads) {
