@@ -81,7 +81,7 @@ class Climb {
 
   // One step; appends the activations before it to the curve.
   absl::Status Go(int step) {
-    double rate = options_.rate > 0 ? options_.rate : options_.ascender == Ascender::kAdam ? 0.05 : 0.2;
+    double rate = options_.rate > 0 ? options_.rate : options_.ascender == Ascender::kAdam ? 0.05 : 0.15;
     if (options_.ascender != Ascender::kAdam) rate *= static_cast<double>(options_.steps - step) / options_.steps;
     const bool redirect = dead_ && options_.redirect_relus;
     if (redirect && !redirected_.has_value()) {

@@ -37,7 +37,7 @@ enum class Ascender {
 struct MaximizeOptions {
   int steps = 100;
   Ascender ascender = Ascender::kNormalized;
-  double rate = 0;  // 0: 0.2, and 0.05 for Adam
+  double rate = 0;  // 0: 0.15, and 0.05 for Adam
   CanvasOptions canvas = {};
   std::optional<Tensor> start = {};  // images to start from, in place of noise
   Penalties penalties = {};

@@ -29,7 +29,7 @@
 ABSL_FLAG(int, images, 1, "images for each unit, which --diversity makes differ");
 ABSL_FLAG(int, steps, 0, "steps; 0: 100 for maximize and report, 10 at each octave for dream, 200 for style");
 ABSL_FLAG(std::string, ascender, "normalized", "normalized (each image's slope is scaled to length 1), plain or adam");
-ABSL_FLAG(double, rate, 0, "how far a step goes; 0: 0.2 for maximize, 0.05 with adam; 0.02 for dream and style");
+ABSL_FLAG(double, rate, 0, "how far a step goes; 0: 0.15 for maximize, 0.05 with adam; 0.02 for dream and style");
 ABSL_FLAG(std::string, basis, "pixels", "pixels, or fourier: waves of amplitude 1 / frequency^decay");
 ABSL_FLAG(double, decay, 1, "of the amplitudes of --basis=fourier");
 ABSL_FLAG(bool, decorrelate, false, "climb in colours that vary independently in photographs (3 channels)");
