@@ -53,7 +53,7 @@ void RenameModes(Graph* graph) {
     const std::string full = graph->node(id).name;
     absl::string_view name = full;
     if (!absl::ConsumeSuffix(&name, "/inference") && !absl::ConsumeSuffix(&name, "/training")) continue;
-    if (!graph->Contains(name)) Value(graph, {id, 0}).Named(name);
+    if (!name.empty() && !graph->Contains(name)) Value(graph, {id, 0}).Named(name);
   }
 }
 

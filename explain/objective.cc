@@ -1,6 +1,7 @@
 #include "adret/explain/objective.h"
 
 #include <algorithm>
+#include <tuple>
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
@@ -18,29 +19,47 @@ namespace {
 Objective Single(std::string name, Term term) { return {std::move(name), {std::move(term)}}; }
 
 absl::Status CheckTerm(const Term& term, const Layer& layer) {
+  if (term.units.empty() && term.measure != Measure::kEnergy) {
+    return absl::InvalidArgumentError(absl::StrCat("an objective names layer ", term.layer, " but none of its units"));
+  }
   for (const auto& [unit, weight] : term.units) AD_RETURN_IF_ERROR(layer.CheckUnit(unit));
   return term.position.has_value() ? layer.CheckPosition(*term.position) : absl::OkStatus();
 }
 
-// All terms of a batch that look at the same measure of the same layer.
+// What terms look at that are computed together: a measure of a layer, everywhere or at one position.
+struct Look {
+  std::string layer;
+  Measure measure;
+  std::optional<std::array<int64_t, 2>> position;
+
+  friend bool operator<(const Look& a, const Look& b) {
+    return std::tie(a.layer, a.measure, a.position) < std::tie(b.layer, b.measure, b.position);
+  }
+};
+
+// The terms of a batch that look at the same.
 class LayerTerms {
  public:
-  LayerTerms(Measure measure, Value value) : measure_(measure), value_(value) {}
+  LayerTerms(const Look& look, Value value) : measure_(look.measure), value_(value) {
+    if (measure_ == Measure::kProbability) value_ = Softmax(value_, /*axis=*/1);
+    if (!look.position.has_value()) return;
+    const auto [row, column] = *look.position;
+    value_ = Slice(value_, {.axes = {2, 3}, .begins = {row, column}, .ends = {row + 1, column + 1}});
+  }
 
   void Add(int64_t image, const Term& term) { terms_.emplace_back(image, &term); }
 
   // [n]: what these terms contribute to each image.
   Value Sum() const {
-    const Value value = measure_ == Measure::kProbability ? Softmax(value_, /*axis=*/1) : value_;
-    if (measure_ == Measure::kEnergy) return Mean(Square(value), {.axes = Rest()}) * Constant(EnergyWeights());
+    if (measure_ == Measure::kEnergy) return Mean(Square(value_), {.axes = Rest()}) * Constant(EnergyWeights());
     const auto [lo, hi] = UnitRange();
-    const Value looked_at = hi - lo < value.shape()[1] ? Slice(value, /*axis=*/1, lo, hi) : value;
+    const Value looked_at = hi - lo < value_.shape()[1] ? Slice(value_, /*axis=*/1, lo, hi) : value_;
     return adret::Sum(looked_at * Constant(Weights(lo, hi)), {.axes = Rest()});
   }
 
  private:
   int64_t images() const { return value_.shape()[0]; }
-  Value Constant(const Tensor& tensor) const { return value_.graph()->Constant(tensor); }
+  Value Constant(const Tensor& tensor) const { return value_.graph()->Constant(tensor.Cast(value_.dtype())); }
 
   // All axes but the batch.
   std::vector<int64_t> Rest() const {
@@ -61,32 +80,26 @@ class LayerTerms {
   Tensor EnergyWeights() const {
     std::vector<double> weights(images(), 0);
     for (const auto& [image, term] : terms_) weights[image] += term->weight;
-    return Tensor::From<double>({images()}, weights).Cast(value_.dtype());
+    return Tensor::From<double>({images()}, weights);
   }
 
-  // [n, hi - lo, 1, 1], or with the height and width of the maps where a term has a position.
+  // [n, hi - lo, 1, 1], or as many axes as the layer has.
   Tensor Weights(int64_t lo, int64_t hi) const {
     Shape shape = value_.shape();
-    int64_t places = 1;
-    for (int axis = 2; axis < shape.rank(); ++axis) places *= shape[axis];
-    const bool positions =
-        std::any_of(terms_.begin(), terms_.end(), [](const auto& t) { return t.second->position.has_value(); });
+    double places = 1;
     shape.set(1, hi - lo);
-    for (int axis = 2; axis < shape.rank() && !positions; ++axis) shape.set(axis, 1);
+    for (int axis = 2; axis < shape.rank(); ++axis) {
+      places *= static_cast<double>(shape[axis]);
+      shape.set(axis, 1);
+    }
     Tensor weights = Tensor::Zeros(DType::kFloat64, shape);
-    const int64_t plane = positions ? places : 1;
     for (const auto& [image, term] : terms_) {
       for (const auto& [unit, weight] : term->units) {
-        double* at = weights.mutable_data<double>().data() + (image * (hi - lo) + unit - lo) * plane;
-        const double w = term->weight * weight / (term->mean ? static_cast<double>(places) : 1.0);
-        if (term->position.has_value()) {
-          at[(*term->position)[0] * shape[3] + (*term->position)[1]] += w;
-        } else {
-          for (int64_t i = 0; i < plane; ++i) at[i] += w;
-        }
+        weights.mutable_data<double>()[image * (hi - lo) + unit - lo] +=
+            term->weight * weight / (term->mean ? places : 1.0);
       }
     }
-    return weights.Cast(value_.dtype());
+    return weights;
   }
 
   Measure measure_;
@@ -154,11 +167,12 @@ absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Object
     }
   }
   AD_ASSIGN_OR_RETURN(const Values copies, network.Apply(values, images));
-  absl::btree_map<std::pair<std::string, Measure>, LayerTerms> groups;
+  absl::btree_map<Look, LayerTerms> groups;
   for (int64_t i = 0; i < n; ++i) {
     for (const Term& term : objectives[i].terms) {
       const size_t at = std::find(names.begin(), names.end(), term.layer) - names.begin();
-      groups.try_emplace({term.layer, term.measure}, term.measure, copies[at]).first->second.Add(i, term);
+      const Look look{term.layer, term.measure, term.position};
+      groups.try_emplace(look, look, copies[at]).first->second.Add(i, term);
     }
   }
   Value sum;

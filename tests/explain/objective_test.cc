@@ -115,6 +115,7 @@ TEST(ObjectiveTest, RefusesWhatALayerLacks) {
   EXPECT_THAT(message({Unit("nowhere", 3)}), HasSubstr("no layer 'nowhere'"));
   EXPECT_THAT(message({Unit("conv1", 0), Unit("conv1", 1)}), HasSubstr("2 objectives for images f64[1,1,6,6]"));
   EXPECT_THAT(message({Objective{}}), HasSubstr("without terms"));
+  EXPECT_THAT(message({Direction("conv1", {})}), HasSubstr("names layer conv1 but none of its units"));
 }
 
 }  // namespace
