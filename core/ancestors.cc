@@ -1,5 +1,7 @@
 #include "adret/core/ancestors.h"
 
+#include <algorithm>
+
 namespace adret {
 
 std::vector<bool> Ancestors(const Graph& graph, absl::Span<const Value> values) {
@@ -10,6 +12,16 @@ std::vector<bool> Ancestors(const Graph& graph, absl::Span<const Value> values) 
     for (ValueId input : graph.node(id).inputs) needed[input.node] = true;
   }
   return needed;
+}
+
+std::vector<bool> Descendants(const Graph& graph, Value value) {
+  std::vector<bool> follows(graph.num_nodes(), false);
+  for (NodeId id = value.node(); id < graph.num_nodes(); ++id) {
+    const auto& inputs = graph.node(id).inputs;
+    follows[id] =
+        id == value.node() || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
+  }
+  return follows;
 }
 
 }  // namespace adret

@@ -1,4 +1,4 @@
-// Ancestors(): what values depend on.
+// Ancestors(): what values depend on; Descendants(): what depends on them.
 //
 //   std::vector<bool> needed = Ancestors(graph, {loss});
 //   if (!needed[label.node()]) std::puts("the loss does not know the labels");
@@ -18,6 +18,9 @@ std::vector<bool> Ancestors(const Graph& graph, absl::Span<const Value> values);
 inline std::vector<bool> Ancestors(const Graph& graph, std::initializer_list<Value> values) {
   return Ancestors(graph, absl::MakeConstSpan(values.begin(), values.size()));
 }
+
+// For each node, whether it is this value of the graph or something that is computed from it.
+std::vector<bool> Descendants(const Graph& graph, Value value);
 
 }  // namespace adret
 

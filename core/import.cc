@@ -126,26 +126,36 @@ class Importer {
     return it != replaced_.end() ? it->second : ValueId{copies_.at(id.node), id.output};
   }
 
-  // The copy of a value; where a repeated value waits for the shape to be repeated to, this is its old one.
-  absl::StatusOr<ValueId> Input(ValueId id) {
-    if (waiting_.contains(id.node) && !replaced_.contains(id)) {
-      const Node& node = from_->node(id.node);
-      AD_ASSIGN_OR_RETURN(const ValueId copy, Repeat(id.node, Concrete(node.outputs[0].shape, batch_)));
-      waiting_.erase(id.node);
-      copies_[id.node] = copy.node;
-    }
-    return Mapped(id);
+  // What is repeated to the old shape, and is not copied as that: its copy before the repetition, and a node that
+  // repeats (broadcast), to do it like that when somebody needs it.
+  struct Waiting {
+    ValueId value;
+    NodeId repeater;
+  };
+  const Waiting* WaitingFor(ValueId id) const {
+    const auto it = waiting_.find(id.node);
+    return it == waiting_.end() || replaced_.contains(id) ? nullptr : &it->second;
   }
 
-  // The waiting node's operand, repeated to shape.
-  absl::StatusOr<ValueId> Repeat(NodeId id, const Shape& shape) {
-    const Node& node = from_->node(id);
+  // The copy of a value, repeated to its old shape if it waits.
+  absl::StatusOr<ValueId> Input(ValueId id) {
+    const Waiting* waiting = WaitingFor(id);
+    if (waiting == nullptr) return Mapped(id);
+    AD_ASSIGN_OR_RETURN(const ValueId copy, Repeat(*waiting, Concrete(from_->type(id).shape, batch_)));
+    waiting_.erase(id.node);
+    copies_[id.node] = copy.node;
+    return copy;
+  }
+
+  absl::StatusOr<ValueId> Repeat(const Waiting& waiting, const Shape& shape) {
+    if (to_->type(waiting.value).shape == shape) return waiting.value;
+    const Node& node = from_->node(waiting.repeater);
     AttrList list = node.attrs.list();
     for (Attr& attr : list) {
       if (std::holds_alternative<Shape>(attr.value)) attr.value = shape;
     }
     AD_ASSIGN_OR_RETURN(Attrs attrs, node.op->parse_attrs(list));
-    const NodeId copy = to_->AddNode(*node.op, {waiting_.at(id)}, std::move(attrs), node.location, FreeName(node.name));
+    const NodeId copy = to_->AddNode(*node.op, {waiting.value}, std::move(attrs), node.location, FreeName(node.name));
     if (copy < 0) return to_->status();
     return ValueId{copy, 0};
   }
@@ -154,9 +164,7 @@ class Importer {
   // repeated to the one that the others have now.
   absl::StatusOr<absl::InlinedVector<ValueId, 3>> Inputs(const Node& node) {
     absl::InlinedVector<ValueId, 3> inputs;
-    const auto waits = [&](ValueId id) { return waiting_.contains(id.node) && !replaced_.contains(id); };
-    const bool fits = !node.op->elementwise() || std::all_of(node.inputs.begin(), node.inputs.end(), waits);
-    if (fits) {
+    if (!node.op->elementwise()) {
       for (ValueId id : node.inputs) {
         AD_ASSIGN_OR_RETURN(const ValueId input, Input(id));
         inputs.push_back(input);
@@ -165,17 +173,32 @@ class Importer {
     }
     Shape common;
     for (ValueId id : node.inputs) {
-      const ValueId operand = waits(id) ? waiting_.at(id.node) : Mapped(id);
+      const Waiting* waiting = WaitingFor(id);
+      const ValueId operand = waiting != nullptr ? waiting->value : Mapped(id);
       AD_ASSIGN_OR_RETURN(common, BroadcastShapes(common, to_->type(operand).shape));
     }
     for (ValueId id : node.inputs) {
-      ValueId input = waits(id) ? waiting_.at(id.node) : Mapped(id);
-      if (waits(id) && to_->type(input).shape != common) {
-        AD_ASSIGN_OR_RETURN(input, Repeat(id.node, common));
+      const Waiting* waiting = WaitingFor(id);
+      ValueId input = waiting != nullptr ? waiting->value : Mapped(id);
+      if (waiting != nullptr) {
+        AD_ASSIGN_OR_RETURN(input, Repeat(*waiting, common));
       }
       inputs.push_back(input);
     }
     return inputs;
+  }
+
+  // How a node's result waits, if it does: that of a repetition, and that of an element-wise op of such results alone,
+  // which is computed before the repetition.
+  std::optional<NodeId> RepeaterOf(NodeId id) const {
+    const Node& node = from_->node(id);
+    if (!resized_) return std::nullopt;
+    if (node.op->traits.broadcast) return id;
+    if (!node.op->elementwise() || node.inputs.empty()) return std::nullopt;
+    for (ValueId input : node.inputs) {
+      if (WaitingFor(input) == nullptr) return std::nullopt;
+    }
+    return WaitingFor(node.inputs[0])->repeater;
   }
 
   // After a change of size: the batch must be where it was, or a reshape has mixed examples.
@@ -249,8 +272,10 @@ class Importer {
       copies_[id] = to_->Find(node.name)->node();
       return absl::OkStatus();
     }
-    if (resized_ && node.op->traits.broadcast) {
-      AD_ASSIGN_OR_RETURN(waiting_[id], Input(node.inputs[0]));
+    const std::optional<NodeId> repeater = RepeaterOf(id);
+    if (repeater == id) {
+      AD_ASSIGN_OR_RETURN(const ValueId value, Input(node.inputs[0]));
+      waiting_[id] = {value, id};
       return absl::OkStatus();
     }
     AD_ASSIGN_OR_RETURN(const auto inputs, Inputs(node));
@@ -260,6 +285,10 @@ class Importer {
     const std::string name = named_leaf ? node.name : FreeName(node.name);
     const NodeId copy = to_->AddNode(*node.op, inputs, std::move(attrs), node.location, name);
     if (copy < 0) return resized_ ? OneSize(node, to_->status().message()) : to_->status();
+    if (repeater.has_value()) {
+      waiting_[id] = {{copy, 0}, *repeater};
+      return absl::OkStatus();
+    }
     if (resized_) AD_RETURN_IF_ERROR(CheckBatch(node, copy));
     if (const Initializer& initializer = from_->initializer(id); initializer != nullptr) {
       to_->SetInitializer(copy, initializer);
@@ -278,7 +307,7 @@ class Importer {
   std::vector<bool> needed_;
   absl::flat_hash_map<ValueId, ValueId> replaced_;
   absl::flat_hash_map<NodeId, NodeId> copies_;
-  absl::flat_hash_map<NodeId, ValueId> waiting_;  // nodes that repeat a value, not copied yet: the value's copy
+  absl::flat_hash_map<NodeId, Waiting> waiting_;  // by node
   absl::flat_hash_map<int64_t, int64_t> streams_;
 };
 

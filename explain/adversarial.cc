@@ -8,6 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/autograd/gradients.h"
 #include "adret/core/random.h"
+#include "adret/explain/errors_internal.h"
 #include "adret/explain/rows_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/reduce.h"
@@ -85,7 +86,8 @@ struct Attack {
   static absl::StatusOr<Attack> Create(const Network& network, const Target& target, const PgdOptions& options) {
     AD_ASSIGN_OR_RETURN(TargetGraph f, TargetGraph::Create(network, target, {network.output()}));
     const Value centre = f.graph->Input("explained/centre", f.images.dtype(), f.images.shape());
-    const bool classes = f.layer.value.rank() == 2 && (target.probability || f.layer.value == network.output());
+    const bool classes =
+        f.layer.value.rank() == 2 && f.layer.units() > 1 && (target.probability || f.layer.value == network.output());
     const Value loss = classes ? -Pick(LogProbabilities(f.units), f.unit) : -f.y;
     const Value next = PgdStep(loss, f.images, centre, options);
     const Value prediction = ArgMax(UnitValues(f.more[0]), {.axis = 1});

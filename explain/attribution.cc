@@ -9,14 +9,10 @@
 #include "absl/strings/str_join.h"
 #include "adret/core/names.h"
 #include "adret/explain/attribution_internal.h"
+#include "adret/explain/errors_internal.h"
 
 namespace adret::explain {
 namespace {
-
-template <class... Parts>
-absl::Status Bad(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 constexpr AttributionMethod kMethods[] = {
     {.name = "saliency",
@@ -120,7 +116,10 @@ Attribution NewAttribution(const AttributionProblem& problem, int64_t map_channe
 absl::StatusOr<Tensor> Baselines(const AttributionProblem& problem) {
   const Tensor& given = problem.options.baseline;
   const Shape one{1, problem.channels(), problem.height(), problem.width()};
-  if (given.num_elements() == 1) return Tensor::Full(problem.network.dtype(), one, given.At(0));
+  if (given.num_elements() == 1) {
+    const double pixel = given.dtype() == DType::kUint8 ? given.At(0) / 255 : given.At(0);
+    return Tensor::Full(problem.network.dtype(), one, pixel);
+  }
   const bool is_one = given.num_elements() == problem.image_size();
   absl::StatusOr<Tensor> images = problem.network.AsImages(is_one ? given.Reshaped(one) : given);
   if (images.ok() && (is_one || images->shape()[0] == problem.num_images())) return images;

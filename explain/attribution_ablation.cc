@@ -8,6 +8,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
 #include "adret/explain/attribution_internal.h"
+#include "adret/explain/errors_internal.h"
 
 namespace adret::explain {
 namespace {

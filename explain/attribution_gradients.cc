@@ -1,15 +1,11 @@
 // The methods that are one gradient of the image itself.
 #include "absl/strings/str_cat.h"
 #include "adret/explain/attribution_internal.h"
+#include "adret/explain/errors_internal.h"
 #include "adret/explain/gradient_maps.h"
 
 namespace adret::explain {
 namespace {
-
-template <class... Parts>
-absl::Status Bad(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 // map [?, channels or 1, height, width], a value of the target's graph, for each image.
 absl::StatusOr<Attribution> EachImage(const AttributionProblem& problem, Value map) {

@@ -128,6 +128,10 @@ absl::Status Check(const Type& images, const CanvasOptions& o) {
   if (!std::isfinite(o.level) || !(o.noise >= 0) || !std::isfinite(o.noise)) {
     return bad("images cannot start as ", o.level, " with noise of ", o.noise);
   }
+  constexpr int64_t kMostWaves = 4096;
+  if (o.basis == Basis::kFourier && std::max(images.shape[2], images.shape[3]) > kMostWaves) {
+    return bad("Fourier's basis takes sides of up to ", kMostWaves, " pixels; these images are ", images.ToString());
+  }
   if (!(o.decay >= 0 && o.decay <= 8)) return bad("the spectrum's decay must be in [0, 8], but is ", o.decay);
   return absl::OkStatus();
 }
@@ -189,6 +193,8 @@ Value Canvas::Inward(Value slope) const {
 }
 
 Value Canvas::Blurred(Value z, double sigma) const {
+  constexpr double kLeast = 0.05;  // what is narrower moves nothing to the next pixel
+  if (sigma < kLeast) return z;
   if (options_.basis == Basis::kPixels) return GaussianBlur(z, sigma);
   // What a Gaussian does to a wave of frequency f.
   const Tensor passed =

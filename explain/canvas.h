@@ -7,11 +7,11 @@
 //
 // What is climbed are parameters z; what is seen are images x = bounds(colours(basis(z))).
 //
-//   basis    kPixels: x itself. kFourier: sums of waves whose amplitudes fall as 1 / f^decay, as those of photographs
-//   do
-//            (Olah et al., "Feature visualization", 2017): low frequencies move first, and no noise of single pixels
-//            grows. The waves are products of real sines and cosines along the two axes, orthonormal; the spectrum is
-//            scaled to a mean square of 1, so that steps are of the size that they have with pixels.
+//   basis    kPixels: x itself. kFourier: sums of waves whose amplitudes fall as 1 / f^decay, as photographs' do (Olah
+//   et
+//            al., "Feature visualization", 2017): low frequencies move first, and no noise of single pixels grows. The
+//            waves are products of real sines and cosines along the two axes, orthonormal; the spectrum is scaled to a
+//            mean square of 1, so that steps are of the size that they have with pixels.
 //   colours  decorrelate: z's three channels are the directions in which the colours of ImageNet's photographs vary
 //            independently (the matrix is Lucid's, tensorflow/lucid, optvis/param/color.py).
 //   bounds   kClip: images are clipped after each step, kSigmoid: lo + (hi - lo) sigmoid(.), kNone.
@@ -36,9 +36,10 @@ struct CanvasOptions {
   Bounds bounds = Bounds::kClip;
   double lo = 0, hi = 1;  // darkest and brightest
   // How images start: even, with faint noise, since at an even grey many units have no slope.
+  // Before bounds, pixels are uniform in level +- noise; with waves, noise is normal, and this is the pixels'
+  // deviation.
   double level = 0.05;
-  double noise =
-      0.05;  // before bounds: pixels are uniform in level +- noise; waves normal, of this deviation of pixels
+  double noise = 0.05;
 };
 
 class Canvas {

@@ -16,8 +16,11 @@
 namespace adret::explain {
 namespace {
 
+constexpr int kMostOctaves = 100;
+
 struct Size {
   int64_t height, width;
+  friend bool operator==(const Size& a, const Size& b) { return a.height == b.height && a.width == b.width; }
 };
 
 absl::Status Check(const Network& network, const Tensor& photo, const DreamOptions& o) {
@@ -25,10 +28,11 @@ absl::Status Check(const Network& network, const Tensor& photo, const DreamOptio
     return absl::InvalidArgumentError(absl::StrCat("a dream begins with ", Name(network.dtype()),
                                                    " [1, channels, height, width], not ", photo.type().ToString()));
   }
-  if (o.octaves < 1 || !(o.octave_scale > 1 && o.octave_scale <= 16)) {
+  if (o.octaves < 1 || o.octaves > kMostOctaves || !(o.octave_scale > 1 && o.octave_scale <= 16)) {
     return absl::InvalidArgumentError(
-        absl::StrCat("a dream has at least 1 octave, each at most 16 times and more than "
-                     "1 times as large as the one before, not ",
+        absl::StrCat("a dream has 1 to ", kMostOctaves,
+                     " octaves, each more than 1 and at most 16 times as large as the one "
+                     "before, not ",
                      o.octaves, " by ", o.octave_scale));
   }
   if (o.roll < 0) return absl::InvalidArgumentError("a dream's roll must be at least 0");
@@ -48,10 +52,11 @@ absl::StatusOr<std::vector<Size>> Octaves(const Network& network, const Objectiv
   const Size whole{photo[2], photo[3]};
   AD_RETURN_IF_ERROR(Fits(network, objective, photo, whole));
   std::vector<Size> sizes{whole};
-  while (static_cast<int>(sizes.size()) < options.octaves) {
-    const double shrink = std::pow(options.octave_scale, -static_cast<double>(sizes.size()));
+  for (int octave = 1; octave < options.octaves; ++octave) {
+    const double shrink = std::pow(options.octave_scale, -static_cast<double>(octave));
     const Size size{std::llround(static_cast<double>(whole.height) * shrink),
                     std::llround(static_cast<double>(whole.width) * shrink)};
+    if (size == sizes.back()) continue;
     if (size.height < 2 || size.width < 2 || !Fits(network, objective, photo, size).ok()) break;
     sizes.push_back(size);
   }
@@ -87,8 +92,8 @@ absl::StatusOr<Tensor> Dream(const Network& network, const Tensor& photo, const 
                           .seed = options.seed + i,
                           .threads = options.threads};
     if (options.on_step) {
-      climb.on_step = [&, i](int step, int steps) {
-        return options.on_step(static_cast<int>(i) * steps + step, static_cast<int>(sizes.size()) * steps);
+      climb.on_step = [&, i](int64_t step, int64_t steps) {
+        return options.on_step(static_cast<int64_t>(i) * steps + step, static_cast<int64_t>(sizes.size()) * steps);
       };
     }
     AD_ASSIGN_OR_RETURN(const Ascent ascent, Maximize(network, {objective}, climb));

@@ -28,7 +28,8 @@ struct DreamOptions {
   int64_t roll = 32;          // at each step the image is moved round by up to so many pixels, so that no seams appear
   uint64_t seed = 1;
   std::optional<int> threads = {};
-  std::function<absl::Status(int step, int steps)> on_step = nullptr;  // an error ends the dream and is returned
+  std::function<absl::Status(int64_t step, int64_t steps)> on_step =
+      nullptr;  // an error ends the dream and is returned
 };
 
 // photo is [1, channels, height, width] with pixels in [0, 1], of the network's dtype; the dream is of the same type.

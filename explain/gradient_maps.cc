@@ -7,6 +7,7 @@
 #include "adret/ops/layout.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 
 namespace adret::explain {
 namespace {
@@ -48,7 +49,8 @@ Value GuidedGradCam(Operand y, Operand x, Operand maps) {
                     x.location());
     return Value();
   }
-  return GuidedBackprop(y, x) * GradCam(y, maps, {.height = x->shape()[kHeightAxis], .width = x->shape()[kWidthAxis]});
+  const Value cam = GradCam(y, maps, {.height = x->shape()[kHeightAxis], .width = x->shape()[kWidthAxis]});
+  return GuidedBackprop(y, x) * Cast(cam, x->dtype());
 }
 
 }  // namespace adret::explain

@@ -5,7 +5,8 @@
 //   Value cam = explain::GradCam(y, conv2, {.height = 28, .width = 28});        // [n, 1, 28, 28]
 //
 // y has one number per example, [n], or is their sum: of either, the gradient at an example is that of its own number.
-// Definitions are Captum's, which follow the papers.
+// Definitions follow the papers. (Grad-CAM is cut off at 0 and resized bilinearly, as the paper does; Captum leaves
+// both to its caller.)
 #ifndef ADRET_EXPLAIN_GRADIENT_MAPS_H_
 #define ADRET_EXPLAIN_GRADIENT_MAPS_H_
 

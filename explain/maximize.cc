@@ -34,7 +34,11 @@ Values RedirectedRelu(const GradientContext& c) {
 }
 
 absl::Status Check(const MaximizeOptions& o) {
-  if (o.steps < 1) return absl::InvalidArgumentError(absl::StrCat("an ascent takes at least 1 step, not ", o.steps));
+  constexpr int kMostSteps = 1'000'000'000;
+  if (o.steps < 1 || o.steps > kMostSteps) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("an ascent takes at least 1 step and at most ", kMostSteps, ", not ", o.steps));
+  }
   if (!(o.rate >= 0) || !std::isfinite(o.rate)) {
     return absl::InvalidArgumentError(absl::StrCat("the rate of an ascent must be positive, but is ", o.rate));
   }
@@ -61,6 +65,7 @@ class Climb {
       const NameScope names(&graph_, network_.FreeScope("ascent"));
       AD_ASSIGN_OR_RETURN(canvas_, Canvas::Create(&graph_, type, options_.canvas));
       rate_ = graph_.Input("rate", type.dtype, {});
+      if (options_.patience > 0) moving_ = graph_.Input("moving", DType::kBool, {n_, 1, 1, 1});
     }
     AD_RETURN_IF_ERROR(See());
     state_ = network_.state();
@@ -83,33 +88,25 @@ class Climb {
   absl::Status Go(int step) {
     double rate = options_.rate > 0 ? options_.rate : options_.ascender == Ascender::kAdam ? 0.05 : 0.15;
     if (options_.ascender != Ascender::kAdam) rate *= static_cast<double>(options_.steps - step) / options_.steps;
-    const bool redirect = dead_ && options_.redirect_relus;
+    const bool redirect = options_.redirect_relus && std::find(dead_.begin(), dead_.end(), true) != dead_.end();
     if (redirect && !redirected_.has_value()) {
       AD_ASSIGN_OR_RETURN(Updates step_r, Step(RedirectedSlope()));
       AD_ASSIGN_OR_RETURN(redirected_, Create({activation_, length_}, step_r));
     }
     Executor& executor = redirect ? *redirected_ : *climb_;
-    AD_ASSIGN_OR_RETURN(const std::vector<Tensor> fetched,
-                        executor.Run({{rate_, Tensor::Scalar(network_.dtype(), rate)}}, &state_));
+    Feeds feeds{{rate_, Tensor::Scalar(network_.dtype(), rate)}};
+    if (moving_.valid()) feeds.emplace_back(moving_, Moving());
+    AD_ASSIGN_OR_RETURN(const std::vector<Tensor> fetched, executor.Run(feeds, &state_));
     for (int64_t i = 0; i < n_; ++i) curve_.push_back(fetched[0].At(i));
     NoteDead(fetched[1]);
+    NoteBest(fetched[0]);
     return absl::OkStatus();
   }
 
-  // No activation has risen for a while.
+  // All images have come to rest.
   bool IsStuck() const {
-    const int64_t done = steps(), window = options_.patience;
-    if (window == 0 || done <= window) return false;
-    for (int64_t i = 0; i < n_; ++i) {
-      const auto highest = [&](int64_t from, int64_t to) {
-        double best = -std::numeric_limits<double>::infinity();
-        for (int64_t s = from; s < to; ++s) best = std::max(best, curve_[s * n_ + i]);
-        return best;
-      };
-      const double before = highest(0, done - window), now = highest(done - window, done);
-      if (now - before > options_.least_gain * (before - curve_[i])) return false;
-    }
-    return true;
+    if (options_.patience == 0 || best_.empty()) return false;
+    return std::all_of(best_.begin(), best_.end(), [](const Best& b) { return b.rests; });
   }
 
   // The images as they are and their activations.
@@ -174,9 +171,29 @@ class Climb {
     return graph_.status();
   }
 
+  // Which images no slope moves.
   void NoteDead(const Tensor& lengths) {
-    dead_ = false;
-    for (int64_t i = 0; i < n_; ++i) dead_ = dead_ || lengths.At(i) == 0;
+    dead_.assign(n_, false);
+    for (int64_t i = 0; i < n_; ++i) dead_[i] = lengths.At(i) == 0;
+  }
+
+  // Which images have not risen for as many steps as patience allows. One that has not risen at all goes on.
+  void NoteBest(const Tensor& activations) {
+    const bool first = steps() == 1;
+    if (first) best_.assign(n_, {});
+    for (int64_t i = 0; i < n_; ++i) {
+      const double now = activations.At(i);
+      Best& best = best_[i];
+      if (first) best.start = best.value = now;
+      if (now - best.value > options_.least_gain * (best.value - best.start)) best.value = now, best.step = steps();
+      best.rests = best.rests || (best.value > best.start && !dead_[i] && steps() - best.step >= options_.patience);
+    }
+  }
+
+  Tensor Moving() const {
+    Tensor moving = Tensor::Full(DType::kBool, {n_, 1, 1, 1}, 1);
+    for (size_t i = 0; i < best_.size(); ++i) moving.mutable_data<bool>()[i] = !best_[i].rests;
+    return moving;
   }
 
   // The updates that climb, given the slope of the activations.
@@ -198,6 +215,7 @@ class Climb {
       if (update.variable != z) continue;
       if (options_.penalties.blur > 0) update.value = canvas_->Blurred(update.value, options_.penalties.blur);
       update.value = canvas_->Bounded(update.value);
+      if (moving_.valid()) update.value = Where(moving_, update.value, z);
     }
     AD_RETURN_IF_ERROR(graph_.status());
     return updates;
@@ -210,17 +228,23 @@ class Climb {
   Graph graph_;
   State state_;
   std::optional<Canvas> canvas_;
-  Value rate_, clean_, activation_, slope_, length_, cost_;
+  Value rate_, moving_, clean_, activation_, slope_, length_, cost_;
   std::optional<Executor> climb_, redirected_, look_;
-  bool dead_ = false;  // an image had no slope when last looked at
+  struct Best {
+    double start = 0, value = 0;  // activations
+    int64_t step = 0;             // when the best one was seen
+    bool rests = false;
+  };
+  std::vector<Best> best_;
+  std::vector<bool> dead_;  // had no slope when last looked at
   std::vector<double> curve_;
 };
 
 // How many images climb together: many small ones, few large ones. A matter of memory and speed.
 int64_t GroupSize(int64_t n, const Shape& image, const MaximizeOptions& options) {
   if (options.diversity > 0) return n;
-  constexpr int64_t kPixels = 128 * 3 * 32 * 32;
-  return std::min(n, std::clamp<int64_t>(kPixels / image.num_elements(), 8, 128));
+  constexpr int64_t kPixels = int64_t{1} << 21;
+  return std::min(n, std::clamp<int64_t>(kPixels / image.num_elements(), 1, 128));
 }
 
 // Gathers the results of groups of images.
@@ -288,7 +312,8 @@ absl::StatusOr<Ascent> Maximize(const Network& network, absl::Span<const Objecti
   Shape image = network.image_shape();
   if (options.start.has_value()) {
     image = options.start->shape();
-    if (image.rank() != 4 || image[0] != n || options.start->dtype() != network.dtype()) {
+    if (image.rank() != 4 || image[0] != n || options.start->num_elements() == 0 ||
+        options.start->dtype() != network.dtype()) {
       return absl::InvalidArgumentError(absl::StrCat("images to start from are ", options.start->type().ToString(),
                                                      ", but ", n, " of ", Name(network.dtype()),
                                                      " [n, channels, height, width] are expected"));
@@ -297,7 +322,7 @@ absl::StatusOr<Ascent> Maximize(const Network& network, absl::Span<const Objecti
   }
   const int64_t group = GroupSize(n, image, options);
   Gathering gathering(network.dtype(), image, n);
-  const int total = options.steps * static_cast<int>((n + group - 1) / group);
+  const int64_t total = options.steps * ((n + group - 1) / group);
   for (int64_t first = 0, before = 0; first < n; first += group, before += options.steps) {
     Climb climb(network, objectives.subspan(first, group), options);
     AD_RETURN_IF_ERROR(climb.Prepare(image, first));
@@ -307,11 +332,12 @@ absl::StatusOr<Ascent> Maximize(const Network& network, absl::Span<const Objecti
     if (options.frame_every > 0) gathering.Frame(first, frame++, looked[0]);
     for (int step = 0; step < options.steps && !climb.IsStuck(); ++step) {
       AD_RETURN_IF_ERROR(climb.Go(step));
-      if (options.frame_every > 0 && ((step + 1) % options.frame_every == 0 || step + 1 == options.steps)) {
+      const bool last = step + 1 == options.steps || climb.IsStuck();
+      if (options.frame_every > 0 && ((step + 1) % options.frame_every == 0 || last)) {
         AD_ASSIGN_OR_RETURN(looked, climb.Look());
         gathering.Frame(first, frame++, looked[0]);
       }
-      if (options.on_step) AD_RETURN_IF_ERROR(options.on_step(static_cast<int>(before) + step + 1, total));
+      if (options.on_step) AD_RETURN_IF_ERROR(options.on_step(before + step + 1, total));
     }
     AD_ASSIGN_OR_RETURN(looked, climb.Look());
     gathering.End(first, looked, climb);

@@ -7,7 +7,8 @@
 //   AD_RETURN_IF_ERROR(io::SavePng("conv2.png", *io::ContactSheet(ascent.images)));
 //
 // All images climb in one batch, each on its own: what is found for one objective does not depend on the others (unless
-// diversity asks for it), nor on the number of threads.
+// diversity asks for it) but for rounding, since kernels may be other ones for another number of images; and it has the
+// same bits for any number of threads.
 #ifndef ADRET_EXPLAIN_MAXIMIZE_H_
 #define ADRET_EXPLAIN_MAXIMIZE_H_
 
@@ -49,7 +50,8 @@ struct MaximizeOptions {
   // While an image's gradient is zero because relus block all of it, let the cotangents that push a blocked relu
   // up pass (Lucid's redirected relu). Without it an image that starts dead stays dead.
   bool redirect_relus = true;
-  // Stop when within so many steps no activation has risen by this share of what it rose before; 0: never.
+  // An image rests when within so many steps its activation has not risen by this share of what it rose before, and the
+  // ascent ends when all do; 0: never.
   int patience = 0;
   double least_gain = 0.01;
 
@@ -57,7 +59,7 @@ struct MaximizeOptions {
   std::optional<int> threads = {};
   int frame_every = 0;  // keep the images every so many steps, and the first and last; 0: keep none
   // Called after each step, from 1; an error ends the ascent and is returned.
-  std::function<absl::Status(int step, int steps)> on_step = nullptr;
+  std::function<absl::Status(int64_t step, int64_t steps)> on_step = nullptr;
 };
 
 struct Ascent {

@@ -9,19 +9,16 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
+#include "adret/core/ancestors.h"
 #include "adret/core/import.h"
 #include "adret/core/names.h"
+#include "adret/explain/errors_internal.h"
 #include "adret/nn/inference.h"
 #include "adret/nn/summary.h"
 #include "adret/ops/reshape.h"
 
 namespace adret::explain {
 namespace {
-
-template <class... Parts>
-absl::Status Bad(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
 
 // True for f32 or f64 [?, ...] with all other dimensions known and positive.
 bool IsBatch(const Type& type) {
@@ -50,6 +47,7 @@ Shape ImageShapeOf(const Shape& input) {
 // "conv1" of "conv1/inference": what a layer is called when its output's name was taken.
 void RenameModes(Graph* graph) {
   for (NodeId id = 0; id < graph->num_nodes(); ++id) {
+    if (graph->node(id).op->traits.leaf) continue;  // a variable's name is where its tensor is
     const std::string full = graph->node(id).name;
     absl::string_view name = full;
     if (!absl::ConsumeSuffix(&name, "/inference") && !absl::ConsumeSuffix(&name, "/training")) continue;
@@ -64,6 +62,11 @@ absl::Status CheckEnds(Value input, Value output) {
   if (!input.graph()->node(input.node()).attrs.Is<InputAttrs>() || !IsBatch(input.type())) {
     return Bad("a network's input must be a floating-point input [?, ...], but '", input.name(), "' is ",
                input.type().ToString());
+  }
+  constexpr int64_t kMostPixels = int64_t{1} << 26;
+  if (input.shape().WithBatch(1).num_elements() > kMostPixels) {
+    return absl::ResourceExhaustedError(
+        absl::StrCat("an example of '", input.name(), "', ", input.type().ToString(), ", is beyond 2^26 numbers"));
   }
   if (!HasUnits(output.type())) {
     return Bad("a network's output must be floating-point [?, units, ...], but '", output.name(), "' is ",
@@ -119,13 +122,7 @@ struct Network::Impl {
       return Bad("'", output.name(), "' follows from '", absl::StrJoin(others, "', '"), "' as well as from '",
                  input.name(), "'; choose an output that follows from the picture alone");
     }
-    follows.assign(graph.num_nodes(), false);
-    follows[input.node()] = true;
-    for (NodeId id = 0; id < graph.num_nodes(); ++id) {
-      const auto& inputs = graph.node(id).inputs;
-      follows[id] =
-          follows[id] || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
-    }
+    follows = Descendants(graph, input);
     if (follows[output.node()] && output != input) return absl::OkStatus();
     return Bad("'", output.name(), "' does not follow from '", input.name(), "'");
   }
@@ -164,6 +161,7 @@ absl::StatusOr<Network> Network::Create(Value input, Value output, const State& 
   AD_RETURN_IF_ERROR(impl->CheckInputs());
   AD_RETURN_IF_ERROR(impl->TakeState(state));
   RenameModes(&impl->graph);
+  AD_RETURN_IF_ERROR(impl->graph.status());
   impl->image_shape = ImageShapeOf(impl->input.shape());
   impl->FindLayers();
   return Network(std::move(impl));

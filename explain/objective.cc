@@ -7,11 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "adret/core/status.h"
+#include "adret/explain/target.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/slice.h"
-#include "adret/ops/softmax.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 
 namespace adret::explain {
 namespace {
@@ -22,6 +23,7 @@ absl::Status CheckTerm(const Term& term, const Layer& layer) {
   if (term.units.empty() && term.measure != Measure::kEnergy) {
     return absl::InvalidArgumentError(absl::StrCat("an objective names layer ", term.layer, " but none of its units"));
   }
+  if (term.measure == Measure::kProbability) AD_RETURN_IF_ERROR(CheckClasses(layer));
   for (const auto& [unit, weight] : term.units) AD_RETURN_IF_ERROR(layer.CheckUnit(unit));
   return term.position.has_value() ? layer.CheckPosition(*term.position) : absl::OkStatus();
 }
@@ -41,7 +43,7 @@ struct Look {
 class LayerTerms {
  public:
   LayerTerms(const Look& look, Value value) : measure_(look.measure), value_(value) {
-    if (measure_ == Measure::kProbability) value_ = Softmax(value_, /*axis=*/1);
+    if (measure_ == Measure::kProbability) value_ = Probabilities(value_);
     if (!look.position.has_value()) return;
     const auto [row, column] = *look.position;
     value_ = Slice(value_, {.axes = {2, 3}, .begins = {row, column}, .ends = {row + 1, column + 1}});
@@ -160,7 +162,6 @@ absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Object
   for (const Objective& objective : objectives) {
     for (const Term& term : objective.terms) {
       AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(term.layer));
-      AD_RETURN_IF_ERROR(CheckTerm(term, layer));
       if (std::find(names.begin(), names.end(), term.layer) != names.end()) continue;
       names.push_back(term.layer);
       values.push_back(layer.value);
@@ -171,12 +172,17 @@ absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Object
   for (int64_t i = 0; i < n; ++i) {
     for (const Term& term : objectives[i].terms) {
       const size_t at = std::find(names.begin(), names.end(), term.layer) - names.begin();
+      // The copy's maps: images of another size have others than the network.
+      AD_RETURN_IF_ERROR(CheckTerm(term, Layer{term.layer, copies[at]}));
       const Look look{term.layer, term.measure, term.position};
       groups.try_emplace(look, look, copies[at]).first->second.Add(i, term);
     }
   }
   Value sum;
-  for (const auto& [key, terms] : groups) sum = sum.valid() ? sum + terms.Sum() : terms.Sum();
+  for (const auto& [look, terms] : groups) {
+    const Value more = Cast(terms.Sum(), images.dtype());
+    sum = sum.valid() ? sum + more : more;
+  }
   AD_RETURN_IF_ERROR(images.graph()->status());
   if (!sum.valid()) return absl::InvalidArgumentError("an objective without terms");
   return sum;

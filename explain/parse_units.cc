@@ -1,6 +1,8 @@
 // Units and objectives, as text.
+#include <cmath>
 #include <limits>
 
+#include "absl/strings/ascii.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -31,18 +33,20 @@ absl::StatusOr<int64_t> ParseUnit(absl::string_view text, absl::string_view digi
 // "7", "0-9", "1,4,8-9" or "*".
 absl::StatusOr<std::vector<int64_t>> ParseNumbers(absl::string_view text, absl::string_view list, const Layer& layer) {
   std::vector<int64_t> units;
-  if (list == "*") {
-    for (int64_t k = 0; k < layer.units(); ++k) units.push_back(k);
-    return units;
-  }
+  constexpr int64_t kMostUnits = 1 << 16;
+  const std::string all = absl::StrCat("0-", layer.units() - 1);
+  if (list == "*") list = all;
   for (const absl::string_view part : absl::StrSplit(list, ',')) {
+    if (static_cast<int64_t>(units.size()) > kMostUnits) break;
     const std::vector<absl::string_view> ends = absl::StrSplit(part, absl::MaxSplits('-', 1));
     AD_ASSIGN_OR_RETURN(const int64_t first, ParseUnit(text, ends.front(), layer));
     AD_ASSIGN_OR_RETURN(const int64_t last, ParseUnit(text, ends.back(), layer));
     if (first > last) return Unclear(text, absl::StrCat("has the range ", part, ", which is empty"));
-    for (int64_t k = first; k <= last; ++k) units.push_back(k);
+    for (int64_t k = first; k <= last && static_cast<int64_t>(units.size()) <= kMostUnits; ++k) units.push_back(k);
   }
-  return units;
+  if (static_cast<int64_t>(units.size()) <= kMostUnits) return units;
+  return absl::ResourceExhaustedError(
+      absl::StrCat("'", absl::CEscape(text), "' names more than ", kMostUnits, " units"));
 }
 
 // "3,5"
@@ -68,11 +72,25 @@ std::vector<Objective> Each(const Units& units) {
   return objectives;
 }
 
+// The parts of a mix. The + of 1e+3 does not divide.
+std::vector<absl::string_view> SplitMix(absl::string_view text) {
+  std::vector<absl::string_view> parts;
+  size_t begin = 0;
+  for (size_t i = 0; i < text.size(); ++i) {
+    const bool exponent = i >= 2 && (text[i - 1] == 'e' || text[i - 1] == 'E') && absl::ascii_isdigit(text[i - 2]);
+    if (text[i] != '+' || exponent) continue;
+    parts.push_back(text.substr(begin, i - begin));
+    begin = i + 1;
+  }
+  parts.push_back(text.substr(begin));
+  return parts;
+}
+
 // "0.5*conv2:7" of a mix: one objective.
 absl::StatusOr<Objective> ParsePart(absl::string_view text, absl::string_view part, const Network& network) {
   double weight = 1;
   if (const size_t star = part.find('*'); star != absl::string_view::npos && star < part.find(':')) {
-    if (!absl::SimpleAtod(part.substr(0, star), &weight)) {
+    if (!absl::SimpleAtod(part.substr(0, star), &weight) || !std::isfinite(weight)) {
       return Unclear(text, absl::StrCat("has '", absl::CEscape(part.substr(0, star)), "' where a weight is expected"));
     }
     part.remove_prefix(star + 1);
@@ -87,6 +105,7 @@ absl::StatusOr<Objective> ParsePart(absl::string_view text, absl::string_view pa
 
 absl::StatusOr<Units> ParseUnits(absl::string_view text, const Network& network) {
   Units units;
+  if (network.graph()->Contains(text) && network.FindLayer(text).ok()) return Units{std::string(text)};
   const size_t colon = text.rfind(':');
   units.layer = std::string(text.substr(0, colon));
   if (units.layer.empty()) return Unclear(text, "names no layer");
@@ -103,11 +122,10 @@ absl::StatusOr<Units> ParseUnits(absl::string_view text, const Network& network)
 }
 
 absl::StatusOr<std::vector<Objective>> ParseObjectives(absl::string_view text, const Network& network) {
-  const std::vector<absl::string_view> parts = absl::StrSplit(text, '+');
-  if (parts.size() == 1 && text.substr(0, text.find(':')).find('*') == absl::string_view::npos) {
-    AD_ASSIGN_OR_RETURN(const Units units, ParseUnits(text, network));
-    return Each(units);
-  }
+  const absl::StatusOr<Units> whole = ParseUnits(text, network);
+  if (whole.ok()) return Each(*whole);
+  const std::vector<absl::string_view> parts = SplitMix(text);
+  if (parts.size() == 1 && text.substr(0, text.find(':')).find('*') == absl::string_view::npos) return whole.status();
   Objective sum;
   for (const absl::string_view part : parts) {
     AD_ASSIGN_OR_RETURN(const Objective objective, ParsePart(text, part, network));

@@ -8,17 +8,26 @@
 #include "adret/core/random.h"
 #include "adret/core/status.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/pool2d.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/slice.h"
+#include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 
 namespace adret::explain {
 namespace {
 
+// 1 where x is not 0, elsewhere 0. Every gradient here is made one: contributions far from the middle may be tiny, and
+// kernels' rounding is not (Winograd's leaves residues where nothing is).
+Value Indicator(const Value& x, double threshold = 0) { return Cast(Greater(Abs(x), threshold), x.dtype()); }
+
 // Of element-wise ops: dx = dy.
 Values Pass(const GradientContext& c) {
   Values dx;
-  for (int i = 0; i < c.num_inputs(); ++i) dx.push_back(IsFloating(c.x(i).dtype()) ? c.dy() : Value());
+  for (int i = 0; i < c.num_inputs(); ++i) {
+    dx.push_back(IsFloating(c.x(i).dtype()) ? Cast(c.dy(), c.x(i).dtype()) : Value());
+  }
   return dx;
 }
 
@@ -33,6 +42,15 @@ Values MaxPoolAsMean(const GradientContext& c) {
 
 Values ExtremumAsSum(const GradientContext& c) { return As(c, Sum(c.x(), c.attrs<ReduceAttrs>())); }
 
+// Which pixels a filter without zeros reaches, where weights that are exactly 0 count as none: whole numbers, from
+// which rounding is told apart. For conv2d and its transpose alike.
+Values FilterReaches(const GradientContext& c) {
+  const Value w = Indicator(c.x(1));
+  const Values dx =
+      Gradients({Build(c.node().op->name, {c.x(0), w}, c.node().attrs)}, {c.x(0)}, {.seeds = {Indicator(c.dy())}});
+  return {Indicator(dx[0], 0.5), Value()};
+}
+
 GradientOptions EverythingPasses() {
   GradientOptions options;
   for (const Op* op : AllOps()) {
@@ -40,6 +58,7 @@ GradientOptions EverythingPasses() {
   }
   options.overrides["max_pool2d"] = MaxPoolAsMean;
   options.overrides["max"] = options.overrides["min"] = ExtremumAsSum;
+  options.overrides["conv2d"] = options.overrides["conv2d_x_grad"] = FilterReaches;
   return options;
 }
 
@@ -72,7 +91,7 @@ absl::StatusOr<ReceptiveField> ReceptiveFieldOf(const Network& network, const La
   RandomStream random(/*seed=*/1);
   for (double& weight : weights.mutable_data<double>()) weight = random.Uniform(0.5, 1.5);
   GradientOptions options = EverythingPasses();
-  options.seeds = {graph.Constant(weights.Cast(network.dtype()))};
+  options.seeds = {graph.Constant(weights.Cast(middle.dtype()))};
   const Value slope = Gradients({middle}, {image}, options)[0];
   AD_RETURN_IF_ERROR(graph.status());
   AD_ASSIGN_OR_RETURN(const Tensor numbers, Evaluate(slope, {}, &network.state()));

@@ -18,7 +18,7 @@ namespace adret::explain {
 // (Springenberg et al. 2015, "Striving for simplicity", guided backpropagation).
 Values GuidedRelu(const GradientContext& c);
 
-// dx = max(dy, 0), wherever relu was open: the way back is rectified as the way forth is (Zeiler and Fergus 2014,
+// dx = max(dy, 0), whether relu was open or not: the way back is rectified as the way forth is (Zeiler and Fergus 2014,
 // "Visualizing and understanding convolutional networks", the deconvnet).
 Values DeconvnetRelu(const GradientContext& c);
 

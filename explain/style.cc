@@ -14,6 +14,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 
 namespace adret::explain {
 namespace {
@@ -31,6 +32,9 @@ absl::Status CheckOptions(const StyleOptions& o) {
   for (const double number : {o.content_weight, o.style_weight, o.total_variation}) {
     if (number >= 0 && std::isfinite(number)) continue;
     return absl::InvalidArgumentError(absl::StrCat("weights of a style transfer must be at least 0, not ", number));
+  }
+  if (o.content_weight == 0 && o.style_weight == 0) {
+    return absl::InvalidArgumentError("a style transfer wants something of the content or of the style: both weigh 0");
   }
   if (o.steps >= 1 && o.rate > 0 && std::isfinite(o.rate)) return absl::OkStatus();
   return absl::InvalidArgumentError(
@@ -74,13 +78,13 @@ absl::StatusOr<std::vector<Tensor>> Targets(const Network& network, const Values
   return Evaluate(values, {}, &network.state());
 }
 
-// mean_l |values_l - targets_l|^2 / |targets_l|^2
-Value Distance(const Values& values, const std::vector<Tensor>& targets) {
+// mean_l |values_l - targets_l|^2 / |targets_l|^2, of this dtype.
+Value Distance(const Values& values, const std::vector<Tensor>& targets, DType dtype) {
   constexpr double kEpsilon = 1e-12;  // a layer that is all zero
   Value sum;
   for (size_t i = 0; i < values.size(); ++i) {
     const Value target = values[i].graph()->Constant(targets[i]);
-    const Value term = Sum(Square(values[i] - target)) / (Sum(Square(target)) + kEpsilon);
+    const Value term = Cast(Sum(Square(values[i] - target)) / (Sum(Square(target)) + kEpsilon), dtype);
     sum = sum.valid() ? sum + term : term;
   }
   return sum / static_cast<double>(values.size());
@@ -103,8 +107,8 @@ absl::StatusOr<Losses> BuildLosses(const Network& network, const Tensor& content
   const auto first_style = seen.begin() + static_cast<std::ptrdiff_t>(content_layers.size());
   Values style_seen(first_style, seen.end());
   std::transform(style_seen.begin(), style_seen.end(), style_seen.begin(), Gram);
-  Losses losses{.content = Distance(Values(seen.begin(), first_style), contents),
-                .style = Distance(style_seen, grams),
+  Losses losses{.content = Distance(Values(seen.begin(), first_style), contents, content.dtype()),
+                .style = Distance(style_seen, grams, content.dtype()),
                 .total = {}};
   const Value roughness =
       Sum(Penalty({.total_variation = 1}, canvas.images())) / static_cast<double>(content.num_elements());

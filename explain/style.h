@@ -37,7 +37,7 @@ struct StyleOptions {
   int steps = 200;
   double rate = 0.02;  // Adam's
   std::optional<int> threads = {};
-  std::function<absl::Status(int step, int steps)> on_step = nullptr;  // an error ends it and is returned
+  std::function<absl::Status(int64_t step, int64_t steps)> on_step = nullptr;  // an error ends it and is returned
 };
 
 struct StyleResult {

@@ -5,6 +5,8 @@
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/ancestors.h"
+#include "adret/explain/errors_internal.h"
 #include "adret/nn/batches.h"
 #include "adret/ops/gather.h"
 #include "adret/ops/layout.h"
@@ -16,11 +18,6 @@
 namespace adret::explain {
 namespace {
 
-template <class... Parts>
-absl::Status Bad(const Parts&... parts) {
-  return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
-
 // What a softmax was taken of; invalid for the results of other ops.
 Value SoftmaxOf(const Value& values) {
   if (!values.valid()) return Value();
@@ -29,10 +26,7 @@ Value SoftmaxOf(const Value& values) {
 }
 
 absl::Status CheckTarget(const Target& target, const Layer& layer) {
-  if (target.probability && layer.value.rank() != 2) {
-    return Bad("a probability is one of classes [n, classes], but '", layer.name, "' is ",
-               layer.value.type().ToString());
-  }
+  if (target.probability) AD_RETURN_IF_ERROR(CheckClasses(layer));
   for (int64_t unit : target.units) AD_RETURN_IF_ERROR(layer.CheckUnit(unit));
   return target.position.has_value() ? layer.CheckPosition(*target.position) : absl::OkStatus();
 }
@@ -52,21 +46,23 @@ Value Pick(Operand values, Operand unit) {
   return Squeeze(GatherElements(values, Unsqueeze(unit, {1}), 1), {1});
 }
 
+absl::Status CheckClasses(const Layer& layer) {
+  if (layer.value.rank() == 2) return absl::OkStatus();
+  return Bad("a probability is one of classes [n, classes], but '", layer.name, "' is ", layer.value.type().ToString());
+}
+
+Value Probabilities(Operand values) {
+  const LocationScope place(values.graph(), values.location());
+  return SoftmaxOf(values).valid() ? Value(values) : Softmax(values);
+}
+
 Value LogProbabilities(Operand values) {
   const LocationScope place(values.graph(), values.location());
   const Value logits = SoftmaxOf(values);
   return LogSoftmax(logits.valid() ? Operand(logits) : values);
 }
 
-bool FollowsFrom(const Value& y, const Value& x) {
-  std::vector<bool> follows(y.node() + 1, false);
-  for (NodeId id = x.node(); id <= y.node(); ++id) {
-    const auto& inputs = y.graph()->node(id).inputs;
-    follows[id] =
-        id == x.node() || std::any_of(inputs.begin(), inputs.end(), [&](ValueId v) { return follows[v.node]; });
-  }
-  return y != x && follows[y.node()];
-}
+bool FollowsFrom(const Value& y, const Value& x) { return y != x && Descendants(*x.graph(), x)[y.node()]; }
 
 absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Target& target,
                                                 absl::Span<const Value> more) {
@@ -95,8 +91,7 @@ absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Ta
     // The one unit for all is cut out: plans compute no other map then, nor other maps' gradients.
     f.y = Squeeze(UnitValues(Slice(layer, kChannelAxis, target.units[0], target.units[0] + 1)), {1});
   } else {
-    const bool softmax = target.probability && !SoftmaxOf(f.units).valid();
-    f.y = Pick(softmax ? Softmax(f.units) : f.units, f.unit);
+    f.y = Pick(target.probability ? Probabilities(f.units) : f.units, f.unit);
   }
   AD_RETURN_IF_ERROR(f.graph->status());
   return f;

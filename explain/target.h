@@ -1,9 +1,9 @@
 // Target: what is to be explained, one number for each image: the value of a unit of a layer.
 //
 //   Target cat = {.units = {3}};                                   // the network's output 3, for every image
-//   Target filter = {.layer = "conv2", .units = {7}};              // filter 7: a map counts as its sum, or at a
-//   .position TargetGraph f = *TargetGraph::Create(network, filter);         // f.y is a function of f.images and
-//   f.unit Value slope = Gradients(f.y, {f.images})[0];
+//   Target filter = {.layer = "conv2", .units = {7}};              // the sum of filter 7's map
+//   TargetGraph f = *TargetGraph::Create(network, filter);         // f.y is a function of f.images and f.unit
+//   Value slope = Gradients(f.y, {f.images})[0];
 #ifndef ADRET_EXPLAIN_TARGET_H_
 #define ADRET_EXPLAIN_TARGET_H_
 
@@ -59,7 +59,12 @@ Value UnitValues(Operand layer);
 // values[i, unit[i]]: [n] of values [n, units] and unit i64[n].
 Value Pick(Operand values, Operand unit);
 
-// log softmax of values [n, units]; where they are a softmax already, their logarithm, from what it was taken of.
+// Ok for a layer [n, classes]: what has probabilities.
+absl::Status CheckClasses(const Layer& layer);
+
+// softmax of values [n, units]; where they are one already, they themselves.
+Value Probabilities(Operand values);
+// Its logarithm; where values are a softmax already, from what that was taken of.
 Value LogProbabilities(Operand values);
 
 // True where y follows from x, another value of the same graph.

@@ -34,7 +34,7 @@ Transform Scale(std::vector<double> factors);
 Transform Rotate(std::vector<double> degrees);
 
 // Lucid's standard transforms (tensorflow/lucid, optvis/transform.py): pad by 12 with grey, jitter 8, scale by 0.9 to
-// 1.1 in steps of 0.02, rotate by -10 to 10 degrees and five times as often not at all, jitter 4.
+// 1.1 in steps of 0.02, rotate by -10 to 10 degrees, of which 0 is drawn six times as often as each other, jitter 4.
 std::vector<Transform> LucidTransforms();
 
 // The transforms, one after the other, and then the middle of the image: cut out where it is too large, framed with its

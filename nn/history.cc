@@ -15,6 +15,7 @@ namespace {
 
 constexpr absl::string_view kFirstLine = "adret training history 1";
 constexpr size_t kMaxLines = 100'000;  // of a text from a file
+constexpr size_t kMaxEpochs = 90'000;  // that are written: the last ones
 
 using Fields = std::vector<absl::string_view>;
 
@@ -50,9 +51,12 @@ void TrainingHistory::Add(const BatchRecord& batch) {
   if (batch.batch == 1) sum_ = 0, count_ = 0;
   sum_ += batch.loss;
   ++count_;
-  const int64_t points = std::max<int64_t>(1, kPoints / batch.epochs);  // of an epoch
-  const int64_t each = (batch.batches + points - 1) / points;
-  if (batch.batch % each != 0 && batch.batch != batch.batches) return;
+  const int64_t all_epochs = std::max<int64_t>(1, batch.epochs), all = std::max<int64_t>(1, batch.batches);
+  const int64_t points = std::max<int64_t>(1, kPoints / all_epochs);  // of an epoch
+  const int64_t each = (all + points - 1) / points;
+  const int64_t epochs_each = (all_epochs + kPoints - 1) / kPoints;  // of so many epochs, the last one has a point
+  if (batch.epoch % epochs_each != 0 && batch.epoch != all_epochs) return;
+  if (batch.batch % each != 0 && batch.batch != all) return;
   while (!batches_.empty() && batches_.back().epochs_done >= batch.epochs_done()) batches_.pop_back();
   batches_.push_back({batch.epochs_done(), sum_ / static_cast<double>(count_)});
   sum_ = 0, count_ = 0;
@@ -65,7 +69,8 @@ void TrainingHistory::Add(const EpochRecord& epoch) {
 
 std::string TrainingHistory::ToText() const {
   std::string text = absl::StrCat(kFirstLine, "\n");
-  for (const EpochRecord& e : epochs_) {
+  const size_t first = epochs_.size() - std::min(epochs_.size(), kMaxEpochs);
+  for (const EpochRecord& e : absl::MakeConstSpan(epochs_).subspan(first)) {
     absl::StrAppend(&text, "epoch,", e.epoch, ",", e.epochs, ",", ScoreText(e.train), ",", ScoreText(e.test), "\n");
   }
   for (const BatchLoss& b : batches_) absl::StrAppendFormat(&text, "batch,%.9g,%.9g\n", b.epochs_done, b.loss);

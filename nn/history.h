@@ -39,8 +39,9 @@ class TrainingHistory {
  public:
   // Both append; what was known of the same stretch of training (a run that is repeated from an earlier state) goes.
   //
-  // Batches are averaged, so that all epochs together come to about kPoints points, and at least one for each. Averages
-  // do not reach across epochs: training that stops and goes on leaves what it would have left without the stop.
+  // Batches are averaged, so that all epochs together come to about kPoints points (of more epochs, some have none).
+  // Averages do not reach across epochs: training that stops and goes on leaves what it would have left without the
+  // stop.
   void Add(const BatchRecord& batch);
   void Add(const EpochRecord& epoch);
 

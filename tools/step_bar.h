@@ -19,9 +19,9 @@ class StepBar {
   explicit StepBar(std::string what) : what_(std::move(what)) {}
   ~StepBar() { bar_.Clear(); }
 
-  void Show(int step, int steps);
+  void Show(int64_t step, int64_t steps);
   // Show(), as options of explain/ want it. The bar must outlive it.
-  std::function<absl::Status(int step, int steps)> Callback();
+  std::function<absl::Status(int64_t step, int64_t steps)> Callback();
 
  private:
   std::string what_;

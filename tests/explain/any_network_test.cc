@@ -1,11 +1,16 @@
 // Every layer of networks of several kinds, as they come out of a file, can be looked into by every method.
 #include "adret/core/executor.h"
+#include "adret/explain/adversarial.h"
 #include "adret/explain/attribution.h"
+#include "adret/explain/dream.h"
 #include "adret/explain/maximize.h"
+#include "adret/explain/receptive_field.h"
+#include "adret/explain/style.h"
 #include "adret/io/model.h"
 #include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
 #include "adret/nn/optimizers.h"
+#include "adret/ops/where.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -15,6 +20,13 @@ namespace {
 nn::Sequential LectureCnn() {
   return {nn::Conv2d(25, 3), nn::Relu(),    nn::MaxPool2d(2), nn::Conv2d(50, 3), nn::Relu(),
           nn::MaxPool2d(2),  nn::Flatten(), nn::Dense(100),   nn::Relu(),        nn::Dense(10)};
+}
+
+// Dropout among the convolutions, and numbers of more precision from the middle on.
+nn::Sequential Mixed() {
+  const auto to_f64 = nn::Layer("cast", [](nn::LayerCall&, Value x) { return Cast(x, DType::kFloat64); });
+  return {nn::Conv2d(3, 3), nn::Relu(),       nn::Dropout(0.3), to_f64,        nn::Conv2d(4, 3),
+          nn::Relu(),       nn::MaxPool2d(2), nn::Flatten(),    nn::Dense(12), nn::Dense(1)};
 }
 
 nn::Sequential Mlp() { return {nn::Dense(64), nn::Relu(), nn::Dense(64), nn::Tanh(), nn::Dropout(0.5), nn::Dense(10)}; }
@@ -109,8 +121,24 @@ TEST_P(AnyNetworkTest, EveryMethodExplainsEveryKindOfUnit) {
   }
 }
 
+TEST(MixedNetworkTest, DreamsAndPaintsAndHasReceptiveFields) {
+  const Network network = FromFile(Mixed(), {kAnyBatch, 1, 12, 12});
+  EXPECT_EQ(ReceptiveFieldOf(network, *network.FindLayer("conv2"))->height, 5);
+  Tensor photo(DType::kFloat32, {1, 1, 30, 20});
+  RandomStream random(/*seed=*/2);
+  for (float& pixel : photo.mutable_data<float>()) pixel = static_cast<float>(random.Uniform());
+  const absl::StatusOr<Tensor> dream = Dream(network, photo, Energy("conv2"), {.octaves = 2, .steps = 2});
+  ASSERT_TRUE(dream.ok()) << dream.status();
+  const absl::StatusOr<StyleResult> style = TransferStyle(network, photo, *dream, {.steps = 2});
+  ASSERT_TRUE(style.ok()) << style.status();
+  const absl::StatusOr<Adversarial> moved = Fgsm(network, SomeImages(network, 1), {.units = {0}}, {.epsilon = 0.1});
+  ASSERT_TRUE(moved.ok()) << moved.status();
+  EXPECT_LT(moved->after[0].value, moved->before[0].value) << "one unit has no classes";
+}
+
 INSTANTIATE_TEST_SUITE_P(Networks, AnyNetworkTest,
                          testing::Values(Case{"lecture_cnn", LectureCnn, {kAnyBatch, 1, 28, 28}, DType::kFloat32, 10},
+                                         Case{"mixed", Mixed, {kAnyBatch, 1, 12, 12}, DType::kFloat32, 10},
                                          Case{"mlp", Mlp, {kAnyBatch, 784}, DType::kFloat32, 6},
                                          Case{"mlp_of_13", Mlp, {kAnyBatch, 13}, DType::kFloat64, 6},
                                          Case{"resnet20", ResNet20, {kAnyBatch, 3, 32, 32}, DType::kFloat32, 73}),

@@ -119,6 +119,21 @@ TEST(CanvasTest, SlopesOutOfTheBoundsDoNotCount) {
   EXPECT_THAT(next.data<float>(), testing::ElementsAre(0, 1, 1, 0));
 }
 
+TEST(CanvasTest, ColoursAreThoseOfLucidsMatrix) {
+  // Its columns over the largest of their norms.
+  const double matrix[3][3] = {{0.26, 0.09, 0.02}, {0.27, 0.00, -0.05}, {0.27, -0.09, 0.03}};
+  const double norm = std::sqrt(0.26 * 0.26 + 2 * 0.27 * 0.27);
+  Graph graph;
+  const Type type{DType::kFloat64, {3, 3, 1, 1}};
+  const Canvas canvas = *Canvas::Create(&graph, type, {.decorrelate = true, .bounds = Bounds::kNone});
+  const Tensor shown = Shown(graph, canvas, Tensor::From<double>(type.shape, {1, 0, 0, 0, 1, 0, 0, 0, 1}));
+  for (int64_t direction = 0; direction < 3; ++direction) {
+    for (int64_t c = 0; c < 3; ++c) {
+      EXPECT_NEAR(shown.At(direction * 3 + c), matrix[c][direction] / norm, 1e-12);
+    }
+  }
+}
+
 TEST(CanvasTest, RefusesWhatMakesNoSense) {
   const auto message = [](const Type& type, const CanvasOptions& options) {
     Graph graph;
@@ -131,6 +146,7 @@ TEST(CanvasTest, RefusesWhatMakesNoSense) {
   EXPECT_THAT(message(grey, {.lo = 1, .hi = 1}), HasSubstr("must be below"));
   EXPECT_THAT(message(grey, {.noise = -1}), HasSubstr("noise of -1"));
   EXPECT_THAT(message(grey, {.basis = Basis::kFourier, .decay = NAN}), HasSubstr("decay"));
+  EXPECT_THAT(message({DType::kFloat32, {1, 1, 1, 5000}}, {.basis = Basis::kFourier}), HasSubstr("up to 4096"));
 }
 
 }  // namespace

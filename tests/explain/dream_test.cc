@@ -37,6 +37,15 @@ TEST(ResizeImagesTest, KeepsMeansAndInterpolates) {
   const Tensor even = *ResizeImages(Tensor::Full(DType::kFloat64, {2, 3, 5, 7}, 0.25), 13, 3);
   for (int64_t i = 0; i < even.num_elements(); ++i) EXPECT_NEAR(even.At(i), 0.25, 1e-15);
   EXPECT_TRUE(ResizeImages(photo, 40, 60)->BitEqual(photo));
+  // A NaN stays where it is, and neither side may be absurd.
+  Tensor hole = Tensor::Full(DType::kFloat32, {1, 1, 8, 8}, 1);
+  hole.mutable_data<float>()[0] = NAN;
+  int64_t holes = 0;
+  const Tensor fewer = *ResizeImages(hole, 4, 4);
+  for (const float pixel : fewer.data<float>()) holes += std::isnan(pixel);
+  EXPECT_EQ(holes, 1);
+  EXPECT_EQ(ResizeImages(Tensor::Zeros(DType::kFloat32, {1, 1, 65536, 1}), 65000, 1)->shape(), (Shape{1, 1, 65000, 1}));
+  EXPECT_FALSE(ResizeImages(photo, 65536, 65536).ok());
   EXPECT_FALSE(ResizeImages(photo, 0, 60).ok());
   EXPECT_FALSE(ResizeImages(Tensor::Zeros(DType::kUint8, {1, 1, 2, 2}), 3, 3).ok());
 }
@@ -77,7 +86,9 @@ TEST(DreamTest, RefusesWhatDoesNotFit) {
   EXPECT_THAT(message(Photo(40, 40), Energy("conv7")), HasSubstr("'conv7'"));
   EXPECT_THAT(message(Photo(2, 2), Energy("conv2")), HasSubstr("window"));
   EXPECT_THAT(message(Photo(40, 40).Reshaped({1, 40, 40}), Energy("conv2")), HasSubstr("not f32[1,40,40]"));
-  EXPECT_THAT(message(Photo(40, 40), Energy("conv2"), {.octaves = 0}), HasSubstr("at least 1 octave"));
+  EXPECT_THAT(message(Photo(40, 40), Energy("conv2"), {.octaves = 0}), HasSubstr("1 to 100 octaves"));
+  EXPECT_THAT(message(Photo(40, 40), Energy("conv2"), {.octaves = 101}), HasSubstr("1 to 100 octaves"));
+  EXPECT_THAT(message(Photo(12, 12), Unit("conv2", 1, {.position = {{10, 10}}})), HasSubstr("have no position 10,10"));
   EXPECT_THAT(message(Photo(40, 40), Energy("conv2"), {.octave_scale = 1}), HasSubstr("octave"));
 }
 

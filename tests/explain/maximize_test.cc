@@ -146,18 +146,43 @@ TEST(MaximizeTest, KeepsCurvesAndFrames) {
   EXPECT_EQ(stopped.status(), absl::CancelledError("enough"));
 }
 
-TEST(MaximizeTest, StopsWhenNothingRises) {
-  const Ascent ascent = *Maximize(DigitsNetwork(), Of("conv1:0"), {.steps = 1000, .patience = 10});
-  EXPECT_LT(ascent.steps, 300);
-  EXPECT_EQ(ascent.curve.shape()[0], ascent.steps);
+TEST(MaximizeTest, ImagesRestOnTheirOwnWhenTheyRiseNoMore) {
+  const Network& network = DigitsNetwork();
+  const MaximizeOptions patient{.steps = 400, .patience = 20, .frame_every = 1000};
+  const Ascent all = *Maximize(network, Of("conv2:0-9"), patient);
+  EXPECT_LT(all.steps, 400);
+  EXPECT_EQ(all.curve.shape()[0], all.steps);
+  EXPECT_TRUE(all.frames.back().BitEqual(all.images));
+  const Ascent whole = *Maximize(network, Of("conv2:0-9"), {.steps = 400});
+  for (int64_t k = 0; k < 10; ++k) {
+    EXPECT_GT(all.end.At(k), all.start.At(k)) << "a first step too far is no rest";
+    EXPECT_GT(all.end.At(k) - all.start.At(k), 0.7 * (whole.end.At(k) - all.start.At(k)));
+  }
+  // As they do alone, but for rounding, which grows on the way.
+  const Ascent one = *Maximize(network, Of("conv2:3"), patient);
+  EXPECT_NEAR(one.end.At(0), all.end.At(3), 0.1 * std::abs(one.end.At(0)));
 }
 
-TEST(MaximizeTest, ManyUnitsClimbInGroupsWithoutChange) {
+TEST(MaximizeTest, ManyUnitsClimbInGroupsAsAlone) {
   const Network& network = DigitsNetwork();
   const Ascent all = *Maximize(network, Of("flatten1:0-199"), {.steps = 3});
   const Ascent some = *Maximize(network, Of("flatten1:0-9"), {.steps = 3});
   for (int64_t k = 0; k < 10; ++k) EXPECT_NEAR(all.end.At(k), some.end.At(k), 1e-4 * (1 + std::abs(some.end.At(k))));
   EXPECT_EQ(all.images.shape()[0], 200);
+}
+
+TEST(MaximizeTest, OtherSizesHaveMapsOfTheirOwn) {
+  const Network& network = DigitsNetwork();
+  const Tensor small = Tensor::Full(DType::kFloat32, {1, 1, 12, 12}, 0.5);
+  const Tensor large = Tensor::Full(DType::kFloat32, {1, 1, 40, 40}, 0.5);
+  const auto run = [&](const Objective& objective, const Tensor& start) {
+    return Maximize(network, {objective}, {.steps = 2, .start = start}).status();
+  };
+  EXPECT_TRUE(run(Unit("conv2", 1), small).ok());
+  EXPECT_TRUE(run(Unit("conv2", 1, {.position = {{16, 16}}}), large).ok());
+  EXPECT_THAT(std::string(run(Unit("conv2", 1, {.position = {{10, 10}}}), small).message()),
+              HasSubstr("are 3 x 3, and have no position 10,10"));
+  EXPECT_FALSE(run(Unit("conv2", 1), Tensor::Zeros(DType::kFloat32, {1, 1, 0, 28})).ok());
 }
 
 TEST(MaximizeTest, StartsWhereItIsTold) {
@@ -198,6 +223,7 @@ TEST(MaximizeTest, RefusesWhatMakesNoSense) {
     return std::string(Maximize(DigitsNetwork(), Of("conv2:0"), options).status().message());
   };
   EXPECT_THAT(message({.steps = 0}), HasSubstr("at least 1 step"));
+  EXPECT_THAT(message({.steps = 2'000'000'000}), HasSubstr("at most 1000000000"));
   EXPECT_THAT(message({.rate = -1}), HasSubstr("must be positive, but is -1"));
   EXPECT_THAT(message({.penalties = {.l1 = -1}}), HasSubstr("must be at least 0"));
   EXPECT_THAT(message({.penalties = {.l1 = NAN}}), HasSubstr("must be at least 0"));

@@ -118,6 +118,18 @@ TEST(NetworkTest, ReadsExamplesAsImages) {
   }
 }
 
+TEST(NetworkTest, NamesOfModesAreTakenFromLayersOnly) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
+  const Value a = graph.Variable("a/inference", Tensor::Full(DType::kFloat32, {3}, 2));
+  const Value y = Tanh((x * a).Named("/inference")).Named("b/inference");
+  const Network network = *Network::Create(x, y, *InitialState(graph, 1));
+  EXPECT_TRUE(network.graph()->Contains("a/inference"));
+  EXPECT_EQ(network.output_layer().name, "b");
+  Graph other;
+  EXPECT_TRUE(network.Apply({network.output()}, other.Input("images", DType::kFloat32, {kAnyBatch, 3, 1, 1})).ok());
+}
+
 TEST(NetworkTest, RefusesWhatIsNone) {
   Source source;
   const Value label = source.graph.Input("label", DType::kInt64, {kAnyBatch});
@@ -131,6 +143,9 @@ TEST(NetworkTest, RefusesWhatIsNone) {
   EXPECT_THAT(message(weight, source.logits, source.state), HasSubstr("follows from 'image' as well"));
   EXPECT_THAT(message(source.image, source.logits, State()), HasSubstr("conv1/"));
   EXPECT_THAT(message(Value(), source.logits, source.state), HasSubstr("needs an input"));
+  Graph large;
+  const Value huge = large.Input("huge", DType::kFloat32, {kAnyBatch, 1, 110000, 110000});
+  EXPECT_THAT(std::string(Network::Create(huge, Tanh(huge), State()).status().message()), HasSubstr("beyond 2^26"));
 }
 
 }  // namespace

@@ -85,7 +85,10 @@ TEST(ObjectiveTest, ReadsText) {
   EXPECT_THAT(names("conv1:2+-0.5*logits:1"), ElementsAre("conv1:2+-0.5*logits:1"));
   EXPECT_THAT(names("2*conv1"), ElementsAre("2*conv1"));
 
+  EXPECT_THAT(names("1e+1*conv1:1"), ElementsAre("10*conv1:1"));
+
   const auto message = [&](const std::string& text) { return names(text)[0]; };
+  EXPECT_THAT(message("nan*conv1:1"), HasSubstr("where a weight is expected"));
   EXPECT_THAT(message("conv2:1"), HasSubstr("no layer 'conv2'; the nearest names are conv1"));
   EXPECT_THAT(message("conv1:3"), HasSubstr("has units 0 to 2, and no unit 3"));
   EXPECT_THAT(message("conv1:99999999999999999999"), HasSubstr("has units 0 to 2"));
@@ -103,6 +106,29 @@ TEST(ObjectiveTest, ReadsText) {
   EXPECT_THAT(message("conv1:1\n"), HasSubstr("\\n"));
 }
 
+TEST(ObjectiveTest, ASoftmaxIsTakenOnce) {
+  Graph graph;
+  const Value image = graph.Input("image", DType::kFloat64, {kAnyBatch, 6});
+  const Value classes = nn::Sequential{nn::Dense(4).Named("logits"), nn::Softmax().Named("classes")}(image);
+  const Network network = *Network::Create(image, classes, *InitialState(graph, /*seed=*/1));
+  Graph other;
+  const Value x = other.Constant(Noise({3, 1, 1, 6}));
+  const std::vector<Objective> objectives = {Probability("classes", 2), Probability("logits", 2), Unit("classes", 2)};
+  const Tensor found = *Evaluate(*Activation(network, objectives, x), {}, &network.state());
+  const Tensor expected = *Evaluate(network.output(), {{network.input(), Noise({3, 6})}}, &network.state());
+  for (int64_t i = 0; i < 3; ++i) EXPECT_NEAR(found.At(i), expected.At(i * 4 + 2), 1e-12);
+}
+
+TEST(ObjectiveTest, LayersMayBeNamedAsTheyLike) {
+  Graph graph;
+  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 6});
+  const Value y = nn::Sequential{nn::Dense(4).Named("a:b+c"), nn::Dense(3).Named("d")}(image);
+  const Network network = *Network::Create(image, y, *InitialState(graph, /*seed=*/1));
+  EXPECT_EQ((*ParseObjectives("a:b+c", network))[0].terms[0].measure, Measure::kEnergy);
+  EXPECT_EQ((*ParseObjectives("a:b+c:3", network))[0].terms[0].layer, "a:b+c");
+  EXPECT_EQ((*ParseObjectives("d:0+d:1", network))[0].terms.size(), 2u);
+}
+
 TEST(ObjectiveTest, RefusesWhatALayerLacks) {
   const Network network = SmallNetwork();
   Graph graph;
@@ -114,6 +140,7 @@ TEST(ObjectiveTest, RefusesWhatALayerLacks) {
   EXPECT_THAT(message({Unit("logits", 1, {.position = {{0, 0}}})}), HasSubstr("neurons"));
   EXPECT_THAT(message({Unit("nowhere", 3)}), HasSubstr("no layer 'nowhere'"));
   EXPECT_THAT(message({Unit("conv1", 0), Unit("conv1", 1)}), HasSubstr("2 objectives for images f64[1,1,6,6]"));
+  EXPECT_THAT(message({Probability("conv1", 0)}), HasSubstr("a probability is one of classes"));
   EXPECT_THAT(message({Objective{}}), HasSubstr("without terms"));
   EXPECT_THAT(message({Direction("conv1", {})}), HasSubstr("names layer conv1 but none of its units"));
 }

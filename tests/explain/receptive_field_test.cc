@@ -3,6 +3,7 @@
 #include <string>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "adret/core/executor.h"
 #include "adret/nn/layers.h"
 #include "gmock/gmock.h"
@@ -54,6 +55,16 @@ TEST(ReceptiveFieldTest, OfSkipConnectionsNormsAndUnevenWindows) {
   EXPECT_THAT(Field(net, "pool1"), Pair(7, 15));
   // The maximum over all places sees the whole image.
   EXPECT_THAT(Field(net, "global_pool1"), Pair(24, 32));
+}
+
+// Channels and sizes at which 3x3 filters are convolved by Winograd's tiles, which leave residues.
+TEST(ReceptiveFieldTest, RoundingIsNoContribution) {
+  const nn::Conv2dOptions same{.padding = Padding::Same()};
+  const Network net = Build({nn::Conv2d(64, 3, same), nn::Conv2d(64, 3, same), nn::Conv2d(64, 3, same),
+                             nn::Conv2d(64, 3, same), nn::ConvTranspose2d(16, 3), nn::GlobalAvgPool2d(), nn::Flatten()},
+                            {kAnyBatch, 16, 32, 32});
+  for (int i = 1; i <= 4; ++i) EXPECT_THAT(Field(net, absl::StrCat("conv", i)), Pair(1 + 2 * i, 1 + 2 * i));
+  EXPECT_THAT(Field(net, "conv_transpose1"), Pair(11, 11));
 }
 
 }  // namespace

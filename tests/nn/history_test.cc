@@ -127,5 +127,19 @@ TEST(History, RefusesWhatNobodyWrote) {
   expect(many, "at most 100000 lines");
 }
 
+TEST(History, LongTrainingCanBeReadAgain) {
+  TrainingHistory history;
+  history.Add(BatchRecord{.epoch = 1, .epochs = 0, .batch = 1, .batches = 0});  // no division by what is not known
+  const int64_t epochs = 120'000;
+  for (int64_t epoch = 1; epoch <= epochs; ++epoch) {
+    history.Add(BatchRecord{.epoch = epoch, .epochs = epochs, .batch = 1, .batches = 1, .loss = 1});
+    history.Add(EpochRecord{.epoch = epoch, .epochs = epochs});
+  }
+  EXPECT_LE(history.batches().size(), 600u);
+  const absl::StatusOr<TrainingHistory> read = TrainingHistory::FromText(history.ToText());
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_EQ(read->epochs().back().epoch, epochs);
+}
+
 }  // namespace
 }  // namespace adret::nn
