@@ -4,8 +4,10 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "adret/core/ancestors.h"
+#include "adret/core/text.h"
 #include "adret/io/dot_internal.h"
 
 namespace adret::io {
@@ -82,12 +84,7 @@ void AppendBoxes(const Graph& graph, const std::vector<bool>& drawn, const DotOp
 }  // namespace
 
 std::string DotEscape(absl::string_view text) {
-  std::string out;
-  for (char c : text) {
-    if (c == '"' || c == '\\') out.push_back('\\');
-    if (static_cast<unsigned char>(c) >= 0x20) out.push_back(c);
-  }
-  return out;
+  return absl::StrReplaceAll(CleanText(text), {{"&", "&amp;"}, {"\"", "\\\""}, {"\\", "\\\\"}, {"\n", ""}, {"\t", ""}});
 }
 
 std::vector<bool> DrawnNodes(const Graph& graph, const std::vector<Value>& fetches) {

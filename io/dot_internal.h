@@ -21,7 +21,8 @@ inline constexpr char kDotHead[] =
     " margin=\"0.2,0.06\", color=\"#57534e\"];\n"
     "  edge [fontname=\"Helvetica\", fontsize=8, arrowsize=0.7, color=\"#57534e\"];\n";
 
-// Text of a quoted string in the language: quotes and backslashes escaped, control characters left out.
+// Text of a quoted string in the language, after CleanText(): quotes and backslashes escaped, tabs and newlines left
+// out. Graphviz takes "&#27;" for the character, so that "&" is one of its entities, too.
 std::string DotEscape(absl::string_view text);
 
 // The nodes that these depend on; all without any.

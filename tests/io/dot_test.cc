@@ -43,6 +43,12 @@ TEST(DotTest, LongAttributesGoOnInTheNextLine) {
   EXPECT_THAT(Dot(graph), HasSubstr("conv2d\\nstride=[1,1],\\npadding.mode"));
 }
 
+TEST(DotTest, NamesAreTextAndNoEntities) {
+  Graph graph;
+  graph.Input("a&#27;b&amp;c\xff\u202E\x1b\nd", DType::kFloat32, {2});
+  EXPECT_THAT(Dot(graph), HasSubstr("[label=\"a&amp;#27;b&amp;amp;c\uFFFD\uFFFD\uFFFD\uFFFD\uFFFDd\\ninput\\n"));
+}
+
 // A network with a skip connection, whose layers are named as nn's are.
 struct SkipNetwork {
   SkipNetwork() {

@@ -2,9 +2,13 @@
 
 #include <string>
 #include <thread>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/text.h"
+#include "adret/io/dot.h"
+#include "adret/ops/binary.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -36,6 +40,24 @@ TEST_F(GraphSvgTest, IsOneElementThatNeedsNothingElse) {
   EXPECT_THAT(svg, AllOf(HasSubstr("&lt;first&gt; &amp; &quot; id="), HasSubstr("xlink:href=\"#layer-a\"")));
   // Two URLs name the languages; nothing is fetched.
   EXPECT_THAT(svg, AllOf(Not(HasSubstr("DOCTYPE")), Not(HasSubstr("<?xml")), Not(HasSubstr("<image"))));
+}
+
+TEST_F(GraphSvgTest, NamesOfLayersStayTextInTheDrawing) {
+  for (const auto& [name, shown] : {std::pair{"e&#27;b", "e&amp;#27;b"},
+                                    {"e&#x1b;b", "e&amp;#x1b;b"},
+                                    {"a&lt;b", "a&amp;lt;b"},
+                                    {"a&amp;lt;b", "a&amp;amp;lt;b"},
+                                    {"&quot;><script>", "&amp;quot;&gt;&lt;script&gt;"},
+                                    {"\u202Eabc\xff", "\uFFFD\uFFFD\uFFFDabc\uFFFD"}}) {
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2});
+    const Value layer = (x * graph.Variable(absl::StrCat(name, "/w"), Tensor::Scalar(DType::kFloat32, 1))).Named(name);
+    const auto echo = [](const std::string& text) { return text; };
+    const std::string svg = GraphvizSvg(io::LayerDot(graph, {.fetches = {layer}, .tooltip = echo})).value();
+    EXPECT_THAT(svg, HasSubstr(absl::StrCat(">", shown, "</text>"))) << name;
+    EXPECT_THAT(svg, HasSubstr(absl::StrCat("xlink:title=\"", shown, "\""))) << name;
+    EXPECT_EQ(CleanText(svg), svg) << name;
+  }
 }
 
 TEST_F(GraphSvgTest, IdsHaveAPrefix) {

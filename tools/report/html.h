@@ -14,8 +14,7 @@
 
 namespace adret::report {
 
-// text as HTML shows it, between tags and in quoted attributes. Bytes that are not UTF-8, and characters that HTML does
-// not allow, become U+FFFD.
+// text as HTML shows it, between tags and in quoted attributes, after CleanText() (core/text.h).
 std::string EscapeHtml(absl::string_view text);
 
 class Html {

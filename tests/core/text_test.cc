@@ -1,0 +1,40 @@
+#include "adret/core/text.h"
+
+#include <string>
+
+#include "absl/strings/str_cat.h"
+#include "gtest/gtest.h"
+
+namespace adret {
+namespace {
+
+const std::string kReplaced = "\uFFFD";
+
+TEST(CleanTextTest, KeepsWhatIsText) {
+  for (const std::string text : {"", "conv1", "<b> & \"c\"", "Größe 漢字 \xF0\x9F\x8F\x94", "two\n\tlines", "\u00A0"}) {
+    EXPECT_EQ(CleanText(text), text);
+  }
+}
+
+TEST(CleanTextTest, ReplacesControlCharacters) {
+  EXPECT_EQ(CleanText(absl::string_view("a\0b", 3)), absl::StrCat("a", kReplaced, "b"));
+  EXPECT_EQ(CleanText("\x1b\x7f\r"), kReplaced + kReplaced + kReplaced);
+  EXPECT_EQ(CleanText("\xc2\x85"), kReplaced + kReplaced) << "a control character in two bytes";
+}
+
+TEST(CleanTextTest, ReplacesWhatIsNotUtf8) {
+  EXPECT_EQ(CleanText("\xff"), kReplaced);
+  EXPECT_EQ(CleanText("\xc0\xaf"), kReplaced + kReplaced) << "a slash in too many bytes";
+  EXPECT_EQ(CleanText("\xe2\x82"), kReplaced + kReplaced) << "the beginning of a euro";
+  EXPECT_EQ(CleanText("\xed\xa0\x80"), kReplaced + kReplaced + kReplaced) << "half of a pair";
+  EXPECT_EQ(CleanText("\xf4\x90\x80\x80"), kReplaced + kReplaced + kReplaced + kReplaced) << "beyond the last one";
+  EXPECT_EQ(CleanText("\xef\xbf\xbf"), kReplaced + kReplaced + kReplaced) << "a noncharacter";
+}
+
+TEST(CleanTextTest, ReplacesWhatTurnsTextAround) {
+  EXPECT_EQ(CleanText("\u202Eadret"), kReplaced + kReplaced + kReplaced + "adret") << "from right to left";
+  EXPECT_EQ(CleanText("\u2066"), kReplaced + kReplaced + kReplaced);
+}
+
+}  // namespace
+}  // namespace adret
