@@ -5,6 +5,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "absl/strings/str_replace.h"
 
 namespace adret::plot {
 namespace {
@@ -18,18 +19,16 @@ double NiceStep(double span, int count) {
   return (fraction < 1.5 ? 1 : fraction < 3.5 ? 2 : fraction < 7.5 ? 5 : 10) * power;
 }
 
-constexpr absl::string_view kMinus = "\u2212";
-
 int Magnitude(double x) { return static_cast<int>(std::floor(std::log10(x) + 1e-9)); }
 
-// 1.5e−5: as many digits as tell neighbours apart.
+// 1.5e-5: as many digits as tell neighbours apart.
 std::string Scientific(double value, double step) {
   const int power = Magnitude(value);
   const int decimals = std::clamp(power - Magnitude(step), 0, 12);
   std::string digits = absl::StrFormat("%.*f", decimals, value / std::pow(10, power));
   if (decimals > 0) digits.erase(digits.find_last_not_of('0') + 1);
   if (digits.back() == '.') digits.pop_back();
-  return absl::StrCat(digits, "e", power < 0 ? kMinus : "", std::abs(power));
+  return absl::StrCat(digits, "e", power);
 }
 
 // As many decimals as the step needs; thousands apart; powers of ten beyond a million and for steps below 1e-4.
@@ -43,7 +42,7 @@ std::string Label(double value, double step) {
     const size_t point = std::min(text.find('.'), text.size());
     for (size_t at = point; at > 3; at -= 3) text.insert(at - 3, 1, ',');
   }
-  return value < 0 ? absl::StrCat(kMinus, text) : text;
+  return WithMinusSigns(value < 0 ? absl::StrCat("-", text) : text);
 }
 
 std::vector<Tick> LinearTicks(const AxisRange& range, int count, double least_step) {
@@ -82,6 +81,14 @@ double AxisRange::operator()(double value) const {
   return (value - lo) / (hi - lo);
 }
 
+void Extent::Add(double value) {
+  if (!std::isfinite(value)) return;
+  lo = std::min(lo, value);
+  hi = std::max(hi, value);
+}
+
+bool HasPlace(double value, Scale scale) { return std::isfinite(value) && (scale == Scale::kLinear || value > 0); }
+
 std::vector<Tick> Ticks(const AxisRange& range, int count, double least_step) {
   return range.scale == Scale::kLog ? LogTicks(range, count) : LinearTicks(range, count, least_step);
 }
@@ -98,5 +105,7 @@ AxisRange TidyRange(Scale scale, double lo, double hi) {
   const double step = NiceStep(hi - lo, kTidyTicks);
   return {scale, std::floor(lo / step + 1e-9) * step, std::ceil(hi / step - 1e-9) * step};
 }
+
+std::string WithMinusSigns(absl::string_view number) { return absl::StrReplaceAll(number, {{"-", "\u2212"}}); }
 
 }  // namespace adret::plot

@@ -1,9 +1,12 @@
-// Where an axis puts its ticks, and how it writes them.
+// What an axis shows, where it puts its ticks, and how it writes them.
 #ifndef ADRET_PLOT_AXIS_H_
 #define ADRET_PLOT_AXIS_H_
 
+#include <limits>
 #include <string>
 #include <vector>
+
+#include "absl/strings/string_view.h"
 
 namespace adret::plot {
 
@@ -18,6 +21,19 @@ struct AxisRange {
   double operator()(double value) const;
 };
 
+// The finite ones among numbers, from the least to the largest.
+struct Extent {
+  double lo = std::numeric_limits<double>::infinity();
+  double hi = -std::numeric_limits<double>::infinity();
+
+  void Add(double value);
+  bool empty() const { return lo > hi; }
+};
+
+// Has a number a place on an axis? Infinite ones have not, nor have those that are not positive where it is
+// logarithmic.
+bool HasPlace(double value, Scale scale);
+
 struct Tick {
   double value;
   std::string label;
@@ -30,6 +46,9 @@ std::vector<Tick> Ticks(const AxisRange& range, int count, double least_step = 0
 
 // The range of numbers in [lo, hi] with ends that look tidy: on the next tick where that is near.
 AxisRange TidyRange(Scale scale, double lo, double hi);
+
+// A number's text with the signs that typography has for a hyphen's: "-1.5e-05" is "\u22121.5e\u221205".
+std::string WithMinusSigns(absl::string_view number);
 
 }  // namespace adret::plot
 

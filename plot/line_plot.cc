@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <map>
 #include <utility>
 
@@ -20,18 +19,6 @@ constexpr int kMostLegendRows = 4;
 constexpr TextStyle kTickStyle{.size = 10, .color = kMuted};
 constexpr TextStyle kLegendStyle{.size = 11};
 constexpr double kLegendText = 22, kLegendGap = 20;
-
-struct Extent {
-  double lo = std::numeric_limits<double>::infinity();
-  double hi = -std::numeric_limits<double>::infinity();
-
-  void Add(double value) {
-    if (!std::isfinite(value)) return;
-    lo = std::min(lo, value);
-    hi = std::max(hi, value);
-  }
-  Extent OrUnit() const { return lo <= hi ? *this : Extent{0, 1}; }
-};
 
 absl::Status CheckPanel(const Panel& panel) {
   const bool log = panel.y_scale == Scale::kLog;
@@ -57,24 +44,8 @@ absl::Status CheckPanel(const Panel& panel) {
 
 class PanelPainter {
  public:
-  PanelPainter(const Panel& panel, Rect outer, Painter* painter) : panel_(panel), outer_(outer), painter_(*painter) {
-    Extent x, y;
-    for (const Series& series : panel.series) {
-      for (size_t i = 0; i < series.x.size(); ++i) {
-        if (!std::isfinite(series.y[i])) continue;
-        x_is_count_ &= series.x[i] == std::floor(series.x[i]);
-        x.Add(series.x[i]);
-        y.Add(series.y[i]);
-      }
-    }
-    x = x.OrUnit(), y = y.OrUnit();
-    x_range_ = x.lo < x.hi ? AxisRange{Scale::kLinear, x.lo, x.hi} : TidyRange(Scale::kLinear, x.lo, x.hi);
-    if (panel.y_scale == Scale::kLog && y.lo <= 0) y = {0.1, 1};
-    y_range_ = TidyRange(panel.y_scale, panel.y_lo.value_or(y.lo), panel.y_hi.value_or(y.hi));
-    if (panel.y_lo) y_range_.lo = *panel.y_lo;
-    if (panel.y_hi) y_range_.hi = *panel.y_hi;
-    if (!(y_range_.hi > y_range_.lo)) y_range_ = TidyRange(panel.y_scale, y_range_.lo, y_range_.lo);
-    y_ticks_ = Ticks(y_range_, 5);
+  PanelPainter(const Panel& panel, Rect outer, Painter* painter)
+      : panel_(panel), outer_(outer), painter_(*painter), ranges_(RangesOf(panel)), y_ticks_(Ticks(ranges_.y, 5)) {
     double widest = 0;
     for (Tick& tick : y_ticks_) {
       absl::StrAppend(&tick.label, panel.y_unit);
@@ -99,19 +70,19 @@ class PanelPainter {
 
  private:
   Point At(double x, double y) const {
-    return {inner_.x + x_range_(x) * inner_.width, inner_.bottom() - y_range_(y) * inner_.height};
+    return {inner_.x + ranges_.x(x) * inner_.width, inner_.bottom() - ranges_.y(y) * inner_.height};
   }
 
   void PaintAxes() {
     for (const Tick& tick : y_ticks_) {
-      const double y = At(x_range_.lo, tick.value).y;
+      const double y = At(ranges_.x.lo, tick.value).y;
       painter_.Polyline({{inner_.x, y}, {inner_.right(), y}}, {.color = kGrid});
       painter_.Text({inner_.x - 8, y + 3.5}, tick.label, {.size = 10, .color = kMuted, .align = Align::kRight});
     }
     painter_.Polyline({{inner_.x, inner_.bottom()}, {inner_.right(), inner_.bottom()}}, {.color = kFrame});
     const int x_ticks = static_cast<int>(std::clamp(inner_.width / 70, 2.0, 20.0));
-    for (const Tick& tick : Ticks(x_range_, x_ticks, x_is_count_ ? 1 : 0)) {
-      const double x = At(tick.value, y_range_.lo).x;
+    for (const Tick& tick : Ticks(ranges_.x, x_ticks, ranges_.x_is_count ? 1 : 0)) {
+      const double x = At(tick.value, ranges_.y.lo).x;
       painter_.Polyline({{x, inner_.bottom()}, {x, inner_.bottom() + 4}}, {.color = kFrame});
       painter_.Text({x, inner_.bottom() + 16}, tick.label, {.size = 10, .color = kMuted, .align = Align::kCentre});
     }
@@ -183,13 +154,33 @@ class PanelPainter {
   const Panel& panel_;
   Rect outer_, inner_;
   Painter& painter_;
-  AxisRange x_range_, y_range_;
-  bool x_is_count_ = true;
+  PanelRanges ranges_;
   std::vector<Tick> y_ticks_;
   std::vector<LegendEntry> legend_;
 };
 
 }  // namespace
+
+PanelRanges RangesOf(const Panel& panel) {
+  Extent x, y;
+  bool x_is_count = true;
+  for (const Series& series : panel.series) {
+    for (size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
+      if (!HasPlace(series.y[i], panel.y_scale)) continue;
+      x_is_count &= series.x[i] == std::floor(series.x[i]);
+      x.Add(series.x[i]);
+      y.Add(series.y[i]);
+    }
+  }
+  if (x.empty()) x = {0, 1};
+  if (y.empty()) y = panel.y_scale == Scale::kLog ? Extent{0.1, 1} : Extent{0, 1};
+  const AxisRange x_range = x.lo < x.hi ? AxisRange{Scale::kLinear, x.lo, x.hi} : TidyRange(Scale::kLinear, x.lo, x.hi);
+  AxisRange y_range = TidyRange(panel.y_scale, panel.y_lo.value_or(y.lo), panel.y_hi.value_or(y.hi));
+  if (panel.y_lo) y_range.lo = *panel.y_lo;
+  if (panel.y_hi) y_range.hi = *panel.y_hi;
+  if (!(y_range.hi > y_range.lo)) y_range = TidyRange(panel.y_scale, y_range.lo, y_range.lo);
+  return {x_range, y_range, x_is_count};
+}
 
 std::vector<Series> WithMedian(std::vector<Series> curves, const std::string& name_of_curves,
                                const std::string& name_of_median) {

@@ -43,6 +43,14 @@ struct Panel {
   std::vector<Series> series = {};
 };
 
+// The axes that show every point of a panel that has a place on them (HasPlace()), or what the panel says; some range
+// where there is nothing to show.
+struct PanelRanges {
+  AxisRange x, y;
+  bool x_is_count = true;  // whole numbers only
+};
+PanelRanges RangesOf(const Panel& panel);
+
 struct LinePlotOptions {
   std::string title = {};
   std::string subtitle = {};

@@ -64,6 +64,23 @@ TEST(AxisTest, RangesEndOnTicks) {
   EXPECT_DOUBLE_EQ((AxisRange{Scale::kLog, 1, 100})(10), 0.5);
 }
 
+TEST(AxisTest, ExtentsAreOfFiniteNumbers) {
+  Extent extent;
+  EXPECT_TRUE(extent.empty());
+  for (const double x : {std::numeric_limits<double>::quiet_NaN(), std::numeric_limits<double>::infinity()}) {
+    extent.Add(x);
+    EXPECT_TRUE(extent.empty());
+    EXPECT_FALSE(HasPlace(x, Scale::kLinear));
+  }
+  extent.Add(3), extent.Add(-2);
+  EXPECT_EQ(extent.lo, -2);
+  EXPECT_EQ(extent.hi, 3);
+  EXPECT_TRUE(HasPlace(-2, Scale::kLinear));
+  EXPECT_FALSE(HasPlace(0, Scale::kLog));
+}
+
+TEST(AxisTest, MinusSignsAreNoHyphens) { EXPECT_EQ(WithMinusSigns("-1.5e-05"), "\u22121.5e\u221205"); }
+
 TEST(PainterTest, PaintsAndReportsErrors) {
   Painter painter(20, 10);
   painter.Fill({5, 0, 5, 10}, Rgb(0xFF0000));
@@ -89,6 +106,27 @@ TEST(LinePlotTest, PaintsSeriesWithGaps) {
   ASSERT_TRUE(picture.ok()) << picture.status();
   EXPECT_GT(Painted(*picture), 1000);
   EXPECT_TRUE(io::EncodePng(*picture).ok());
+}
+
+TEST(LinePlotTest, RangesShowEveryPointThatHasAPlace) {
+  const double nan = std::numeric_limits<double>::quiet_NaN();
+  const PanelRanges log =
+      RangesOf({.y_scale = Scale::kLog, .series = {{"a", {0, 1, 2, 9}, {nan, 0.5, 8, -1}}, {"b", {1.5}, {0.25}}}});
+  EXPECT_EQ(log.x.lo, 1);
+  EXPECT_EQ(log.x.hi, 2);
+  EXPECT_FALSE(log.x_is_count);
+  EXPECT_LT(log.y.lo, 0.25);
+  EXPECT_GT(log.y.hi, 8);
+  const PanelRanges limited = RangesOf({.y_hi = 100, .series = {{"a", {1, 2}, {90, 98}}}});
+  EXPECT_TRUE(limited.x_is_count);
+  EXPECT_EQ(limited.y.hi, 100);
+  EXPECT_LE(limited.y.lo, 90);
+  for (const Scale scale : {Scale::kLinear, Scale::kLog}) {
+    const PanelRanges nothing = RangesOf({.y_scale = scale});
+    EXPECT_LT(nothing.x.lo, nothing.x.hi);
+    EXPECT_LT(nothing.y.lo, nothing.y.hi);
+    EXPECT_TRUE(HasPlace(nothing.y.lo, scale));
+  }
 }
 
 TEST(LinePlotTest, RefusesWhatCannotBeShown) {

@@ -2,11 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
-#include "absl/strings/str_replace.h"
 #include "adret/core/status.h"
 #include "adret/io/png.h"
 #include "adret/nn/summary.h"
@@ -23,18 +21,6 @@ std::string Length(double value) {
   if (text.size() > 2 && text.substr(text.size() - 2) == ".0") text.resize(text.size() - 2);
   return text;
 }
-
-struct Range {
-  double lo = std::numeric_limits<double>::infinity();
-  double hi = -std::numeric_limits<double>::infinity();
-
-  void Add(double value) {
-    if (!std::isfinite(value)) return;
-    lo = std::min(lo, value);
-    hi = std::max(hi, value);
-  }
-  bool empty() const { return lo > hi; }
-};
 
 struct Frame {
   double left, top, right, bottom;
@@ -54,7 +40,7 @@ std::string PathThrough(const Axes& axes, const std::vector<double>& x, const st
   std::string path;
   bool pen_down = false;
   for (size_t i = 0; i < std::min(x.size(), y.size()); ++i) {
-    const bool shown = std::isfinite(y[i]) && (axes.y.scale == plot::Scale::kLinear || y[i] > 0);
+    const bool shown = plot::HasPlace(y[i], axes.y.scale);
     if (shown) {
       absl::StrAppend(&path, pen_down ? "L" : "M", Length(axes.X(x[i])), ",", Length(axes.Y(y[i])));
     }
@@ -85,26 +71,6 @@ Html Drawing(const char* css_class, double width, double height, absl::string_vi
 
 constexpr double kChartWidth = 440, kChartHeight = 280;
 constexpr Frame kChart{52, 46, 430, 240};
-
-Axes ChartAxes(const plot::Panel& panel) {
-  Range x, y;
-  for (const plot::Series& series : panel.series) {
-    for (size_t i = 0; i < std::min(series.x.size(), series.y.size()); ++i) {
-      if (panel.y_scale == plot::Scale::kLog && !(series.y[i] > 0)) continue;
-      x.Add(series.x[i]);
-      y.Add(series.y[i]);
-    }
-  }
-  if (x.empty()) x = {0, 1};
-  if (y.empty()) y = {0.1, 1};
-  Axes axes{.x = x.lo < x.hi ? plot::AxisRange{plot::Scale::kLinear, x.lo, x.hi}
-                             : plot::TidyRange(plot::Scale::kLinear, x.lo, x.hi),
-            .y = plot::TidyRange(panel.y_scale, y.lo, y.hi),
-            .frame = kChart};
-  if (panel.y_lo) axes.y.lo = *panel.y_lo;
-  if (panel.y_hi) axes.y.hi = *panel.y_hi;
-  return axes;
-}
 
 Html ChartGrid(const plot::Panel& panel, const Axes& axes) {
   const Frame& f = axes.frame;
@@ -146,7 +112,7 @@ absl::StatusOr<Html> Picture(const Tensor& picture, const PictureOptions& option
 Html ActivationCurve(const std::vector<double>& curve, absl::string_view unit) {
   constexpr double kWidth = 160, kHeight = 62;
   constexpr size_t kPoints = 60;  // more than that nobody sees at this size
-  Range range;
+  plot::Extent range;
   for (const double y : curve) range.Add(y);
   if (curve.size() < 2 || range.empty()) return {};
   const size_t last = curve.size() - 1, stride = std::max<size_t>(1, last / kPoints);
@@ -172,7 +138,8 @@ Html ActivationCurve(const std::vector<double>& curve, absl::string_view unit) {
 }
 
 Html LineChart(const plot::Panel& panel, absl::string_view description) {
-  const Axes axes = ChartAxes(panel);
+  const plot::PanelRanges ranges = plot::RangesOf(panel);
+  const Axes axes{.x = ranges.x, .y = ranges.y, .frame = kChart};
   Html drawing = Element("text", {{"class", "chart-title"}, {"x", "0"}, {"y", "14"}}, panel.title);
   drawing += ChartGrid(panel, axes);
   double legend_x = axes.frame.left;
@@ -180,7 +147,7 @@ Html LineChart(const plot::Panel& panel, absl::string_view description) {
     const plot::Series& series = panel.series[i];
     drawing += Element("path", {{"class", SeriesClass(series, i)}, {"d", PathThrough(axes, series.x, series.y)}});
     for (size_t k = 0; series.markers && k < series.x.size(); ++k) {
-      if (!std::isfinite(series.y[k]) || (panel.y_scale == plot::Scale::kLog && series.y[k] <= 0)) continue;
+      if (!plot::HasPlace(series.y[k], panel.y_scale)) continue;
       drawing += Element("circle", {{"class", absl::StrCat("dot series-", i)},
                                     {"cx", Length(axes.X(series.x[k]))},
                                     {"cy", Length(axes.Y(series.y[k]))},
@@ -215,12 +182,13 @@ std::string Number(double value) {
   } else {
     text = absl::StrFormat("%.3g", value);
   }
-  return absl::StrReplaceAll(text, {{"-", "−"}});
+  return plot::WithMinusSigns(text);
 }
 
 std::string Percent(double share) {
   if (!std::isfinite(share)) return "–";
   const double percent = 100 * share;
+  if (std::abs(percent) >= 1000) return absl::StrCat(Number(percent), " %");  // a file may claim any
   return absl::StrFormat(percent < 100 && percent >= 99.95 ? "%.2f %%" : "%.1f %%",
                          percent < 100 ? std::min(percent, 99.99) : percent);
 }
