@@ -1,4 +1,6 @@
 // Each class: the image that maximises it, and the examples that tell most about it.
+#include <numeric>
+
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
 #include "adret/nn/summary.h"
@@ -14,9 +16,27 @@ absl::StatusOr<Html> Group(const ReportData& data, const std::string& heading,
   return Join({Element("h4", {}, heading), row});
 }
 
-bool IsEmpty(const ClassReport& report) {
-  return !report.ascent.image && report.most_confident.empty() && report.least_confident.empty() &&
-         report.wrong.empty();
+bool HasExamples(const ClassReport& report) {
+  return !report.most_confident.empty() || !report.least_confident.empty() || !report.wrong.empty();
+}
+
+bool IsEmpty(const ClassReport& report) { return !report.ascent.image && !HasExamples(report); }
+
+// How many examples of a class there are.
+int64_t CountExamples(const ReportData& data, int64_t c) {
+  const auto n = static_cast<int64_t>(data.classes.size());
+  const auto row = data.confusion.begin() + c * n;
+  return data.confusion.empty() ? 0 : std::accumulate(row, row + n, int64_t{0});
+}
+
+// Of many classes, not all have their examples shown.
+std::string WhichHaveExamples(const ReportData& data) {
+  int64_t seen = 0, shown = 0;
+  for (size_t c = 0; c < data.class_reports.size(); ++c) {
+    seen += CountExamples(data, static_cast<int64_t>(c)) > 0;
+    shown += HasExamples(data.class_reports[c]);
+  }
+  return shown < seen ? absl::StrCat(" Examples are of the ", shown, " classes that are answered worst.") : "";
 }
 
 // "Wrong: 12 of 31".
@@ -50,8 +70,7 @@ absl::StatusOr<Html> ClassContent(const ReportData& data, int64_t c) {
 std::string Score(const ReportData& data, int64_t c) {
   if (data.confusion.empty()) return "";
   const auto n = static_cast<int64_t>(data.classes.size());
-  int64_t sum = 0;
-  for (int64_t answer = 0; answer < n; ++answer) sum += data.confusion[c * n + answer];
+  const int64_t sum = CountExamples(data, c);
   if (sum == 0) return "no examples";
   const double share = static_cast<double>(data.confusion[c * n + c]) / static_cast<double>(sum);
   return absl::StrCat(Percent(share), " of ", nn::WithCommas(sum), " right");
@@ -63,10 +82,11 @@ absl::StatusOr<Section> ClassesSection(const ReportData& data) {
   ContentsEntry entry{"classes", "Classes"};
   Html content;
   if (!data.attribution_method.empty()) {
-    content += Element("p", {{"class", "lead"}},
-                       absl::StrCat("Beside each example: which of its pixels speak for the network's answer and which "
-                                    "against it, by ",
-                                    data.attribution_method, "; each picture has a scale of its own."));
+    content += Element(
+        "p", {{"class", "lead"}},
+        absl::StrCat("Beside each example: which of its pixels speak for the network's answer and which "
+                     "against it, by ",
+                     data.attribution_method, "; each picture has a scale of its own.", WhichHaveExamples(data)));
     content += AttributionLegend();
   }
   for (size_t c = 0; c < data.class_reports.size(); ++c) {

@@ -104,6 +104,20 @@ absl::StatusOr<Html> Mistakes(const ReportData& data, const Matrix& matrix) {
   return Element("div", {{"class", "folds"}}, list);
 }
 
+// "And 23 rarer ones, 25 examples in all.": mistakes whose examples are not shown.
+Html OtherMistakes(const ReportData& data, const Matrix& matrix, int64_t wrong) {
+  const auto n = static_cast<int64_t>(data.classes.size());
+  auto cells = -static_cast<int64_t>(data.mistakes.size());
+  for (int64_t truth = 0; truth < n; ++truth) {
+    for (int64_t answer = 0; answer < n; ++answer) cells += truth != answer && matrix.Count(truth, answer) > 0;
+  }
+  for (const ConfusionCell& cell : data.mistakes) wrong -= matrix.Count(cell.truth, cell.answer);
+  if (cells <= 0) return Html();
+  return Element("p", {{"class", "muted"}},
+                 absl::StrCat("And ", Counted(cells, "rarer one", "rarer ones"), ", ",
+                              Counted(wrong, "example", "examples"), " in all."));
+}
+
 }  // namespace
 
 absl::StatusOr<Section> ConfusionSection(const ReportData& data) {
@@ -126,6 +140,7 @@ absl::StatusOr<Section> ConfusionSection(const ReportData& data) {
     if (!data.attribution_method.empty()) content += AttributionLegend();
     AD_ASSIGN_OR_RETURN(const Html mistakes, Mistakes(data, matrix));
     content += mistakes;
+    content += OtherMistakes(data, matrix, wrong);
   }
   return OpenSection({"confusion", "Confusions"},
                      absl::StrCat(nn::WithCommas(wrong), " of ", nn::WithCommas(total), " wrong"), content);

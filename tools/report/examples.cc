@@ -29,6 +29,10 @@ absl::StatusOr<NamedExamples> FromNpz(const std::string& path) {
       return io::InFile(path, absl::InvalidArgumentError(absl::StrCat("\"", x, "\" should be [n, ...], but is ",
                                                                       images->second.type().ToString())));
     }
+    if (!IsInteger(labels->second.dtype())) {
+      return io::InFile(path, absl::InvalidArgumentError(absl::StrCat("\"", y, "\" should be integers, but is ",
+                                                                      labels->second.type().ToString())));
+    }
     return Named(images->second, labels->second,
                  absl::StrCat("images of ", std::filesystem::path(path).filename().string()));
   }

@@ -19,7 +19,8 @@ struct NamedExamples {
 };
 
 // A folder with MNIST's files: its test images. A file of NumPy's, .npz, with the arrays "images" [n, ...] and "labels"
-// [n] (or "x" and "y"). "": digits that adret draws, when the network takes such and knows ten classes; otherwise none.
+// [n], integers (or "x" and "y"). "": digits that adret draws, when the network takes such and knows ten classes;
+// otherwise none.
 absl::StatusOr<NamedExamples> LoadExamples(const std::string& path, const explain::Network& network);
 
 }  // namespace adret::report

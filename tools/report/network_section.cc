@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "adret/nn/summary.h"
+#include "adret/plot/axis.h"
 #include "adret/tools/report/sections.h"
 
 namespace adret::report {
@@ -47,6 +48,12 @@ plot::Series EpochSeries(const std::vector<nn::EpochRecord>& epochs, const char*
   return series;
 }
 
+// "0.0412"; a file may claim numbers that are written otherwise, or none.
+std::string LossText(double loss) {
+  if (std::isnan(loss)) return "–";
+  return std::abs(loss) < 1e4 ? plot::WithMinusSigns(absl::StrFormat("%.4f", loss)) : Number(loss);
+}
+
 Html EpochTable(const std::vector<nn::EpochRecord>& epochs, bool tested) {
   Html head, rows;
   for (const char* text : {"Epoch", "Training loss", "Training accuracy", "Test loss", "Test accuracy"}) {
@@ -57,7 +64,7 @@ Html EpochTable(const std::vector<nn::EpochRecord>& epochs, bool tested) {
   for (const nn::EpochRecord& e : epochs) {
     Html row = Element("th", {{"scope", "row"}, {"class", "number"}}, absl::StrCat(e.epoch));
     const auto add = [&](const nn::Score& score) {
-      row += Element("td", {{"class", "number"}}, absl::StrFormat("%.4f", score.loss));
+      row += Element("td", {{"class", "number"}}, LossText(score.loss));
       row += Element("td", {{"class", "number"}}, Percent(score.accuracy));
     };
     add(e.train);
@@ -77,6 +84,9 @@ absl::StatusOr<Section> NetworkSection(const ReportData& data) {
         Element("figure", {{"class", "network"}},
                 Join({Scrolling("Drawing of the network", Html::Trusted(data.graph_svg)),
                       Element("figcaption", {}, "Values flow downwards. A layer leads to what its units look for.")}));
+  }
+  if (!data.no_drawing.empty()) {
+    content += Element("p", {{"class", "lead"}}, absl::StrCat("Without a drawing: ", data.no_drawing, "."));
   }
   content += LayerTable(data);
   return OpenSection({"network", "Network"}, Counted(static_cast<int64_t>(data.layers.size()), "layer", "layers"),

@@ -84,6 +84,7 @@ struct ReportData {
   // The network as a picture: an <svg> element whose links lead to LayerAnchor(). Made by this program, with texts
   // escaped; empty: without one.
   std::string graph_svg = {};
+  std::string no_drawing = {};           // why there is none, for people who miss it
   std::vector<LayerReport> layers = {};  // from the input to the output
 
   nn::TrainingHistory history = {};

@@ -13,6 +13,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::Not;
 
 // Class 0 is the ink in the left half of a picture, class 1 that in the right half.
 explain::Network Halves(int64_t channels = 1, int64_t height = 4, int64_t width = 4) {
@@ -137,11 +138,91 @@ TEST(Gather, LargeImagesAreShownSmallAndAnyNumbersAsColours) {
   for (const ClassReport& report : data->class_reports) {
     for (const auto* group : {&report.most_confident, &report.wrong}) {
       for (const ExampleReport& example : *group) {
-        EXPECT_EQ(example.image->shape(), (Shape{3, 20, 256}));
-        EXPECT_EQ(example.attribution->shape(), (Shape{3, 20, 256}));
+        EXPECT_EQ(example.image->shape(), (Shape{3, 10, 128}));
+        EXPECT_EQ(example.attribution->shape(), (Shape{3, 10, 128}));
       }
     }
   }
+}
+
+// The class is where a picture's one bright pixel is; the network takes it for the next one, but for every eighth
+// class.
+explain::Network Confused(int64_t classes) {
+  Graph graph;
+  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 1, classes});
+  Tensor w = Tensor::Zeros(DType::kFloat32, {classes, classes});
+  for (int64_t c = 0; c < classes; ++c) {
+    w.mutable_data<float>()[c * classes + (c % 8 == 0 ? c : (c + 1) % classes)] = 1;
+  }
+  const Value answers = MatMul(Flatten(image), graph.Variable("answers/w", w)).Named("answers");
+  const State state = *InitialState(graph, /*seed=*/1);
+  return *explain::Network::Create(image, answers, state);
+}
+
+nn::Examples OnePixelEach(int64_t classes, int64_t of_each) {
+  const int64_t n = classes * of_each;
+  Tensor x = Tensor::Zeros(DType::kUint8, {n, 1, 1, classes}), y(DType::kInt64, {n});
+  for (int64_t i = 0; i < n; ++i) {
+    x.mutable_data<uint8_t>()[i * classes + i % classes] = 255;
+    y.mutable_data<int64_t>()[i] = i % classes;
+  }
+  return {x, y};
+}
+
+TEST(Gather, ManyClassesKeepToABudget) {
+  constexpr int64_t kClasses = 160;  // 140 of them are taken for the next one
+  const absl::StatusOr<ReportData> data =
+      Gather(Confused(kClasses), OnePixelEach(kClasses, 2), {.steps = 1, .examples = 1});
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_EQ(data->mistakes.size(), 100u);
+  int64_t shown = 0;
+  for (int64_t c = 0; c < kClasses; ++c) {
+    const ClassReport& report = data->class_reports[c];
+    shown += report.wrong.size();
+    EXPECT_TRUE(report.most_confident.empty()) << "only those with mistakes are among the worst";
+    EXPECT_EQ(report.wrong_in_all, report.wrong.empty() ? 0 : 2);
+    for (const ExampleReport& example : report.wrong) {
+      EXPECT_TRUE(example.image.has_value());
+      EXPECT_TRUE(example.attribution.has_value());
+    }
+  }
+  EXPECT_EQ(shown, 128);
+  const std::string page = *RenderPage(*data);
+  EXPECT_THAT(page, HasSubstr("And 40 rarer ones, 80 examples in all."));
+  EXPECT_THAT(page, HasSubstr("Examples are of the 128 classes that are answered worst."));
+  EXPECT_THAT(*RenderPage(*Gather(Halves(), Inked(kInks), {.steps = 1})), Not(HasSubstr("answered worst")));
+}
+
+TEST(Gather, ManyLargePicturesMakeGroupsSmaller) {
+  constexpr int64_t kSide = 128, kClasses = 40;  // 120 groups of 192 KiB
+  Graph graph;
+  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 3, kSide, kSide});
+  const Value w = graph.Variable("answers/w", Tensor::Zeros(DType::kFloat32, {3 * kSide * kSide, kClasses}));
+  const Value answers = MatMul(Flatten(image), w).Named("answers");
+  const State state = *InitialState(graph, /*seed=*/1);
+  const explain::Network network = *explain::Network::Create(image, answers, state);
+  Tensor x = Tensor::Zeros(DType::kUint8, {2 * kClasses, 3, kSide, kSide}), y(DType::kInt64, {2 * kClasses});
+  for (int64_t i = 0; i < 2 * kClasses; ++i) y.mutable_data<int64_t>()[i] = i / 2;
+  const absl::StatusOr<ReportData> data = Gather(network, {x, y}, {.steps = 1});
+  ASSERT_TRUE(data.ok()) << data.status();
+  for (const ClassReport& report : data->class_reports) EXPECT_LE(report.wrong.size(), 1u);
+  EXPECT_EQ(data->class_reports[7].wrong.size(), 1u);
+  EXPECT_EQ(data->class_reports[7].wrong_in_all, 2);
+}
+
+TEST(Gather, NetworksTooLargeToDrawHaveReports) {
+  Graph graph;
+  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 2, 2});
+  Value x = Flatten(image);
+  for (int i = 0; i < 5001; ++i) x = Flatten(x).Named(absl::StrCat("layer", i));
+  const Value answers = MatMul(x, graph.Variable("answers/w", Tensor::Zeros(DType::kFloat32, {4, 2}))).Named("answers");
+  const State state = *InitialState(graph, /*seed=*/1);
+  const absl::StatusOr<ReportData> data = Gather(*explain::Network::Create(image, answers, state), {}, {.steps = 1});
+  ASSERT_TRUE(data.ok()) << data.status();
+  EXPECT_TRUE(data->graph_svg.empty());
+  const std::string page = *RenderPage(*data);
+  EXPECT_THAT(page, HasSubstr("Without a drawing: "));
+  EXPECT_THAT(page, HasSubstr("layer5000"));
 }
 
 TEST(Gather, IsTheSameOnAnyNumberOfThreads) {
@@ -164,7 +245,9 @@ TEST(Gather, RefusesWhatDoesNotFit) {
   const nn::Examples good = Inked(kInks);
   expect(Halves(2), {}, {}, "1 or 3 channels, but the network takes 2");
   expect(Halves(), {Tensor::Zeros(DType::kUint8, {7, 1, 5, 5}), good.y}, {}, "u8[7,1,5,5]");
-  expect(Halves(), {good.x, Tensor::Zeros(DType::kInt64, {6})}, {}, "expected 7 labels, but found i64[6]");
+  expect(Halves(), {good.x, Tensor::Zeros(DType::kInt64, {6})}, {}, "labels should be 7 integers, but are i64[6]");
+  expect(Halves(), {good.x, Tensor::Full(DType::kFloat32, {7}, 0.7)}, {},
+         "labels should be 7 integers, but are f32[7]");
   expect(Halves(), {good.x, Tensor::Full(DType::kInt64, {7}, 2)}, {},
          "label 0 is 2, but the network has the classes 0 to 1");
   expect(Halves(), {good.x, Tensor::Full(DType::kInt64, {7}, -1)}, {}, "label 0 is -1");
