@@ -11,7 +11,7 @@
   // Browsers differ in whether they open what hides a link's target. The fold's heading gets the focus, so that the
   // keyboard goes on from there.
   const follow = (scroll) => {
-    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const target = document.getElementById(location.hash.slice(1));  // ids are ASCII
     if (!target || target.localName === "main") return;
     reveal(target);
     const summary = target.classList.contains("inside") && target.parentElement.querySelector("summary");
@@ -65,7 +65,13 @@
       if (open) section.open = true;
       name();
     });
-    for (const fold of folds) fold.addEventListener("toggle", name);
+    // Many may open at the same time: one look at all of them, before the next frame, will do.
+    let awaited = false;
+    const nameSoon = () => {
+      if (!awaited) requestAnimationFrame(() => { awaited = false; name(); });
+      awaited = true;
+    };
+    for (const fold of folds) fold.addEventListener("toggle", nameSoon);
     name();
     section.querySelector(".inside").prepend(button);
   }

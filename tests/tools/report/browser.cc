@@ -1,4 +1,4 @@
-#include "browser.h"
+#include "adret/tests/tools/report/browser.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -15,8 +15,10 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
 #include "adret/core/status.h"
+#include "adret/io/file.h"
 #include "google/protobuf/util/json_util.h"
 
 extern char** environ;
@@ -27,7 +29,7 @@ namespace {
 using google::protobuf::Struct;
 using google::protobuf::Value;
 
-constexpr int kPatienceMs = 30'000;  // for one message; a browser on a busy machine starts slowly
+constexpr size_t kLogLines = 5;  // of an error
 
 std::string FindChromium() {
   const char* path = std::getenv("PATH");
@@ -68,6 +70,8 @@ Value Find(const Struct& object, std::initializer_list<const char*> path) {
 std::string FindText(const Struct& object, std::initializer_list<const char*> path) {
   return Find(object, path).string_value();
 }
+
+std::string LogOf(const std::string& profile) { return profile + "/stderr.txt"; }
 
 // A pipe whose ends are not among the numbers that the child gets its own on.
 absl::Status MakePipe(int ends[2]) {
@@ -123,7 +127,8 @@ absl::Status Browser::Launch(const std::string& program) {
   posix_spawn_file_actions_t actions;
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
-  posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+  const std::string log = LogOf(profile_);
+  posix_spawn_file_actions_addopen(&actions, 2, log.c_str(), O_WRONLY | O_CREAT | O_APPEND, 0600);
   posix_spawn_file_actions_adddup2(&actions, commands[0], 3);
   posix_spawn_file_actions_adddup2(&actions, answers[1], 4);
   posix_spawnattr_t attributes;
@@ -166,13 +171,22 @@ Browser::~Browser() {
   if (!profile_.empty()) std::filesystem::remove_all(profile_, error);
 }
 
+absl::Status Browser::WithLog(const absl::Status& status) const {
+  const absl::StatusOr<std::string> log = io::ReadFile(LogOf(profile_));
+  if (!log.ok()) return status;
+  std::vector<std::string> lines = absl::StrSplit(*log, '\n', absl::SkipWhitespace());
+  if (lines.size() > kLogLines) lines.erase(lines.begin(), lines.end() - kLogLines);
+  if (lines.empty()) return status;
+  return absl::Status(status.code(), absl::StrCat(status.message(), "; its last words: ", absl::StrJoin(lines, " / ")));
+}
+
 absl::Status Browser::Send(absl::string_view message) {
   std::string bytes(message);
   bytes += '\0';
   for (size_t sent = 0; sent < bytes.size();) {
     const ssize_t n = write(to_, bytes.data() + sent, bytes.size() - sent);
     if (n < 0 && errno == EINTR) continue;
-    if (n <= 0) return absl::UnavailableError("the browser does not listen any more");
+    if (n <= 0) return WithLog(absl::UnavailableError("the browser does not listen any more"));
     sent += static_cast<size_t>(n);
   }
   return absl::OkStatus();
@@ -193,11 +207,12 @@ absl::StatusOr<Struct> Browser::Receive() {
     pollfd ready{.fd = from_, .events = POLLIN, .revents = 0};
     const int count = poll(&ready, 1, kPatienceMs);
     if (count < 0 && errno == EINTR) continue;
-    if (count == 0)
-      return absl::DeadlineExceededError(absl::StrCat("the browser says nothing for ", kPatienceMs, " ms"));
+    if (count == 0) {
+      return WithLog(absl::DeadlineExceededError(absl::StrCat("the browser says nothing for ", kPatienceMs, " ms")));
+    }
     char buffer[1 << 16];
     const ssize_t n = read(from_, buffer, sizeof buffer);
-    if (n <= 0) return absl::UnavailableError("the browser has ended");
+    if (n <= 0) return WithLog(absl::UnavailableError("the browser has ended"));
     received_.append(buffer, static_cast<size_t>(n));
   }
 }

@@ -23,6 +23,8 @@
 
 namespace adret {
 
+inline constexpr int kPatienceMs = 30'000;  // for anything to happen: a browser on a busy machine starts slowly
+
 class Browser {
  public:
   // NotFound when there is no Chromium.
@@ -53,6 +55,8 @@ class Browser {
   absl::Status Attach();
   absl::Status Navigate(absl::string_view url);
   absl::Status Send(absl::string_view message);
+  // status, with what the browser has said last to its standard error.
+  absl::Status WithLog(const absl::Status& status) const;
   // The next message from the browser.
   absl::StatusOr<google::protobuf::Struct> Receive();
   void Notice(const google::protobuf::Struct& event);
