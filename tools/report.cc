@@ -21,7 +21,7 @@
 ABSL_FLAG(std::string, data, "",
           "folder with MNIST's files, or .npz with \"images\" and \"labels\"; by default digits "
           "that adret draws, for a network that takes them");
-ABSL_FLAG(int64_t, units, 128, "units of each layer to look into, at most");
+ABSL_FLAG(int64_t, units, 128, "units of each layer to look into, at most; of the output, at least 128");
 ABSL_DECLARE_FLAG(int, steps);
 ABSL_DECLARE_FLAG(uint64_t, seed);
 
