@@ -5,8 +5,8 @@
 #include "adret/io/drawn_digits.h"
 #include "adret/io/npy.h"
 #include "adret/nn/history.h"
-#include "browser.h"
-#include "tool_test.h"
+#include "adret/tests/tools/report/browser.h"
+#include "adret/tests/tools/tool_test.h"
 
 namespace adret::tools {
 namespace {
@@ -92,6 +92,9 @@ TEST_F(ReportCommandTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   ASSERT_TRUE(
       io::SaveNpz(Path("small.npz"), {{"x", Tensor::Zeros(DType::kUint8, {3, 1, 20, 20})}, {"y", labels}}).ok());
   ASSERT_TRUE(io::SaveNpz(Path("eleven.npz"), {{"x", images}, {"y", Tensor::Full(DType::kInt64, {3}, 11)}}).ok());
+  ASSERT_TRUE(
+      io::SaveNpz(Path("fractions.npz"), {{"images", images}, {"labels", Tensor::Full(DType::kFloat32, {3}, 0.7)}})
+          .ok());
   SaveWithHistory("altered.adret", "epoch 1 went well");
   ExpectMistake("report", 2, "MODEL");
   ExpectMistake("report cnn.adret --colour", 2, "colour");
@@ -101,6 +104,8 @@ TEST_F(ReportCommandTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   ExpectMistake("report cnn.adret --data=no_labels.npz", 1, "no_labels.npz: expected the arrays");
   ExpectMistake("report cnn.adret --data=small.npz", 1, "u8[3,1,20,20]");
   ExpectMistake("report cnn.adret --data=eleven.npz", 1, "label 0 is 11");
+  ExpectMistake("report cnn.adret --data=fractions.npz", 1,
+                "fractions.npz: \"labels\" should be integers, but is f32[3]");
   ExpectMistake("report resnet.adret --data=digits.npz", 1, "f32[?,3,16,16]");
   ExpectMistake("report altered.adret", 1, "altered.adret: training history, line 1");
   ExpectMistake("report cnn.adret --out=/proc/report.html", 1, "/proc");

@@ -7,12 +7,12 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "adret/plot/color.h"
+#include "adret/tests/tools/report/sample.h"
 #include "adret/tools/report/assets.h"
 #include "adret/tools/report/figures.h"
 #include "adret/tools/report/html.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "sample.h"
 
 namespace adret::report {
 namespace {

@@ -1,4 +1,4 @@
-#include "sample.h"
+#include "adret/tests/tools/report/sample.h"
 
 #include <cmath>
 
