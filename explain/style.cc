@@ -45,7 +45,8 @@ absl::Status CheckOptions(const StyleOptions& o) {
 std::vector<std::string> SomeLayers(const Network& network, size_t most) {
   std::vector<std::string> all, some;
   for (const Layer& layer : network.layers()) {
-    if (layer.has_maps()) all.push_back(layer.name);
+    const Shape& shape = layer.value.shape();
+    if (layer.has_maps() && shape[2] * shape[3] > 1) all.push_back(layer.name);
   }
   const size_t n = std::min(most, all.size());
   for (size_t i = 0; i < n; ++i) some.push_back(all[n == 1 ? 0 : i * (all.size() - 1) / (n - 1)]);

@@ -86,7 +86,7 @@ Transform Jitter(int64_t pixels) {
       if (rest < 1 || pixels < 0) {
         graph->Fail(absl::InvalidArgumentError(
                         absl::StrCat("Jitter: ", pixels, " pixels of images ", images.type().ToString())),
-                    std::source_location::current());
+                    std::source_location());
         return Value(graph, {});
       }
       images = Gather(images, Indices(graph, rest) + RandomIndex(graph, pixels + 1), axis);

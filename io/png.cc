@@ -83,6 +83,7 @@ absl::StatusOr<Tensor> DecodePng(absl::string_view bytes, const PngLimits& limit
   AD_RETURN_IF_ERROR(CheckChunks(bytes, limits));
   Image image;
   if (!png_image_begin_read_from_memory(image.get(), bytes.data(), bytes.size())) return Malformed(image->message);
+  image->flags |= PNG_IMAGE_FLAG_16BIT_sRGB;  // 16 bits without a word on gamma are not taken for linear light
   const int64_t channels = image->format & PNG_FORMAT_FLAG_ALPHA ? 4 : image->format & PNG_FORMAT_FLAG_COLOR ? 3 : 1;
   image->format = FormatFor(channels);
   const int64_t height = image->height, width = image->width;

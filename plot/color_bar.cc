@@ -142,6 +142,7 @@ double ColorBarTitleWidth(const ColorBar& bar) { return Painter(1, 1).TextWidth(
 void PaintColorBar(const ColorBar& bar, Rect rect, Painter* painter) { BarPainter(bar, rect, painter).Paint(); }
 
 absl::StatusOr<Tensor> ColorBarPicture(const ColorBar& bar, double length) {
+  if (!(length > 0)) return absl::InvalidArgumentError(absl::StrCat("a colour bar of length ", length));
   constexpr double kEdge = 4;
   const double depth = ColorBarDepth(bar);
   const Rect rect{kEdge, kEdge, bar.vertical ? depth : length, bar.vertical ? length : depth};

@@ -5,6 +5,7 @@
 #include <mutex>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/ascii.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_replace.h"
@@ -22,10 +23,12 @@ namespace adret::plot {
 #ifdef ADRET_GRAPHVIZ
 namespace {
 
-// Graphviz recurses along paths, and its time grows with the square of a graph or faster.
-constexpr int kMostNodes = 5000, kMostEdges = 20'000;
+// Graphviz recurses along paths, and its time grows with the square of a graph or faster. It lays an edge through every
+// row between its ends, so that what counts as its nodes are these places, too.
+constexpr int kMostNodes = 5000;
+constexpr int64_t kMostPlaces = 8000;
 // Beyond this size the layout is no longer improved to the end.
-constexpr int kManyNodes = 300;
+constexpr int64_t kManyPlaces = 400;
 
 // Two plugins that are linked, instead of those that a configuration file of the machine lists: no other one measures
 // text, and nothing is loaded at run time.
@@ -47,17 +50,36 @@ absl::Status Failure(absl::string_view what) {
       absl::StrCat(what, error == nullptr ? "" : absl::StrCat(": ", absl::StripAsciiWhitespace(error.get()))));
 }
 
+// Nodes and the rows that edges pass, when each node is a row below those that lead to it and stand before it.
+int64_t Places(Agraph_t* graph) {
+  absl::flat_hash_map<Agnode_t*, int64_t> rows;
+  int64_t places = 0;
+  for (Agnode_t* node = agfstnode(graph); node != nullptr; node = agnxtnode(graph, node)) {
+    int64_t row = 0;
+    for (Agedge_t* edge = agfstin(graph, node); edge != nullptr; edge = agnxtin(graph, edge)) {
+      if (const auto from = rows.find(edge->node); from != rows.end()) row = std::max(row, from->second + 1);
+    }
+    for (Agedge_t* edge = agfstin(graph, node); edge != nullptr; edge = agnxtin(graph, edge)) {
+      if (const auto from = rows.find(edge->node); from != rows.end()) places += row - from->second - 1;
+    }
+    rows[node] = row;
+    ++places;
+  }
+  return places;
+}
+
 absl::StatusOr<std::string> Render(const std::string& dot) {
   const Context context;
   const std::unique_ptr<Agraph_t, decltype(&agclose)> graph(agmemread(dot.c_str()), &agclose);
   if (graph == nullptr) return Failure("Graphviz cannot read the graph");
   const int nodes = agnnodes(graph.get()), edges = agnedges(graph.get());
-  if (nodes > kMostNodes || edges > kMostEdges) {
-    return absl::ResourceExhaustedError(absl::StrCat("a graph of ", nodes, " nodes and ", edges,
-                                                     " edges is too large to draw; the limits are ", kMostNodes,
-                                                     " and ", kMostEdges));
+  const int64_t places = Places(graph.get());
+  if (nodes > kMostNodes || places + edges > kMostPlaces + nodes) {
+    return absl::ResourceExhaustedError(absl::StrCat("a graph of ", nodes, " nodes and ", edges, " edges, which pass ",
+                                                     places - nodes, " rows, is too large to draw; the limits are ",
+                                                     kMostNodes, " nodes, and ", kMostPlaces, " edges and rows"));
   }
-  if (nodes > kManyNodes) {
+  if (places > kManyPlaces) {
     std::pair<std::string, std::string> limits[] = {{"nslimit", "1"}, {"nslimit1", "1"}, {"mclimit", "0.2"}};
     for (auto& [name, value] : limits) agattr(graph.get(), AGRAPH, name.data(), value.data());
   }

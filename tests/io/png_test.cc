@@ -1,9 +1,12 @@
 #include "adret/io/png.h"
 
+#include <zlib.h>
+
 #include <filesystem>
 #include <limits>
 
 #include "adret/io/contact_sheet.h"
+#include "adret/io/png_chunks_internal.h"
 #include "adret/tests/io/mutations.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -105,6 +108,27 @@ TEST(ContactSheetTest, MapsNumbersToPixels) {
   EXPECT_THAT(pixels(PixelRange::kEach), testing::ElementsAre(0, 128, 255, 0, 128, 255));
   EXPECT_THAT(pixels(PixelRange::kAll), testing::ElementsAre(0, 51, 102, 51, 153, 255));
   EXPECT_THAT(pixels(PixelRange::kSymmetric), testing::ElementsAre(96, 128, 159, 128, 191, 255));
+}
+
+// 16 bits are 257 times 8 bits, and no linear light.
+TEST(PngTest, SixteenBitsBecomeEight) {
+  const std::vector<uint8_t> ramp = {0, 32, 64, 128, 192, 255};
+  std::string header, rows(1, '\0'), bytes(kPngSignature);  // a row begins with its filter: none
+  AppendBig<uint32_t>(6, &header);
+  AppendBig<uint32_t>(1, &header);
+  header += std::string("\x10\0\0\0\0", 5);
+  for (const uint8_t v : ramp) AppendBig<uint16_t>(static_cast<uint16_t>(257 * v), &rows);
+  uLongf size = compressBound(rows.size());
+  std::string packed(size, '\0');
+  ASSERT_EQ(compress(reinterpret_cast<Bytef*>(packed.data()), &size, reinterpret_cast<const Bytef*>(rows.data()),
+                     rows.size()),
+            Z_OK);
+  AppendPngChunk("IHDR", header, &bytes);
+  AppendPngChunk("IDAT", packed.substr(0, size), &bytes);
+  AppendPngChunk("IEND", "", &bytes);
+  const absl::StatusOr<Tensor> picture = DecodePng(bytes);
+  ASSERT_TRUE(picture.ok()) << picture.status();
+  for (size_t i = 0; i < ramp.size(); ++i) EXPECT_EQ(picture->At(static_cast<int64_t>(i)), ramp[i]);
 }
 
 TEST(ContactSheetTest, TellsTheIntervalOfItsPixels) {

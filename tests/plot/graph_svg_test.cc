@@ -82,8 +82,13 @@ TEST_F(GraphSvgTest, GraphsThatAreTooLargeAreErrors) {
   for (int i = 0; i < 100'000; ++i) absl::StrAppend(&chain, " n", i, " -> n", i + 1, ";");
   const absl::Status status = GraphvizSvg(chain + "}").status();
   EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
-  EXPECT_THAT(std::string(status.message()), HasSubstr("100001 nodes and 100000 edges is too large to draw"));
+  EXPECT_THAT(std::string(status.message()),
+              HasSubstr("100001 nodes and 100000 edges, which pass 0 rows, is too large to draw"));
   EXPECT_TRUE(GraphvizSvg(chain.substr(0, chain.find(" n1000 ->")) + "}").ok());
+  // Few nodes whose edges pass many rows.
+  std::string tangle = chain.substr(0, chain.find(" n300 ->"));
+  for (int i = 0; i < 200; ++i) absl::StrAppend(&tangle, " n", i / 2, " -> n", 299 - i / 3, ";");
+  EXPECT_EQ(GraphvizSvg(tangle + "}").status().code(), absl::StatusCode::kResourceExhausted);
 }
 
 TEST_F(GraphSvgTest, ThreadsMayDrawAtTheSameTime) {
