@@ -94,7 +94,7 @@ const CommandRegistration kSummary(
                    "a line for each layer with its output's shape, parameters and multiply-adds; totals"},
                   {"digits.adret --batch=128", "the memory that 128 pictures at once take"},
                   {"digits.adret --output=loss", "the layers that lead to the loss instead of the logits"}},
-     .flags = {"batch", "output"},
+     .flags = {"batch", "input_name", "output"},
      .run = Summarise});
 
 }  // namespace

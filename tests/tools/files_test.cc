@@ -38,6 +38,20 @@ TEST_F(FilesTest, SummaryOfAnotherOutput) {
   ExpectMistake("summary cnn.adret --output=logit", 1, "the model has no output 'logit'; the nearest names are logits");
 }
 
+// Which output is the main one depends on which input the pictures are for.
+TEST_F(FilesTest, SummaryOfAnotherInput) {
+  Graph graph;
+  const Value left = graph.Input("left", DType::kFloat32, {kAnyBatch, 1, 6, 6});
+  const Value right = graph.Input("right", DType::kFloat32, {kAnyBatch, 1, 6, 6});
+  const Value a = nn::Sequential{nn::Flatten(), nn::Dense(3)}(left),
+              b = nn::Sequential{nn::Flatten(), nn::Dense(4)}(right);
+  const State state = *InitialState(graph, 1);
+  ASSERT_TRUE(
+      io::SaveModel(Path("two.adret"), {.graph = &graph, .state = &state, .outputs = {{"a", a}, {"b", b}}}).ok());
+  EXPECT_THAT(Adret("summary two.adret --input_name=right").out, HasSubstr("to compute b of a batch of 1"));
+  EXPECT_THAT(Adret("summary two.adret --input_name=left").out, HasSubstr("to compute a of a batch of 1"));
+}
+
 TEST_F(FilesTest, CheckFindsEveryFault) {
   const Outcome sound = Adret("check cnn.adret resnet.adret mlp.adret");
   EXPECT_EQ(sound.code, 0);
