@@ -4,7 +4,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
 #include "absl/strings/numbers.h"
 #include "absl/strings/str_cat.h"
@@ -18,8 +17,10 @@
 #include "adret/io/png.h"
 #include "adret/plot/attribution_sheet.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
+#include "adret/tools/pictures.h"
 #include "adret/tools/step_bar.h"
 #include "adret/tools/table.h"
 
@@ -37,8 +38,6 @@ ABSL_FLAG(int64_t, stride, 0, "how far it moves; 0: half a window");
 ABSL_FLAG(int64_t, grid, 7, "rows and columns of feature_ablation's cells");
 ABSL_FLAG(std::string, maps, "", "layer whose maps grad_cam weighs; by default the last one that has maps");
 ABSL_FLAG(std::string, contours, "", "lines over the maps, at these shares of the scale: 0.25,0.5");
-ABSL_DECLARE_FLAG(uint64_t, seed);
-ABSL_DECLARE_FLAG(std::string, array);
 
 namespace adret::tools {
 namespace {

@@ -12,6 +12,8 @@
 #include "adret/io/dot.h"
 #include "adret/plot/graph_svg.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
+#include "adret/tools/model_file.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
 
@@ -63,22 +65,16 @@ absl::StatusOr<std::string> DrawUnit(const std::string& path, const std::string&
 absl::StatusOr<int> Draw(const std::vector<std::string>& arguments) {
   const std::string out = absl::GetFlag(FLAGS_out), unit = absl::GetFlag(FLAGS_unit);
   AD_ASSIGN_OR_RETURN(const bool svg, WantsSvg(out));
-  std::optional<io::AtomicFile> file;
-  if (!out.empty()) {
-    AD_ASSIGN_OR_RETURN(io::AtomicFile created, CreateFile(out));
-    file.emplace(std::move(created));
-  }
+  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out));
   AD_ASSIGN_OR_RETURN(std::string picture, unit.empty() ? DrawModel(arguments[0]) : DrawUnit(arguments[0], unit));
   if (svg) {
     AD_ASSIGN_OR_RETURN(picture, plot::GraphvizSvg(picture));
   }
-  if (!file.has_value()) {
+  if (file.wanted()) {
+    AD_RETURN_IF_ERROR(file.Write(picture));
+  } else {
     std::fwrite(picture.data(), 1, picture.size(), stdout);
-    return kSuccess;
   }
-  AD_RETURN_IF_ERROR(file->Append(picture));
-  AD_RETURN_IF_ERROR(file->Commit());
-  std::fprintf(stderr, "%s\n", out.c_str());
   return kSuccess;
 }
 

@@ -3,24 +3,21 @@
 
 #include <cstdio>
 
-#include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
 #include "adret/io/contact_sheet.h"
 #include "adret/io/png.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
+#include "adret/tools/pictures.h"
 #include "adret/tools/step_bar.h"
 
 ABSL_FLAG(int, octaves, 4, "sizes at which the picture dreams");
 ABSL_FLAG(double, octave_scale, 1.4, "from one to the next");
 ABSL_FLAG(int64_t, roll, 32, "pixels by which the picture is moved at random at each step");
-ABSL_DECLARE_FLAG(std::string, unit);
-ABSL_DECLARE_FLAG(int, steps);
-ABSL_DECLARE_FLAG(double, rate);
-ABSL_DECLARE_FLAG(uint64_t, seed);
 
 namespace adret::tools {
 namespace {

@@ -7,7 +7,6 @@
 #include <filesystem>
 #include <utility>
 
-#include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -20,16 +19,16 @@
 #include "adret/plot/sheet.h"
 #include "adret/tools/choose.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
+#include "adret/tools/pictures.h"
 #include "adret/tools/step_bar.h"
 #include "adret/tools/table.h"
 #include "adret/tools/transforms_flag.h"
 
 ABSL_FLAG(int, images, 1, "images for each unit, which --diversity makes differ");
-ABSL_FLAG(int, steps, 0, "steps; 0: 100 for maximize and report, 10 at each octave for dream, 200 for style");
 ABSL_FLAG(std::string, ascender, "normalized", "normalized (each image's slope is scaled to length 1), plain or adam");
-ABSL_FLAG(double, rate, 0, "how far a step goes; 0: 0.15 for maximize, 0.05 with adam; 0.02 for dream and style");
 ABSL_FLAG(std::string, basis, "pixels", "pixels, or fourier: waves of amplitude 1 / frequency^decay");
 ABSL_FLAG(double, decay, 1, "of the amplitudes of --basis=fourier");
 ABSL_FLAG(bool, decorrelate, false, "climb in colours that vary independently in photographs (3 channels)");
@@ -47,10 +46,8 @@ ABSL_FLAG(double, blur, 0, "blur by so many pixels at each step");
 ABSL_FLAG(double, diversity, 0, "weight of what makes several images of one unit differ, such as 0.1");
 ABSL_FLAG(int, patience, 0, "stop when nothing has risen for so many steps; 0: never");
 ABSL_FLAG(bool, redirect_relus, true, "let images out that blocked relus give no slope");
-ABSL_FLAG(uint64_t, seed, 1, "of all random numbers");
 ABSL_FLAG(std::string, animate, "", "also write the ascent as an animated PNG to this file");
 ABSL_FLAG(std::string, curve, "", "also plot the activations over the steps into this PNG");
-ABSL_FLAG(std::string, array, "", "also write the images as an array [n, channels, height, width] to this .npy");
 
 namespace adret::tools {
 namespace {

@@ -5,12 +5,10 @@
 #include "absl/strings/str_join.h"
 #include "adret/core/ancestors.h"
 #include "adret/core/names.h"
-#include "adret/core/parallel.h"
 #include "adret/core/status.h"
 
 ABSL_FLAG(std::string, input_name, "", "name of the model's input that takes the pictures, where it has several");
 ABSL_FLAG(std::string, output, "", "name of the model's output to explain, where it has several; by default 'logits'");
-ABSL_FLAG(int, threads, 0, "threads; 0: one per core. Results do not depend on it");
 
 namespace adret::tools {
 namespace {
@@ -81,8 +79,8 @@ absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model) {
                                           candidates.empty() ? "" : "; choose with --input_name"));
 }
 
-absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input) {
-  if (const std::string name = absl::GetFlag(FLAGS_output); !name.empty()) {
+absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input, const std::string& given) {
+  if (const std::string name = given.empty() ? absl::GetFlag(FLAGS_output) : given; !name.empty()) {
     const absl::StatusOr<io::NamedValue> output = Named(model.outputs, name, "output");
     const absl::StatusOr<Value> value = model.graph->Find(name);
     return output.ok() || !value.ok() ? output : io::NamedValue{name, *value};
@@ -110,14 +108,6 @@ absl::StatusOr<std::optional<io::NamedValue>> MainOutput(const io::Model& model)
   if (!absl::GetFlag(FLAGS_output).empty()) return output.status();
   if (model.outputs.empty()) return std::nullopt;
   return model.outputs[0];
-}
-
-absl::StatusOr<std::optional<int>> Threads() {
-  const int threads = absl::GetFlag(FLAGS_threads);
-  if (threads == 0) return std::nullopt;
-  if (threads > 0 && threads <= MaxThreads()) return threads;
-  return absl::InvalidArgumentError(
-      absl::StrCat("--threads must be between 0 and ", MaxThreads(), ", but is ", threads));
 }
 
 }  // namespace adret::tools

@@ -25,17 +25,14 @@ namespace adret::tools {
 // or among several the only one of four axes. NotFound lists what there is.
 absl::StatusOr<io::NamedValue> ChooseInput(const io::Model& model);
 
-// The output that answers: --output, which may also be any value of the graph; or the one called "logits", or the first
-// [?, classes] that follows from the input alone, or the only one that does; or, where none does, the last such value
-// of the graph. NotFound lists what there is.
-absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input);
+// The output that answers: the given name or else --output, which may also be any value of the graph; or the one called
+// "logits", or the first [?, classes] that follows from the input alone, or the only one that does; or, where none
+// does, the last such value of the graph. NotFound lists what there is.
+absl::StatusOr<io::NamedValue> ChooseOutput(const io::Model& model, Value input, const std::string& given = "");
 
 // The value to describe a file by: the output that ChooseOutput() finds, or the file's first output, or none. Fails
 // only when --output asks for what is not there.
 absl::StatusOr<std::optional<io::NamedValue>> MainOutput(const io::Model& model);
-
-// --threads, for ExecutorOptions: nothing when it is 0. Fails when it is negative or more than adret can use.
-absl::StatusOr<std::optional<int>> Threads();
 
 }  // namespace adret::tools
 

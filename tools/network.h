@@ -1,64 +1,28 @@
-// What most commands start from: the network in a model file, and pictures that fit it.
+// What most commands start from: the network in a model file.
 //
 //   AD_ASSIGN_OR_RETURN(const tools::OpenNetwork open, tools::OpenNetwork::Load("digits.adret"));
-//   AD_ASSIGN_OR_RETURN(const tools::Pictures pictures, tools::ReadPictures({"three.png"}, open.network));
-//   std::printf("%s looks at %s\n", open.output_name.c_str(), pictures.names[0].c_str());
+//   std::printf("%s leads to %s\n", open.input_name.c_str(), open.output_name.c_str());
 #ifndef ADRET_TOOLS_NETWORK_H_
 #define ADRET_TOOLS_NETWORK_H_
 
 #include <string>
-#include <vector>
 
-#include "absl/flags/declare.h"
 #include "absl/status/statusor.h"
-#include "adret/core/tensor.h"
 #include "adret/explain/network.h"
 #include "adret/io/model.h"
-#include "adret/tools/model_file.h"
-
-ABSL_DECLARE_FLAG(std::string, input);
-ABSL_DECLARE_FLAG(std::string, unit);
-ABSL_DECLARE_FLAG(double, zoom);
-ABSL_DECLARE_FLAG(bool, resize);
 
 namespace adret::tools {
 
 struct OpenNetwork {
-  // The part of the model's graph from --input_name to --output (tools/model_file.h), in inference mode.
-  static absl::StatusOr<OpenNetwork> Open(io::Model model);
+  // The part of the model's graph from --input_name to --output (tools/model_file.h), or to the output of this name, in
+  // inference mode.
+  static absl::StatusOr<OpenNetwork> Open(io::Model model, const std::string& output_name = "");
   static absl::StatusOr<OpenNetwork> Load(const std::string& path);
 
   io::Model model;
   std::string input_name, output_name;  // in the model's signature
   explain::Network network;
 };
-
-// The files that a command is to look at: its arguments after the model, and those of --input.
-std::vector<std::string> PictureFiles(const std::vector<std::string>& arguments);
-
-struct Pictures {
-  Tensor images;                   // [n, channels, height, width] of the network's dtype
-  std::vector<std::string> names;  // "three.png", "digits.npy[17]"
-};
-
-// The pictures of these files, in order: PNG, NumPy's arrays or IDX files as MNIST's, all of them or, with [17] or
-// [0-5] behind the name, some. PNG and arrays of bytes become numbers in [0, 1]; other arrays are taken as they are. An
-// array is an example, several ones, a picture [height, width] or [channels, height, width], or several ones.
-//
-// Colour becomes grey by Rec. 709's luminance and grey becomes colour where the network wants that; what is transparent
-// is laid over white. Fails when a picture has another size than the network's, unless --resize.
-absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network);
-
-// One picture of any size, enlarged so many times (--zoom): [1, channels, height, width], with the network's channels
-// and dtype.
-absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network, double zoom = 1);
-
-// Images [n, channels, height, width] as sheets can show them: grey or coloured ones as they are, otherwise the means
-// of their channels.
-Tensor ShowableChannels(const Tensor& images);
-
-// A single image [1, channels, height, width] with pixels in [0, 1], as a PNG file's bytes.
-absl::StatusOr<std::string> EncodePhoto(const Tensor& image);
 
 }  // namespace adret::tools
 

@@ -1,4 +1,5 @@
-// Pictures from files, and back.
+#include "adret/tools/pictures.h"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
@@ -17,7 +18,6 @@
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
 #include "adret/nn/batches.h"
-#include "adret/tools/network.h"
 
 ABSL_FLAG(
     std::string, input, "",

@@ -4,7 +4,6 @@
 #include <string>
 #include <vector>
 
-#include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
@@ -12,6 +11,7 @@
 #include "adret/nn/history.h"
 #include "adret/nn/progress.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
 #include "adret/tools/report/examples.h"
@@ -22,8 +22,6 @@ ABSL_FLAG(std::string, data, "",
           "folder with MNIST's files, or .npz with \"images\" and \"labels\"; by default digits "
           "that adret draws, for a network that takes them");
 ABSL_FLAG(int64_t, units, 128, "units of each layer to look into, at most; of the output, at least 128");
-ABSL_DECLARE_FLAG(int, steps);
-ABSL_DECLARE_FLAG(uint64_t, seed);
 
 namespace adret::tools {
 namespace {

@@ -16,8 +16,11 @@
 #include "adret/nn/trainer.h"
 #include "adret/ops/softmax.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
+#include "adret/tools/model_file.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
+#include "adret/tools/pictures.h"
 #include "adret/tools/table.h"
 
 ABSL_FLAG(std::string, fetch, "", "name of the output or of any value in the graph to compute; by default --output's");
@@ -53,12 +56,9 @@ std::vector<Item> ParseItems(const std::vector<std::string>& words, const io::Mo
 
 // Pictures: in inference mode, batch by batch.
 absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<Item>& items) {
-  std::string fetch = absl::GetFlag(FLAGS_fetch);
-  if (model.Output(fetch).ok()) {
-    absl::SetFlag(&FLAGS_output, fetch);
-    fetch.clear();
-  }
-  AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Open(std::move(model)));
+  std::string fetch = absl::GetFlag(FLAGS_fetch), output;
+  if (model.Output(fetch).ok()) std::swap(fetch, output);
+  AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Open(std::move(model), output));
   const explain::Network& network = open.network;
   std::vector<std::string> files;
   for (const Item& item : items) files.push_back(item.path);

@@ -3,7 +3,6 @@
 
 #include <cstdio>
 
-#include "absl/flags/declare.h"
 #include "absl/flags/flag.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
@@ -12,8 +11,10 @@
 #include "adret/core/status.h"
 #include "adret/io/png.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
+#include "adret/tools/pictures.h"
 #include "adret/tools/step_bar.h"
 
 ABSL_FLAG(std::string, content, "", "picture of what is to be seen");
@@ -25,8 +26,6 @@ ABSL_FLAG(std::string, style_layers, "",
 ABSL_FLAG(double, content_weight, 1, "of the content");
 ABSL_FLAG(double, style_weight, 10, "of the style");
 ABSL_FLAG(double, smoothness, 0.1, "weight of the differences between neighbours");
-ABSL_DECLARE_FLAG(int, steps);
-ABSL_DECLARE_FLAG(double, rate);
 
 namespace adret::tools {
 namespace {

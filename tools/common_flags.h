@@ -1,0 +1,27 @@
+// Flags that mean the same to several commands. What a command adds to them (its default, its unit) is in the text that
+// it gives them (tools/command.h).
+#ifndef ADRET_TOOLS_COMMON_FLAGS_H_
+#define ADRET_TOOLS_COMMON_FLAGS_H_
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "absl/flags/declare.h"
+#include "absl/status/statusor.h"
+
+ABSL_DECLARE_FLAG(std::string, unit);
+ABSL_DECLARE_FLAG(int, steps);    // 0: the command's own
+ABSL_DECLARE_FLAG(double, rate);  // 0: likewise
+ABSL_DECLARE_FLAG(uint64_t, seed);
+ABSL_DECLARE_FLAG(std::string, array);
+ABSL_DECLARE_FLAG(int, threads);
+
+namespace adret::tools {
+
+// --threads, for ExecutorOptions: nothing when it is 0. Fails when it is negative or more than adret can use.
+absl::StatusOr<std::optional<int>> Threads();
+
+}  // namespace adret::tools
+
+#endif  // ADRET_TOOLS_COMMON_FLAGS_H_
