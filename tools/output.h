@@ -1,9 +1,8 @@
 // Where commands write. Whether they can is found out before anything is computed.
 //
-//   AD_ASSIGN_OR_RETURN(io::AtomicFile file, tools::CreateFile("pictures/conv2.svg"));
+//   AD_ASSIGN_OR_RETURN(tools::OutputFile file, tools::OutputFile::Create("pictures/conv2.svg"));
 //   ...                                                               // a long computation
-//   AD_RETURN_IF_ERROR(file.Append(svg));
-//   AD_RETURN_IF_ERROR(file.Commit());
+//   AD_RETURN_IF_ERROR(file.Write(svg));
 #ifndef ADRET_TOOLS_OUTPUT_H_
 #define ADRET_TOOLS_OUTPUT_H_
 
@@ -18,25 +17,20 @@ ABSL_DECLARE_FLAG(std::string, out);
 
 namespace adret::tools {
 
-// Creates the folder, and those above it, unless it is there. Fails when nothing can be written into it.
-absl::Status CreateFolder(const std::string& folder);
-
-// A file that takes path's place when it is complete (io/file.h); its folder is created.
-absl::StatusOr<io::AtomicFile> CreateFile(const std::string& path);
-
-// A file that a flag names, or none.
+// A file that a flag names, or none. It takes its path's place when it is complete (io/file.h).
 class OutputFile {
  public:
-  // With an empty path, a file that nobody wants. Otherwise fails as CreateFile() does.
+  // With an empty path, a file that nobody wants. Otherwise fails when the file, or its folder where that is missing,
+  // cannot be created. Leaves nothing behind: a missing folder is created by Write() only.
   static absl::StatusOr<OutputFile> Create(const std::string& path);
 
-  bool wanted() const { return file_.has_value(); }
+  bool wanted() const { return !path_.empty(); }
   // Writes the whole contents and says on stderr which file it was, or returns the error that there is instead. Once.
   absl::Status Write(const absl::StatusOr<std::string>& contents);
 
  private:
   std::string path_;
-  std::optional<io::AtomicFile> file_;
+  std::optional<io::AtomicFile> file_;  // none while the folder is missing
 };
 
 }  // namespace adret::tools

@@ -147,6 +147,9 @@ TEST_F(ExplainTest, MistakesAreToldInOneSentenceAndOverwriteNothing) {
   expect("maximize cnn.adret --unit=conv2:1 --curve=old.png/curve.png", "old.png");
   ExpectMistake("maximize cnn.adret --unit=conv2:1 --out=old.png/x.png", 1, "old.png");
   ExpectMistake("maximize cnn.adret --unit=conv2:1 --out=/proc/x.png", 1, "/proc");
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --out=old.png/new/x.png", 1, "old.png");
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --out=/proc/new/x.png", 1, "/proc");
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --out=new/", 1, "'new/' does not name a file");
   expect("attribute cnn.adret", "no picture to look at");
   expect("attribute cnn.adret --input=wide.png", "the picture is 60x40, but the network's are 28x28");
   expect("attribute resnet.adret --input=row.png", "8x8");
@@ -163,6 +166,16 @@ TEST_F(ExplainTest, MistakesAreToldInOneSentenceAndOverwriteNothing) {
   expect("style cnn.adret --content=wide.png", "--style must name a picture");
   expect("style cnn.adret --content=wide.png --style=grey.png --style_layers=conv9", "'conv9'");
   expect("style cnn.adret --content=wide.png --style=nowhere.png", "nowhere.png");
+}
+
+TEST_F(ExplainTest, ARunThatFailsLeavesNoFolder) {
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --steps=-1 --out=new/sheet.png --array=other/new/images.npy", 1,
+                "at least 1 step");
+  ExpectMistake("draw cnn.adret --unit=conf2:1 --out=new/folder/net.dot", 1, "the nearest names are conv2");
+  EXPECT_FALSE(Exists("new"));
+  EXPECT_FALSE(Exists("other"));
+  EXPECT_EQ(Adret("draw cnn.adret --out=new/folder/net.dot").err, "new/folder/net.dot\n");
+  EXPECT_TRUE(Exists("new/folder/net.dot"));
 }
 
 // A long run that is ended leaves the old file and nothing else.
