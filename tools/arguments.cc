@@ -1,6 +1,7 @@
 #include "adret/tools/arguments.h"
 
 #include <algorithm>
+#include <utility>
 
 #include "absl/flags/reflection.h"
 #include "absl/strings/match.h"
@@ -20,13 +21,16 @@ absl::Status Bad(const Parts&... parts) {
 
 // A flag of the command, or nullptr.
 absl::CommandLineFlag* FindFlag(const Command& command, absl::string_view name) {
-  const bool takes = std::find(command.flags.begin(), command.flags.end(), name) != command.flags.end();
+  const bool takes = std::any_of(command.flags.begin(), command.flags.end(),
+                                 [&](const CommandFlag& flag) { return flag.name == name; });
   return takes ? absl::FindCommandLineFlag(name) : nullptr;
 }
 
 absl::Status UnknownFlag(const Command& command, absl::string_view name) {
   if (command.flags.empty()) return Bad("there is no flag --", name, "; the command takes none");
-  const std::string nearest = NearestNames(name, command.flags, 1)[0];
+  std::vector<std::string> names;
+  for (const CommandFlag& flag : command.flags) names.push_back(flag.name);
+  const std::string nearest = NearestNames(name, std::move(names), 1)[0];
   return Bad("there is no flag --", name, "; did you mean --", nearest, "?");
 }
 

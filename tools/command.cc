@@ -58,14 +58,15 @@ std::string Wrapped(absl::string_view text, size_t width, size_t indent) {
   return result + line;
 }
 
-std::string FlagHelp(const std::vector<std::string>& names) {
+std::string FlagHelp(const std::vector<CommandFlag>& flags) {
   std::vector<std::pair<std::string, std::string>> rows;
   size_t width = 0;
-  for (const std::string& name : names) {
-    const absl::CommandLineFlag& flag = *absl::FindCommandLineFlag(name);
-    const std::string value = flag.DefaultValue();
+  for (const CommandFlag& of_command : flags) {
+    const absl::CommandLineFlag& flag = *absl::FindCommandLineFlag(of_command.name);
+    const std::string value = of_command.default_value.empty() ? flag.DefaultValue() : of_command.default_value;
     const bool is_off = flag.IsOfType<bool>() && value == "false";
-    rows.push_back({absl::StrCat("--", name, is_off || value.empty() ? "" : absl::StrCat("=", value)), flag.Help()});
+    rows.push_back({absl::StrCat("--", of_command.name, is_off || value.empty() ? "" : absl::StrCat("=", value)),
+                    of_command.help.empty() ? flag.Help() : of_command.help});
     width = std::max(width, rows.back().first.size());
   }
   std::string text;
@@ -125,7 +126,7 @@ std::string HelpText(const Command& command) {
 
 int RunProgram(const std::vector<std::string>& words) {
   for (const Command* command : AllCommands()) {
-    for (const std::string& flag : command->flags) AD_CHECK(absl::FindCommandLineFlag(flag) != nullptr);
+    for (const CommandFlag& flag : command->flags) AD_CHECK(absl::FindCommandLineFlag(flag.name) != nullptr);
   }
   if (words.empty()) {
     std::fputs(Overview().c_str(), stderr);

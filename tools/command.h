@@ -2,12 +2,13 @@
 //
 //   // tools/count.cc
 //   ABSL_FLAG(bool, leaves, false, "count leaves, too");
+//   constexpr char kOut[] = "count.txt";
 //   absl::StatusOr<int> Count(const std::vector<std::string>& arguments) { ... }
 //   const CommandRegistration kCount({.name = "count",
 //                                     .summary = "Counts the nodes of a model file.",
 //                                     .arguments = {"MODEL"},
 //                                     .examples = {{"digits.adret --leaves", "all nodes, variables among them"}},
-//                                     .flags = {"leaves"},
+//                                     .flags = {"leaves", {"out", "the counts", kOut}},
 //                                     .run = Count});
 //
 // Help, the number of arguments and the flags that are accepted follow from the constant; no list names the commands.
@@ -16,6 +17,7 @@
 
 #include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/status/statusor.h"
@@ -31,14 +33,25 @@ struct Example {
   std::string gives;  // what the user gets, one line
 };
 
+// An Abseil flag that a command takes. What it is to this command, where that is more than what it is to all that take
+// it: a text instead of its help, and the value that the command uses where nobody gives one.
+struct CommandFlag {
+  CommandFlag(const char* flag, std::string text = "", std::string value = "")  // NOLINT: most are but a name
+      : name(flag), help(std::move(text)), default_value(std::move(value)) {}
+
+  std::string name;
+  std::string help;
+  std::string default_value;
+};
+
 struct Command {
   std::string name = {};
   std::string summary = {};                 // a sentence
   std::string description = {};             // more, where the summary and the examples do not suffice; lines of help
   std::vector<std::string> arguments = {};  // in order: "MODEL", "PICTURE..." (at least one), "[PICTURE...]"
   std::vector<Example> examples = {};
-  std::vector<std::string> flags = {};  // names of Abseil flags that the command takes
-  int failure = kFailure;               // exit code when `run` fails
+  std::vector<CommandFlag> flags = {};
+  int failure = kFailure;  // exit code when `run` fails
   // Gets the positional arguments, as many as `arguments` allows, and returns the exit code.
   std::function<absl::StatusOr<int>(const std::vector<std::string>& arguments)> run = nullptr;
 };

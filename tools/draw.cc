@@ -89,7 +89,12 @@ const CommandRegistration kDraw(
                   {"digits.adret --nodes --unit=conv2:7 --out=slope.svg",
                    "the gradient of filter 7's activation with respect to the image: a graph as well"},
                   {"digits.adret | dot -Tpdf -o digits.pdf", "Graphviz's language, for its own programs"}},
-     .flags = {"format", "nodes", "unit", "out", "input_name", "output"},
+     .flags = {"format",
+               "nodes",
+               {"unit", "the unit whose gradient's way is drawn, such as conv2:7"},
+               {"out", "file to write; by default the standard output"},
+               "input_name",
+               "output"},
      .run = Draw});
 
 }  // namespace

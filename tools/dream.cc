@@ -22,6 +22,8 @@ ABSL_FLAG(int64_t, roll, 32, "pixels by which the picture is moved at random at 
 namespace adret::tools {
 namespace {
 
+constexpr char kOut[] = "dream.png";
+
 absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   const std::vector<std::string> files = PictureFiles(arguments);
@@ -49,7 +51,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   if (const double rate = absl::GetFlag(FLAGS_rate); rate != 0) options.rate = rate;
   AD_ASSIGN_OR_RETURN(options.threads, Threads());
   const std::string out = absl::GetFlag(FLAGS_out);
-  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? "dream.png" : out));
+  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? kOut : out));
   Tensor dream;
   {
     StepBar bar("dreaming");
@@ -68,8 +70,21 @@ const CommandRegistration kDream(
                   {"photos.adret --input=sky.png --unit=conv4:17 --octaves=6 --steps=20",
                    "of one filter, at six sizes"},
                   {"photos.adret --input=sky.png --unit='conv3+2*conv5' --out=mix.png", "of two layers"}},
-     .flags = {"input", "unit", "out", "octaves", "octave_scale", "steps", "rate", "roll", "seed", "threads", "zoom",
-               "input_name", "output"},
+     .flags = {"input",
+               {"unit",
+                "what is to grow: conv2, conv2:7, or a mix such as conv2:7+0.5*conv1:3; by default the last layer that "
+                "has maps"},
+               {"out", "PNG to write", kOut},
+               "octaves",
+               "octave_scale",
+               {"steps", "steps at each octave", absl::StrCat(explain::DreamOptions().steps)},
+               {"rate", "how far the first step at each octave goes", absl::StrCat(explain::DreamOptions().rate)},
+               "roll",
+               "seed",
+               "threads",
+               "zoom",
+               "input_name",
+               "output"},
      .run = Run});
 
 }  // namespace

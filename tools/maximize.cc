@@ -168,12 +168,14 @@ absl::StatusOr<std::string> Curve(const explain::Ascent& ascent, const std::vect
   return io::EncodePng(picture);
 }
 
+constexpr char kOut[] = "maximize.png";
+
 absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   AD_ASSIGN_OR_RETURN(const std::vector<explain::Objective> objectives, Objectives(open.network));
   AD_ASSIGN_OR_RETURN(explain::MaximizeOptions options, Options(open.network, objectives[0]));
   const std::string what = absl::GetFlag(FLAGS_unit), out = absl::GetFlag(FLAGS_out);
-  const std::string path = out.empty() ? "maximize.png" : out, animate = absl::GetFlag(FLAGS_animate),
+  const std::string path = out.empty() ? kOut : out, animate = absl::GetFlag(FLAGS_animate),
                     curve = absl::GetFlag(FLAGS_curve), array = absl::GetFlag(FLAGS_array);
   AD_ASSIGN_OR_RETURN(OutputFile sheet_file, OutputFile::Create(path));
   AD_ASSIGN_OR_RETURN(OutputFile animation_file, OutputFile::Create(animate));
@@ -220,11 +222,34 @@ const CommandRegistration kMaximize(
           {"photos.adret --unit=conv5:12 --basis=fourier --bounds=sigmoid --level=0.5 --decorrelate --ascender=adam "
            "--transforms=lucid --steps=256",
            "Lucid's recipe, for networks that see photographs"}},
-     .flags =
-         {"unit",        "out",    "images",     "steps",    "ascender",       "rate", "basis",   "decay",
-          "decorrelate", "bounds", "level",      "noise",    "transforms",     "l1",   "l2",      "total_variation",
-          "boundary",    "blur",   "diversity",  "patience", "redirect_relus", "seed", "threads", "animate",
-          "curve",       "array",  "input_name", "output"},
+     .flags = {"unit",
+               {"out", "PNG with the images of all units", kOut},
+               "images",
+               {"steps", "steps of the ascent", absl::StrCat(explain::MaximizeOptions().steps)},
+               "ascender",
+               {"rate", "how far a step goes; 0: 0.15, with adam 0.05"},
+               "basis",
+               "decay",
+               "decorrelate",
+               "bounds",
+               "level",
+               "noise",
+               "transforms",
+               "l1",
+               "l2",
+               "total_variation",
+               "boundary",
+               "blur",
+               "diversity",
+               "patience",
+               "redirect_relus",
+               "seed",
+               "threads",
+               "animate",
+               "curve",
+               {"array", "also write the images as an array [n, channels, height, width] to this .npy"},
+               "input_name",
+               "output"},
      .run = Run});
 
 }  // namespace

@@ -22,7 +22,7 @@
 ABSL_FLAG(
     std::string, input, "",
     "pictures to look at: PNG, .npy or MNIST's files, separated by commas; test.npy[17] is one, test.npy[0-5] some");
-ABSL_FLAG(double, zoom, 1, "enlarge the picture (of style: the content) first, so many times");
+ABSL_FLAG(double, zoom, 1, "enlarge the picture first, so many times");
 ABSL_FLAG(bool, resize, false, "fit pictures of another size to the network, bilinearly");
 
 namespace adret::tools {

@@ -26,6 +26,8 @@ ABSL_FLAG(int64_t, units, 128, "units of each layer to look into, at most; of th
 namespace adret::tools {
 namespace {
 
+constexpr char kOut[] = "report.html";
+
 absl::StatusOr<int> Report(const std::vector<std::string>& arguments) {
   const std::string &path = arguments[0], out = absl::GetFlag(FLAGS_out);
   report::GatherOptions options{.seed = absl::GetFlag(FLAGS_seed), .units = absl::GetFlag(FLAGS_units)};
@@ -39,7 +41,7 @@ absl::StatusOr<int> Report(const std::vector<std::string>& arguments) {
       nn::TrainingHistory::FromText(open.model.metadata[nn::kTrainingHistoryKey]);
   if (!history.ok()) return io::InFile(path, history.status());
   AD_ASSIGN_OR_RETURN(const report::NamedExamples data, report::LoadExamples(absl::GetFlag(FLAGS_data), open.network));
-  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? "report.html" : out));
+  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? kOut : out));
 
   nn::ProgressBar bar;
   options.on_stage = [&bar](absl::string_view what) { bar.Show(std::string(what)); };
@@ -63,7 +65,14 @@ const CommandRegistration kReport(
      .examples = {{"digits.adret --data=mnist --out=report.html", "the network seen on MNIST's test images"},
                   {"digits.adret", "seen on digits that adret draws, in report.html"},
                   {"net.adret --data=test.npz --units=16", "seen on arrays of NumPy's; 16 units of each layer"}},
-     .flags = {"data", "out", "units", "steps", "seed", "threads", "input_name", "output"},
+     .flags = {"data",
+               {"out", "page to write", kOut},
+               "units",
+               {"steps", "steps of each ascent", absl::StrCat(report::GatherOptions().steps)},
+               "seed",
+               "threads",
+               "input_name",
+               "output"},
      .run = Report});
 
 }  // namespace

@@ -162,7 +162,14 @@ const CommandRegistration kRun(
                   {"digits.adret test.npy --top=1", "the class of each picture in an array [n, 28, 28]"},
                   {"digits.adret three.png --fetch=conv2 --out=maps.npy", "the maps of layer conv2, [1, 50, 11, 11]"},
                   {"digits.adret image=x.npy label=y.npy --fetch=loss", "the loss of a batch"}},
-     .flags = {"input", "fetch", "out", "top", "input_name", "output", "resize", "threads"},
+     .flags = {"input",
+               "fetch",
+               {"out", "write what is computed as an array to this .npy instead of printing it"},
+               "top",
+               "input_name",
+               "output",
+               "resize",
+               "threads"},
      .run = Run});
 
 }  // namespace

@@ -36,6 +36,8 @@ absl::StatusOr<Tensor> PictureOf(const char* flag, const std::string& path, cons
   return ReadPhoto(path, network, zoom);
 }
 
+constexpr char kOut[] = "style.png";
+
 absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   AD_ASSIGN_OR_RETURN(const Tensor content,
@@ -51,7 +53,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   if (const double rate = absl::GetFlag(FLAGS_rate); rate != 0) options.rate = rate;
   AD_ASSIGN_OR_RETURN(options.threads, Threads());
   const std::string out = absl::GetFlag(FLAGS_out);
-  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? "style.png" : out));
+  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? kOut : out));
   explain::StyleResult result;
   {
     StepBar bar("painting");
@@ -75,8 +77,20 @@ const CommandRegistration kStyle(
                   {"photos.adret --content=house.png --style=waves.png --style_layers=conv1,conv2,conv3 "
                    "--content_layers=conv4 --style_weight=100",
                    "more of the waves"}},
-     .flags = {"content", "style", "out", "content_layers", "style_layers", "content_weight", "style_weight",
-               "smoothness", "steps", "rate", "threads", "zoom", "input_name", "output"},
+     .flags = {"content",
+               "style",
+               {"out", "PNG to write", kOut},
+               "content_layers",
+               "style_layers",
+               "content_weight",
+               "style_weight",
+               "smoothness",
+               {"steps", "steps of Adam", absl::StrCat(explain::StyleOptions().steps)},
+               {"rate", "how far a step goes", absl::StrCat(explain::StyleOptions().rate)},
+               "threads",
+               {"zoom", "enlarge the content first, so many times"},
+               "input_name",
+               "output"},
      .run = Run});
 
 }  // namespace

@@ -49,6 +49,18 @@ TEST_F(CommandTest, HelpShowsACommandsOwnFlagsWithDefaults) {
   EXPECT_THAT(help, Not(HasSubstr("--unit")));
 }
 
+// Flags that several commands share say what they are to each.
+TEST_F(CommandTest, HelpTellsACommandsOwnDefaultsAndMeanings) {
+  EXPECT_THAT(Adret("maximize --help").out, AllOf(HasSubstr("--out=maximize.png "), HasSubstr("--steps=100 "),
+                                                  HasSubstr("height, width] to this .npy")));
+  EXPECT_THAT(Adret("attribute --help").out, AllOf(HasSubstr("--out=attribute.png "), HasSubstr("to this .npz")));
+  EXPECT_THAT(Adret("dream --help").out,
+              AllOf(HasSubstr("--out=dream.png "), HasSubstr("--steps=10 "), HasSubstr("--rate=0.02 ")));
+  EXPECT_THAT(Adret("style --help").out, AllOf(HasSubstr("--steps=200 "), HasSubstr("enlarge the content first")));
+  EXPECT_THAT(Adret("report --help").out, AllOf(HasSubstr("--out=report.html "), HasSubstr("--steps=100 ")));
+  EXPECT_THAT(Adret("run --help").out, HasSubstr("--out "));
+}
+
 TEST_F(CommandTest, MistakesAreToldInOneSentence) {
   ExpectMistake("summery cnn.adret", 2, "adret: there is no command 'summery'; the nearest names are summary");
   ExpectMistake("help summery", 2, "the nearest names are summary");
