@@ -111,6 +111,31 @@ std::string TableOf(const Pictures& pictures, const std::string& layer, const ex
   return table.Text();
 }
 
+constexpr char kOut[] = "attribute.png";
+
+std::string Caption(const std::string& picture, const std::string& layer, int64_t unit, double value) {
+  return absl::StrFormat("%s\n%s:%d\n%.3g", std::filesystem::path(picture).filename().string(), layer, unit, value);
+}
+
+// Fails when there are too many pictures for a sheet, which is found out by painting one whose maps are empty: that
+// takes a moment, what is to be in the maps may take hours.
+absl::Status TrySheet(const Pictures& pictures, const std::string& layer,
+                      const std::vector<explain::AttributionMethod>& methods,
+                      const plot::AttributionSheetOptions& options) {
+  const Shape& shape = pictures.images.shape();
+  const Tensor maps = Tensor::Zeros(DType::kFloat32, {shape[0], 1, shape[2], shape[3]});
+  std::vector<plot::AttributionColumn> columns;
+  for (const explain::AttributionMethod& method : methods) columns.push_back({.title = method.name, .maps = maps});
+  std::vector<std::string> captions;
+  for (const std::string& name : pictures.names) captions.push_back(Caption(name, layer, 0, -1.11e-11));
+  const absl::Status status =
+      plot::AttributionSheet(ShowableChannels(pictures.images), captions, columns, options).status();
+  if (!absl::IsResourceExhausted(status)) return status;
+  return absl::ResourceExhaustedError(absl::StrCat(
+      "a sheet of ", shape[0], " pictures and ", methods.size(), methods.size() == 1 ? " method" : " methods",
+      " is too large; choose some, such as test.npy[0-49]: ", status.message()));
+}
+
 absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   AD_ASSIGN_OR_RETURN(const Pictures pictures, ReadPictures(PictureFiles(arguments), open.network));
@@ -118,10 +143,13 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const std::vector<explain::AttributionMethod> methods, Methods());
   AD_ASSIGN_OR_RETURN(const explain::Target target, TargetOf(open.network, n));
   AD_ASSIGN_OR_RETURN(explain::AttributeOptions options, Options());
-  AD_ASSIGN_OR_RETURN(const std::vector<double> contours, Contours());
-  const std::string out = absl::GetFlag(FLAGS_out), layer = target.layer.empty() ? open.output_name : target.layer;
-  AD_ASSIGN_OR_RETURN(OutputFile sheet_file, OutputFile::Create(out.empty() ? "attribute.png" : out));
-  AD_ASSIGN_OR_RETURN(OutputFile array_file, OutputFile::Create(absl::GetFlag(FLAGS_array)));
+  const std::string out = absl::GetFlag(FLAGS_out), array = absl::GetFlag(FLAGS_array),
+                    layer = target.layer.empty() ? open.output_name : target.layer;
+  AD_ASSIGN_OR_RETURN(OutputFile sheet_file, OutputFile::Create(out.empty() ? kOut : out));
+  AD_ASSIGN_OR_RETURN(OutputFile array_file, OutputFile::Create(array));
+  plot::AttributionSheetOptions look{.title = absl::StrCat("Which pixels ", layer, " answers to")};
+  AD_ASSIGN_OR_RETURN(look.contours, Contours());
+  AD_RETURN_IF_ERROR(TrySheet(pictures, layer, methods, look));
 
   std::vector<plot::AttributionColumn> columns;
   io::NamedTensors arrays;
@@ -140,19 +168,16 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
       arrays.emplace(method.name, a.maps);
       if (captions.empty()) {
         for (int64_t i = 0; i < n; ++i) {
-          const std::string name = std::filesystem::path(pictures.names[i]).filename();
-          captions.push_back(absl::StrFormat("%s\n%s:%d\n%.3g", name, layer, a.units[i], a.values[i]));
+          captions.push_back(Caption(pictures.names[i], layer, a.units[i], a.values[i]));
         }
       }
       bar.Show(static_cast<int>(columns.size()), static_cast<int>(methods.size()));
     }
   }
-  AD_ASSIGN_OR_RETURN(
-      const Tensor sheet,
-      plot::AttributionSheet(ShowableChannels(pictures.images), captions, columns,
-                             {.title = absl::StrCat("Which pixels ", layer, " answers to"), .contours = contours}));
-  AD_RETURN_IF_ERROR(sheet_file.Write(io::EncodePng(sheet)));
   if (array_file.wanted()) AD_RETURN_IF_ERROR(array_file.Write(io::FormatNpz(arrays)));
+  AD_ASSIGN_OR_RETURN(const Tensor sheet,
+                      plot::AttributionSheet(ShowableChannels(pictures.images), captions, columns, look));
+  AD_RETURN_IF_ERROR(sheet_file.Write(io::EncodePng(sheet)));
   std::fputs(TableOf(pictures, layer, a, completeness_errors).c_str(), stdout);
   return kSuccess;
 }
@@ -182,8 +207,25 @@ const CommandRegistration kAttribute(
                    "a table: a row for each picture, a column for each method"},
                   {"digits.adret --input=seven.png --method=occlusion --window=5 --stride=1 --array=maps.npz",
                    "the maps as numbers, too"}},
-     .flags = {"input", "method", "target", "out", "array", "contours", "integration_steps", "samples", "sample_noise",
-               "baseline", "window", "stride", "grid", "maps", "resize", "seed", "threads", "input_name", "output"},
+     .flags = {"input",
+               "method",
+               "target",
+               {"out", "PNG with a row for each picture and a column for each method", kOut},
+               {"array", "also write the maps of each method as an array of its name to this .npz"},
+               "contours",
+               "integration_steps",
+               "samples",
+               "sample_noise",
+               "baseline",
+               "window",
+               "stride",
+               "grid",
+               "maps",
+               "resize",
+               "seed",
+               "threads",
+               "input_name",
+               "output"},
      .run = Run});
 
 }  // namespace

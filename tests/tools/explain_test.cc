@@ -108,6 +108,18 @@ TEST_F(ExplainTest, AttributeExplainsAnswersAndUnits) {
   }
 }
 
+// A sheet that cannot be painted is refused before anything is computed.
+TEST_F(ExplainTest, AttributeRefusesTooManyPicturesAtOnce) {
+  ASSERT_TRUE(io::SaveNpy(Path("many.npy"), Tensor::Zeros(DType::kUint8, {2000, 28, 28})).ok());
+  ExpectMistake("attribute cnn.adret many.npy --method=all --samples=1000000 --array=maps.npz", 1,
+                absl::StrCat("a sheet of 2000 pictures and ", explain::AttributionMethods().size(),
+                             " methods is too large; choose some, such as test.npy[0-49]"));
+  EXPECT_FALSE(Exists("maps.npz"));
+  ASSERT_TRUE(io::SaveNpy(Path("some.npy"), Tensor::Zeros(DType::kUint8, {50, 28, 28})).ok());
+  const Outcome run = Adret("attribute cnn.adret some.npy --array=maps.npz");
+  EXPECT_EQ(run.err, "maps.npz\nattribute.png\n");
+}
+
 TEST_F(ExplainTest, DreamsAndPaintsAtThePicturesSize) {
   EXPECT_EQ(Adret("dream cnn.adret --input=wide.png").code, 0);
   EXPECT_EQ(SizeOf("dream.png"), (Shape{1, 40, 60}));
