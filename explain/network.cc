@@ -214,11 +214,17 @@ Tensor Network::ToImages(const Tensor& examples) const {
   return examples.Reshaped(shape);
 }
 
+bool Network::TakesExamples(const Shape& shape) const {
+  if (shape.rank() == 0) return false;
+  Shape images = impl_->image_shape;
+  images.insert(0, shape[0]);
+  if (shape == images || shape == impl_->input.shape().WithBatch(shape[0])) return true;
+  if (images[1] == 1) images.erase(1);
+  return shape == images;
+}
+
 absl::StatusOr<Tensor> Network::AsImages(const Tensor& examples) const {
-  const int64_t n = examples.rank() == 0 ? 0 : examples.shape()[0];
-  const int64_t each = impl_->image_shape.num_elements();
-  if (examples.num_elements() != n * each || n == 0 ||
-      (examples.rank() == 4 && examples.shape()[1] != impl_->image_shape[0])) {
+  if (!TakesExamples(examples.shape()) || examples.num_elements() == 0) {
     return Bad("examples are ", examples.type().ToString(), ", but the network expects ",
                impl_->input.type().ToString());
   }

@@ -77,8 +77,11 @@ class Network {
   Tensor FromImages(const Tensor& images) const;
   // Examples [n, ...] of the input's shape as images [n, channels, height, width].
   Tensor ToImages(const Tensor& examples) const;
-  // Examples of the input's shape (or images) as images of the network's dtype; u8 pixels are divided by 255. Fails
-  // when one example has another number of elements than the input, saying which shape is expected.
+  // Whether arrays of this shape are examples [n, ...]: n times the input's shape or image_shape(), whose axis of
+  // channels may be missing where there is one. Others of as many elements are laid out otherwise.
+  bool TakesExamples(const Shape& shape) const;
+  // Such examples as images of the network's dtype; u8 pixels are divided by 255. Fails when there are none or they are
+  // of another shape, saying which is expected.
   absl::StatusOr<Tensor> AsImages(const Tensor& examples) const;
 
   // A name scope for nodes beside copies of the network, `base` or base_, base__, ...: no node of it is in that scope.

@@ -110,9 +110,9 @@ TEST(NetworkTest, ReadsExamplesAsImages) {
   const Tensor bytes = Tensor::Full(DType::kUint8, {2, 8, 8}, 51);
   EXPECT_EQ(network.AsImages(bytes)->shape(), (Shape{2, 1, 8, 8}));
   EXPECT_FLOAT_EQ(network.AsImages(bytes)->At(0), 0.2f);
-  const Tensor doubles = Tensor::Full(DType::kFloat64, {2, 64}, 0.5);
+  const Tensor doubles = Tensor::Full(DType::kFloat64, {2, 1, 8, 8}, 0.5);
   EXPECT_EQ(network.AsImages(doubles)->dtype(), DType::kFloat32);
-  for (const Shape& wrong : {Shape{2, 9, 8}, Shape{0, 1, 8, 8}, Shape{}, Shape{2, 4, 4, 4}}) {
+  for (const Shape& wrong : {Shape{2, 9, 8}, Shape{0, 1, 8, 8}, Shape{}, Shape{2, 4, 4, 4}, Shape{2, 8, 8, 1}}) {
     EXPECT_THAT(std::string(network.AsImages(Tensor::Zeros(DType::kFloat32, wrong)).status().message()),
                 HasSubstr("the network expects f32[?,1,8,8]"));
   }
@@ -128,6 +128,25 @@ TEST(NetworkTest, NamesOfModesAreTakenFromLayersOnly) {
   EXPECT_EQ(network.output_layer().name, "b");
   Graph other;
   EXPECT_TRUE(network.Apply({network.output()}, other.Input("images", DType::kFloat32, {kAnyBatch, 3, 1, 1})).ok());
+}
+
+TEST(NetworkTest, TakesExamplesAsTheyAreLaidOut) {
+  Graph graph;
+  const auto network = [&](const char* name, const Shape& shape) {
+    const Value x = graph.Input(name, DType::kFloat32, shape);
+    return *Network::Create(x, Tanh(x), State());
+  };
+  const Network grey = network("grey", {kAnyBatch, 1, 4, 5}), colour = network("colour", {kAnyBatch, 3, 4, 5}),
+                rows = network("rows", {kAnyBatch, 16});
+  for (int64_t n = 1; n <= 4; ++n) {
+    EXPECT_TRUE(grey.TakesExamples({n, 1, 4, 5}) && grey.TakesExamples({n, 4, 5}));
+    EXPECT_TRUE(colour.TakesExamples({n, 3, 4, 5}));
+    EXPECT_TRUE(rows.TakesExamples({n, 16}) && rows.TakesExamples({n, 4, 4}) && rows.TakesExamples({n, 1, 4, 4}));
+    EXPECT_FALSE(grey.TakesExamples({n, 4, 5, 1}) || grey.TakesExamples({n, 20}) || grey.TakesExamples({n, 5, 4}));
+    EXPECT_FALSE(colour.TakesExamples({n, 4, 5, 3}) || colour.TakesExamples({n, 4, 15}));
+    EXPECT_FALSE(rows.TakesExamples({n, 2, 8}));
+  }
+  EXPECT_FALSE(grey.TakesExamples({4, 5}) || grey.TakesExamples({}));
 }
 
 TEST(NetworkTest, RefusesWhatIsNone) {

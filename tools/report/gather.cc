@@ -44,9 +44,7 @@ absl::Status CheckLabels(const Subject& subject) {
 }
 
 absl::Status CheckExamples(const explain::Network& network, const nn::Examples& examples) {
-  const int64_t n = examples.size();
-  const Shape one = network.input().shape().WithBatch(1);
-  if (examples.x.num_elements() != n * one.num_elements()) {
+  if (!network.TakesExamples(examples.x.shape())) {
     return Bad(absl::StrCat("the examples are ", examples.x.type().ToString(), ", but the network takes ",
                             network.input().type().ToString()));
   }

@@ -244,6 +244,8 @@ TEST(Gather, RefusesWhatDoesNotFit) {
   };
   const nn::Examples good = Inked(kInks);
   expect(Halves(2), {}, {}, "1 or 3 channels, but the network takes 2");
+  expect(Halves(3), {Tensor::Zeros(DType::kUint8, {2, 4, 4, 3}), Tensor::Zeros(DType::kInt64, {2})}, {},
+         "the examples are u8[2,4,4,3], but the network takes f32[?,3,4,4]");
   expect(Halves(), {Tensor::Zeros(DType::kUint8, {7, 1, 5, 5}), good.y}, {}, "u8[7,1,5,5]");
   expect(Halves(), {good.x, Tensor::Zeros(DType::kInt64, {6})}, {}, "labels should be 7 integers, but are i64[6]");
   expect(Halves(), {good.x, Tensor::Full(DType::kFloat32, {7}, 0.7)}, {},
