@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
 #include <utility>
 
 #include "absl/flags/flag.h"
@@ -33,18 +34,15 @@ absl::Status Bad(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
+Shape WithoutFirst(const Shape& shape) { return Shape(shape.dims().subspan(1)); }
+
+Shape WithFirst(int64_t n, Shape shape) {
+  shape.insert(0, n);
+  return shape;
+}
+
 // "28x28": width x height, as programs for pictures say it.
 std::string SizeText(const Shape& image) { return absl::StrCat(image[2], "x", image[1]); }
-
-// Numbers of any dtype as f64; bytes in [0, 1].
-Tensor AsNumbers(const Tensor& tensor) {
-  Tensor numbers = tensor.Cast(DType::kFloat64);
-  if (tensor.dtype() != DType::kUint8) return numbers;
-  Tensor scaled(DType::kFloat64, tensor.shape());
-  const auto from = numbers.data<double>();
-  std::transform(from.begin(), from.end(), scaled.mutable_data<double>().begin(), [](double v) { return v / 255; });
-  return scaled;
-}
 
 // Plane `to` of n pixels from the planes of a picture.
 using Mixer = void (*)(const double* from, int64_t n, int to, double* out);
@@ -86,35 +84,21 @@ absl::StatusOr<Tensor> Fit(const Tensor& picture, const Shape& image) {
                " (width x height); --resize fits it");
   }
   AD_ASSIGN_OR_RETURN(const Tensor resized,
-                      explain::ResizeImages(fitted.Reshaped({1, shape[0], shape[1], shape[2]}), image[1], image[2]));
+                      explain::ResizeImages(fitted.Reshaped(WithFirst(1, shape)), image[1], image[2]));
   return resized.Reshaped(image);
 }
 
-// Row i of a tensor.
-Tensor Row(const Tensor& tensor, int64_t i, const Shape& shape) {
-  Tensor row(DType::kFloat64, shape);
-  const auto from = tensor.data<double>().subspan(i * row.num_elements(), row.num_elements());
-  std::copy(from.begin(), from.end(), row.mutable_data<double>().begin());
-  return row;
-}
-
-Shape WithoutFirst(const Shape& shape) { return Shape(shape.dims().subspan(1)); }
-
-// An array's shape as that of pictures [n, channels, height, width].
+// An array's shape as that of pictures [n, channels, height, width]. What the network takes comes first; the rest are
+// pictures of other sizes.
 absl::StatusOr<Shape> PicturesIn(const Shape& shape, const explain::Network& network) {
   const Shape image = network.image_shape();
-  const Shape example = WithoutFirst(network.input().shape());
-  const auto pictures = [](int64_t n, const Shape& each) {
-    Shape result = each;
-    result.insert(0, n);
-    return result;
-  };
-  if (shape == example) return pictures(1, image);
-  if (shape.rank() > 1 && WithoutFirst(shape) == example) return pictures(shape[0], image);
-  if (shape.rank() == 2) return pictures(1, pictures(1, shape));
-  const bool one = shape.rank() == 3 && (shape[0] == image[0] || shape[0] == 1 || shape[0] == 3);
-  if (one) return pictures(1, shape);
-  if (shape.rank() == 3) return pictures(shape[0], pictures(1, WithoutFirst(shape)));
+  if (network.TakesExamples(WithFirst(1, shape))) return WithFirst(1, image);
+  if (network.TakesExamples(shape)) return WithFirst(shape[0], image);
+  if (shape.rank() == 2) return WithFirst(1, WithFirst(1, shape));
+  if (shape.rank() == 3) {
+    const bool one = shape[0] == image[0] || shape[0] == 1 || shape[0] == 3;
+    return one ? WithFirst(1, shape) : WithFirst(shape[0], WithFirst(1, WithoutFirst(shape)));
+  }
   if (shape.rank() == 4) return shape;
   return Bad("an array ", shape.ToString(), " is no picture; the network expects ", network.input().type().ToString());
 }
@@ -139,52 +123,44 @@ absl::StatusOr<Selection> ParseSelection(const std::string& word) {
              "' where pictures' numbers are expected, such as 17 or 0-5");
 }
 
-// A file's array: NumPy's, IDX as MNIST has it (plain or packed), or a PNG picture.
-absl::StatusOr<Tensor> LoadFile(const std::string& path) {
-  if (absl::EndsWithIgnoreCase(path, ".npy")) return io::LoadNpy(path);
-  if (absl::StrContains(path, "-ubyte")) return io::LoadIdx(path);
-  return io::LoadPng(path);
+// A file's pictures [n, channels, height, width] as they are stored: in NumPy's array, in IDX as MNIST has it (plain or
+// packed), or in a PNG file, which is one picture whatever its channels.
+absl::StatusOr<Tensor> LoadFile(const std::string& path, const explain::Network& network) {
+  const bool npy = absl::EndsWithIgnoreCase(path, ".npy");
+  if (!npy && !absl::StrContains(path, "-ubyte")) {
+    AD_ASSIGN_OR_RETURN(const Tensor picture, io::LoadPng(path));
+    return picture.Reshaped(WithFirst(1, picture.shape()));
+  }
+  AD_ASSIGN_OR_RETURN(const Tensor array, npy ? io::LoadNpy(path) : io::LoadIdx(path));
+  const absl::StatusOr<Shape> shape = PicturesIn(array.shape(), network);
+  if (!shape.ok()) return io::InFile(path, shape.status());
+  if (array.num_elements() == 0) return Bad(path, ": there are no numbers in ", array.type().ToString());
+  return array.Reshaped(*shape);
 }
 
-// The pictures of a file that are selected, as f64 [n, channels, height, width].
-absl::StatusOr<Tensor> ReadNumbers(const Selection& selection, const explain::Network& network) {
-  AD_ASSIGN_OR_RETURN(const Tensor stored, LoadFile(selection.path));
-  Shape shape = stored.shape();
-  if (absl::EndsWithIgnoreCase(selection.path, ".png")) {
-    shape.insert(0, 1);
-  } else {
-    absl::StatusOr<Shape> found = PicturesIn(stored.shape(), network);
-    if (!found.ok()) return io::InFile(selection.path, found.status());
-    shape = *std::move(found);
+// The pictures that a word names.
+struct Chosen {
+  static absl::StatusOr<Chosen> Load(const std::string& word, const explain::Network& network) {
+    AD_ASSIGN_OR_RETURN(const Selection selection, ParseSelection(word));
+    AD_ASSIGN_OR_RETURN(Tensor stored, LoadFile(selection.path, network));
+    const int64_t n = stored.shape()[0], last = selection.last < 0 ? n - 1 : selection.last;
+    if (last >= n) return Bad(selection.path, " holds pictures 0 to ", n - 1, ", and no picture ", last);
+    const bool numbered = selection.last >= 0 || n > 1;
+    return Chosen{selection.path, std::move(stored), selection.first, last - selection.first + 1, numbered};
   }
-  if (stored.num_elements() == 0) return Bad(selection.path, ": there are no numbers in ", stored.type().ToString());
-  if (selection.first >= shape[0] || selection.last >= shape[0]) {
-    return Bad(selection.path, " holds pictures 0 to ", shape[0] - 1, ", and no picture ",
-               std::max(selection.first, selection.last));
-  }
-  const int64_t last = selection.last < 0 ? shape[0] - 1 : selection.last;
-  std::vector<uint32_t> rows;
-  for (int64_t i = selection.first; i <= last; ++i) rows.push_back(static_cast<uint32_t>(i));
-  const Tensor chosen = nn::TakeRows(stored.Reshaped(shape), rows, stored.dtype());
-  return AsNumbers(chosen);
-}
 
-// Adds the pictures in a file, each of the network's shape.
-absl::Status Read(const std::string& word, const explain::Network& network, std::vector<Tensor>* pictures,
-                  std::vector<std::string>* names) {
-  AD_ASSIGN_OR_RETURN(const Selection selection, ParseSelection(word));
-  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(selection, network));
-  const Shape& shape = numbers.shape();
-  for (int64_t i = 0; i < shape[0]; ++i) {
-    const bool several = shape[0] > 1 || selection.last >= 0;
-    const std::string name = several ? absl::StrCat(selection.path, "[", selection.first + i, "]") : selection.path;
-    absl::StatusOr<Tensor> picture = Fit(Row(numbers, i, WithoutFirst(shape)), network.image_shape());
-    if (!picture.ok()) return io::InFile(name, picture.status());
-    pictures->push_back(*std::move(picture));
-    names->push_back(name);
+  // Picture i of them: f64 [channels, height, width], bytes in [0, 1].
+  Tensor Picture(int64_t i) const {
+    return nn::TakeRows(stored, {static_cast<uint32_t>(first + i)}, DType::kFloat64)
+        .Reshaped(WithoutFirst(stored.shape()));
   }
-  return absl::OkStatus();
-}
+  std::string Name(int64_t i) const { return numbered ? absl::StrCat(path, "[", first + i, "]") : path; }
+
+  std::string path;
+  Tensor stored;  // all pictures of the file
+  int64_t first, count;
+  bool numbered;
+};
 
 }  // namespace
 
@@ -197,32 +173,41 @@ std::vector<std::string> PictureFiles(const std::vector<std::string>& arguments)
 }
 
 absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network) {
-  std::vector<Tensor> pictures;
-  Pictures result;
-  for (const std::string& path : paths) AD_RETURN_IF_ERROR(Read(path, network, &pictures, &result.names));
-  if (pictures.empty()) return Bad("there is no picture to look at; name files with --input");
-  Shape shape = network.image_shape();
-  shape.insert(0, static_cast<int64_t>(pictures.size()));
-  Tensor images(DType::kFloat64, shape);
-  double* to = images.mutable_data<double>().data();
-  for (const Tensor& picture : pictures) {
-    to = std::copy(picture.data<double>().begin(), picture.data<double>().end(), to);
+  std::vector<Chosen> files;
+  int64_t n = 0;
+  for (const std::string& path : paths) {
+    AD_ASSIGN_OR_RETURN(Chosen file, Chosen::Load(path, network));
+    n += file.count;
+    files.push_back(std::move(file));
   }
-  result.images = images.Cast(network.dtype());
+  if (n == 0) return Bad("there is no picture to look at; name files with --input");
+  // There may be many: they are converted one by one, and what is stored goes when it has been.
+  Pictures result;
+  result.images = Tensor(network.dtype(), WithFirst(n, network.image_shape()));
+  char* to = static_cast<char*>(result.images.mutable_raw());
+  for (Chosen& file : files) {
+    for (int64_t i = 0; i < file.count; ++i) {
+      result.names.push_back(file.Name(i));
+      const absl::StatusOr<Tensor> fitted = Fit(file.Picture(i), network.image_shape());
+      if (!fitted.ok()) return io::InFile(result.names.back(), fitted.status());
+      const Tensor image = fitted->Cast(network.dtype());
+      std::memcpy(to, image.raw(), image.num_bytes());
+      to += image.num_bytes();
+    }
+    file.stored = Tensor();
+  }
   return result;
 }
 
 absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network& network, double zoom) {
   if (!(zoom > 0 && zoom <= 64)) return Bad("--zoom must be above 0 and at most 64, but is ", zoom);
-  AD_ASSIGN_OR_RETURN(const Selection selection, ParseSelection(path));
-  AD_ASSIGN_OR_RETURN(const Tensor numbers, ReadNumbers(selection, network));
-  if (numbers.shape()[0] != 1) {
-    return Bad(path, " holds ", numbers.shape()[0], " pictures; choose one of them, such as ", path, "[0]");
+  AD_ASSIGN_OR_RETURN(const Chosen file, Chosen::Load(path, network));
+  if (file.count != 1) {
+    return Bad(path, " holds ", file.count, " pictures; choose one of them, such as ", path, "[0]");
   }
-  absl::StatusOr<Tensor> fitted = FitChannels(Row(numbers, 0, WithoutFirst(numbers.shape())), network.image_shape()[0]);
+  const absl::StatusOr<Tensor> fitted = FitChannels(file.Picture(0), network.image_shape()[0]);
   if (!fitted.ok()) return io::InFile(path, fitted.status());
-  Shape shape = fitted->shape();
-  shape.insert(0, 1);
+  const Shape shape = WithFirst(1, fitted->shape());
   return explain::ResizeImages(fitted->Reshaped(shape).Cast(network.dtype()),
                                std::llround(zoom * static_cast<double>(shape[2])),
                                std::llround(zoom * static_cast<double>(shape[3])));

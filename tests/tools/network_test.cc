@@ -1,6 +1,8 @@
 // adret units, run and draw: the network in a file.
 #include "adret/explain/network.h"
 
+#include <sys/resource.h>
+
 #include <cmath>
 #include <string>
 #include <vector>
@@ -159,6 +161,53 @@ TEST_F(NetworkTest, PicturesFitTheNetwork) {
   ASSERT_TRUE(io::SavePng(Path("clear.png"), clear).ok());
   EXPECT_TRUE(Logits("resnet.adret", "clear.png")
                   .BitEqual(Expected("resnet.adret", Tensor::Full(DType::kUint8, {1, 3, 16, 16}, 255))));
+}
+
+// What an array is depends on the network, not on whether there happen to be three.
+TEST_F(NetworkTest, ArraysOfAnyNumberOfPictures) {
+  for (int64_t n = 1; n <= 4; ++n) {
+    const Tensor bytes = Picture(n, 28, 28), expected = Expected("cnn.adret", bytes.Reshaped({n, 1, 28, 28}));
+    ASSERT_TRUE(io::SaveNpy(Path("grey.npy"), bytes).ok());
+    EXPECT_TRUE(Logits("cnn.adret", "grey.npy").BitEqual(expected)) << n;
+    ASSERT_TRUE(io::SaveNpy(Path("grey.npy"), bytes.Reshaped({n, 1, 28, 28})).ok());
+    EXPECT_TRUE(Logits("cnn.adret", "grey.npy").BitEqual(expected)) << n;
+    const Tensor colour = Picture(3 * n, 16, 16).Reshaped({n, 3, 16, 16});
+    ASSERT_TRUE(io::SaveNpy(Path("colour.npy"), colour).ok());
+    EXPECT_TRUE(Logits("resnet.adret", "colour.npy").BitEqual(Expected("resnet.adret", colour))) << n;
+    ASSERT_TRUE(io::SaveNpy(Path("last.npy"), colour.Reshaped({n, 16, 16, 3})).ok());
+    ExpectMistake("run resnet.adret last.npy --resize", 1, "the picture has 16 channels, but the network's have 3");
+  }
+}
+
+TEST_F(NetworkTest, APictureIsOneUnderAnyName) {
+  ASSERT_TRUE(io::SavePng(Path("clear.png"), Picture(4, 28, 28)).ok());
+  std::filesystem::copy(Path("clear.png"), Path("clear.picture"));
+  EXPECT_TRUE(Logits("cnn.adret", "clear.picture").BitEqual(Logits("cnn.adret", "clear.png")));
+}
+
+// The file's bytes and the network's numbers are held, and little else.
+TEST_F(NetworkTest, ManyPicturesTakeLittleMemory) {
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+  GTEST_SKIP() << "sanitizers keep what is freed";
+#endif
+  const auto peak_bytes = [this](const std::string& file) {
+    const std::string line = absl::StrCat("cd ", folder_, " && exec ", ADRET_COMMAND, " run cnn.adret ", file,
+                                          " --out=logits.npy 2>.err >.out");
+    const pid_t child = fork();
+    if (child == 0) {
+      execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+      _exit(127);
+    }
+    int status = 0;
+    struct rusage usage = {};
+    wait4(child, &status, 0, &usage);
+    EXPECT_EQ(status, 0) << *io::ReadFile(Path(".err"));
+    return int64_t{usage.ru_maxrss} << 10;
+  };
+  const Tensor many = Tensor::Zeros(DType::kUint8, {40000, 28, 28});
+  ASSERT_TRUE(io::SaveNpy(Path("one.npy"), Tensor::Zeros(DType::kUint8, {1, 28, 28})).ok());
+  ASSERT_TRUE(io::SaveNpy(Path("many.npy"), many).ok());
+  EXPECT_LT(peak_bytes("many.npy") - peak_bytes("one.npy"), 8 * many.num_bytes());
 }
 
 TEST_F(NetworkTest, PicturesOfAnotherSizeAreResizedOnRequest) {
