@@ -81,6 +81,7 @@
 #include "adret/explain/receptive_field.h"
 #include "adret/explain/relu_rules.h"
 #include "adret/explain/resize_images.h"
+#include "adret/explain/scores.h"
 #include "adret/explain/style.h"
 #include "adret/explain/target.h"
 #include "adret/explain/transform.h"

@@ -88,7 +88,11 @@ struct Attack {
     const Value centre = f.graph->Input("explained/centre", f.images.dtype(), f.images.shape());
     const bool classes =
         f.layer.value.rank() == 2 && f.layer.units() > 1 && (target.probability || f.layer.value == network.output());
-    const Value loss = classes ? -Pick(LogProbabilities(f.units), f.unit) : -f.y;
+    Value loss = -f.y;
+    if (classes) {
+      AD_ASSIGN_OR_RETURN(const Scores scores, ScoresOf(network, f.layer, {.threads = options.threads}));
+      loss = -Pick(LogProbabilities(f.units, scores), f.unit);
+    }
     const Value next = PgdStep(loss, f.images, centre, options);
     const Value prediction = ArgMax(UnitValues(f.more[0]), {.axis = 1});
     const ExecutorOptions executor{.threads = options.threads};

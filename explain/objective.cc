@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "adret/core/status.h"
+#include "adret/explain/scores.h"
 #include "adret/explain/target.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/reduce.h"
@@ -42,8 +43,8 @@ struct Look {
 // The terms of a batch that look at the same.
 class LayerTerms {
  public:
-  LayerTerms(const Look& look, Value value) : measure_(look.measure), value_(value) {
-    if (measure_ == Measure::kProbability) value_ = Probabilities(value_);
+  LayerTerms(const Look& look, Value value, Scores scores) : measure_(look.measure), value_(value) {
+    if (measure_ == Measure::kProbability) value_ = Probabilities(value_, scores);
     if (!look.position.has_value()) return;
     const auto [row, column] = *look.position;
     value_ = Slice(value_, {.axes = {2, 3}, .begins = {row, column}, .ends = {row + 1, column + 1}});
@@ -175,7 +176,16 @@ absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Object
       // The copy's maps: images of another size have others than the network.
       AD_RETURN_IF_ERROR(CheckTerm(term, Layer{term.layer, copies[at]}));
       const Look look{term.layer, term.measure, term.position};
-      groups.try_emplace(look, look, copies[at]).first->second.Add(i, term);
+      auto group = groups.find(look);
+      if (group == groups.end()) {
+        Scores scores = Scores::kOther;
+        if (look.measure == Measure::kProbability) {
+          AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(look.layer));
+          AD_ASSIGN_OR_RETURN(scores, ScoresOf(network, layer));
+        }
+        group = groups.try_emplace(look, look, copies[at], scores).first;
+      }
+      group->second.Add(i, term);
     }
   }
   Value sum;

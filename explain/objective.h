@@ -35,7 +35,7 @@ namespace adret::explain {
 
 enum class Measure {
   kValue,        // what the layer computes
-  kProbability,  // its softmax over the units
+  kProbability,  // its softmax over the units; what is probabilities already stays (explain/scores.h)
   kEnergy,       // the mean of the squares of all its values; units do not matter
 };
 
@@ -59,7 +59,7 @@ struct UnitOptions {
 };
 // a = sum_ij a_ij, the sum of the map of filter `unit` (its mean, one of its values), or what a neuron computes.
 Objective Unit(absl::string_view layer, int64_t unit, const UnitOptions& options = {});
-// The softmax of a layer at `unit`.
+// The probability of `unit` among those of a layer.
 Objective Probability(absl::string_view layer, int64_t unit);
 // sum_k direction[k] a_k, with a_k the mean of map k.
 Objective Direction(absl::string_view layer, const std::vector<double>& direction);

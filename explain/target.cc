@@ -13,17 +13,9 @@
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/slice.h"
-#include "adret/ops/softmax.h"
 
 namespace adret::explain {
 namespace {
-
-// What a softmax was taken of; invalid for the results of other ops.
-Value SoftmaxOf(const Value& values) {
-  if (!values.valid()) return Value();
-  const Node& node = values.graph()->node(values.node());
-  return node.op->name == "softmax" ? Value(values.graph(), node.inputs[0]) : Value();
-}
 
 absl::Status CheckTarget(const Target& target, const Layer& layer) {
   if (target.probability) AD_RETURN_IF_ERROR(CheckClasses(layer));
@@ -49,17 +41,6 @@ Value Pick(Operand values, Operand unit) {
 absl::Status CheckClasses(const Layer& layer) {
   if (layer.value.rank() == 2) return absl::OkStatus();
   return Bad("a probability is one of classes [n, classes], but '", layer.name, "' is ", layer.value.type().ToString());
-}
-
-Value Probabilities(Operand values) {
-  const LocationScope place(values.graph(), values.location());
-  return SoftmaxOf(values).valid() ? Value(values) : Softmax(values);
-}
-
-Value LogProbabilities(Operand values) {
-  const LocationScope place(values.graph(), values.location());
-  const Value logits = SoftmaxOf(values);
-  return LogSoftmax(logits.valid() ? Operand(logits) : values);
 }
 
 bool FollowsFrom(const Value& y, const Value& x) { return y != x && Descendants(*x.graph(), x)[y.node()]; }
@@ -91,7 +72,12 @@ absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Ta
     // The one unit for all is cut out: plans compute no other map then, nor other maps' gradients.
     f.y = Squeeze(UnitValues(Slice(layer, kChannelAxis, target.units[0], target.units[0] + 1)), {1});
   } else {
-    f.y = Pick(target.probability ? Probabilities(f.units) : f.units, f.unit);
+    Value values = f.units;
+    if (target.probability) {
+      AD_ASSIGN_OR_RETURN(const Scores scores, ScoresOf(network, f.layer));
+      values = Probabilities(values, scores);
+    }
+    f.y = Pick(values, f.unit);
   }
   AD_RETURN_IF_ERROR(f.graph->status());
   return f;

@@ -20,13 +20,14 @@
 #include "adret/core/graph.h"
 #include "adret/core/tensor.h"
 #include "adret/explain/network.h"
+#include "adret/explain/scores.h"
 
 namespace adret::explain {
 
 struct Target {
   std::string layer = "";           // by name; none: the network's output
   std::vector<int64_t> units = {};  // one for each image, or one for all; none: the largest of each image
-  bool probability = false;         // not the unit's value, but its share in a softmax over the layer's [n, units]
+  bool probability = false;         // not the unit's value, but its probability among the layer's [n, units]
   // Row and column: a map's value there. Without them a map counts as its sum.
   std::optional<std::array<int64_t, 2>> position = {};
 };
@@ -61,11 +62,6 @@ Value Pick(Operand values, Operand unit);
 
 // Ok for a layer [n, classes]: what has probabilities.
 absl::Status CheckClasses(const Layer& layer);
-
-// softmax of values [n, units]; where they are one already, they themselves.
-Value Probabilities(Operand values);
-// Its logarithm; where values are a softmax already, from what that was taken of.
-Value LogProbabilities(Operand values);
 
 // True where y follows from x, another value of the same graph.
 bool FollowsFrom(const Value& y, const Value& x);

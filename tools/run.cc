@@ -12,9 +12,9 @@
 #include "absl/strings/str_split.h"
 #include "adret/core/executor.h"
 #include "adret/core/status.h"
+#include "adret/explain/scores.h"
 #include "adret/io/npy.h"
 #include "adret/nn/trainer.h"
-#include "adret/ops/softmax.h"
 #include "adret/tools/command.h"
 #include "adret/tools/common_flags.h"
 #include "adret/tools/model_file.h"
@@ -39,7 +39,8 @@ struct Item {
 struct Answer {
   Tensor tensor;
   std::vector<std::string> rows = {};
-  bool classes = false;  // [n, classes], with a probability for each
+  bool classes = false;        // [n, classes]
+  bool probabilities = false;  // of these
 };
 
 // "label=y.npy", when the model has such an input; otherwise all of it is a path. The input of the pictures needs no
@@ -68,13 +69,17 @@ absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<Item>& 
     AD_ASSIGN_OR_RETURN(layer, network.FindLayer(fetch));
   }
   Value value = layer.value;
-  const bool classes = value == network.output() && value.rank() == 2;
-  if (classes && network.graph()->node(value.node()).op->name != "softmax") value = Softmax(value);
   AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
-  AD_ASSIGN_OR_RETURN(Tensor result,
-                      nn::RunInBatches(absl::GetFlag(FLAGS_out).empty() ? value : layer.value, network.input(),
-                                       network.FromImages(pictures.images), network.state(), {.threads = threads}));
-  return Answer{std::move(result), std::move(pictures.names), classes};
+  const bool classes = value == network.output() && value.rank() == 2 && absl::GetFlag(FLAGS_out).empty();
+  explain::Scores scores = explain::Scores::kOther;
+  if (classes) {
+    AD_ASSIGN_OR_RETURN(scores, explain::ScoresOf(network, layer, {.threads = threads}));
+  }
+  const bool probabilities = scores != explain::Scores::kOther;
+  if (probabilities) value = explain::Probabilities(value, scores);
+  AD_ASSIGN_OR_RETURN(Tensor result, nn::RunInBatches(value, network.input(), network.FromImages(pictures.images),
+                                                      network.state(), {.threads = threads}));
+  return Answer{std::move(result), std::move(pictures.names), classes, probabilities};
 }
 
 // Arrays for inputs by name: the graph as it is.
@@ -106,21 +111,23 @@ absl::StatusOr<Answer> AnswerArrays(const io::Model& model, const std::vector<It
   return Answer{results[0]};
 }
 
-// A line for each picture: its most probable classes.
+// A line for each picture: its most probable classes, or those of the largest values.
 std::string TopClasses(const Answer& answer) {
   const int64_t classes = answer.tensor.shape()[1], top = std::min(absl::GetFlag(FLAGS_top), classes);
   std::vector<std::string> titles = {"picture"};
-  for (int64_t i = 0; i < top; ++i) titles.insert(titles.end(), {">class", ">probability"});
+  for (int64_t i = 0; i < top; ++i)
+    titles.insert(titles.end(), {">class", answer.probabilities ? ">probability" : ">value"});
   Table table(std::move(titles));
   for (size_t row = 0; row < answer.rows.size(); ++row) {
-    const auto probability = [&](int64_t k) { return answer.tensor.At(static_cast<int64_t>(row) * classes + k); };
+    const auto value = [&](int64_t k) { return answer.tensor.At(static_cast<int64_t>(row) * classes + k); };
     std::vector<int64_t> order(classes);
     std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return probability(a) > probability(b); });
+    std::stable_sort(order.begin(), order.end(), [&](int64_t a, int64_t b) { return value(a) > value(b); });
     std::vector<std::string> cells = {answer.rows[row]};
     for (int64_t i = 0; i < top; ++i) {
       cells.push_back(absl::StrCat(order[i]));
-      cells.push_back(absl::StrFormat("%.2f %%", 100 * probability(order[i])));
+      const double v = value(order[i]);
+      cells.push_back(answer.probabilities ? absl::StrFormat("%.2f %%", 100 * v) : absl::StrFormat("%.4g", v));
     }
     table.AddRow(std::move(cells));
   }

@@ -4,6 +4,7 @@
 #include <sys/resource.h>
 
 #include <cmath>
+#include <functional>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@
 #include "adret/io/png.h"
 #include "adret/nn/trainer.h"
 #include "adret/ops/softmax.h"
+#include "adret/ops/unary.h"
 #include "adret/plot/graph_svg.h"
 #include "adret/tests/tools/tool_test.h"
 
@@ -122,6 +124,25 @@ TEST_F(NetworkTest, RunPrintsTheProbableClasses) {
   // An output that is probabilities already stays what it is.
   SavePicture("b.png", 1, 8, 8);
   EXPECT_THAT(Adret("run mlp.adret b.png --top=9").out, ContainsRegex("b.png +[0-2] +[0-9.]+ % +[0-2] "));
+}
+
+// Sigmoids are no probabilities of classes that exclude each other, nor is a number for a picture.
+TEST_F(NetworkTest, RunPrintsValuesThatAreNoProbabilities) {
+  SavePicture("a.png", 1, 6, 6);
+  const auto save = [&](const std::function<Value(Value)>& last) {
+    Graph graph;
+    const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 6, 6});
+    const Value y = last(nn::Sequential{nn::Flatten(), nn::Dense(2)}(image));
+    const State state = *InitialState(graph, 1);
+    ASSERT_TRUE(io::SaveModel(Path("net.adret"), {.graph = &graph, .state = &state, .outputs = {{"y", y}}}).ok());
+  };
+  save([](Value v) { return Sigmoid(v); });
+  EXPECT_THAT(Adret("run net.adret a.png").out, AllOf(ContainsRegex("class +value"), Not(HasSubstr("%"))));
+  save([](Value v) { return Softmax(v); });
+  const std::string softmax = Adret("run net.adret a.png").out;
+  EXPECT_THAT(softmax, AllOf(ContainsRegex("class +probability"), HasSubstr("%")));
+  save([](Value v) { return Exp(LogSoftmax(v)); });
+  EXPECT_EQ(Adret("run net.adret a.png").out, softmax);
 }
 
 TEST_F(NetworkTest, PicturesFitTheNetwork) {
