@@ -48,6 +48,10 @@ function(adret_interface kind library export_name)
   if(kind STREQUAL "STATIC")
     target_link_libraries(${target} INTERFACE $<BUILD_INTERFACE:$<LINK_LIBRARY:WHOLE_ARCHIVE,${in_tree}>>
                                               $<INSTALL_INTERFACE:$<LINK_LIBRARY:WHOLE_ARCHIVE,adret::${installed}>>)
+    # A program that links Graphviz's plugins must find them when it runs, wherever it is installed.
+    if(library STREQUAL "adret_plot" AND ADRET_PLUGIN_FOLDER)
+      target_link_options(${target} INTERFACE LINKER:-rpath,${ADRET_PLUGIN_FOLDER})
+    endif()
   else()
     target_link_libraries(${target} INTERFACE ${in_tree})
   endif()

@@ -36,6 +36,14 @@ run("Configuring the outside project" ${CMAKE_COMMAND} -G ${GENERATOR} -S ${CMAK
 run("Building the outside project" ${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 run("The outside program" ${WORK_DIR}/build/consumer ${WORK_DIR}/model.adret)
 string(STRIP "${output}" found)
+# Installed, it has lost the run path of its build tree. Shared libraries of adret's are where the system looks, or in a
+# folder that the user names.
+run("Installing the outside project" ${CMAKE_COMMAND} --install ${WORK_DIR}/build --prefix ${WORK_DIR}/installed)
+file(GLOB libraries ${WORK_DIR}/prefix/lib* ${WORK_DIR}/prefix/lib*/*-linux-gnu)
+string(REPLACE ";" ":" libraries "${libraries}")
+set(ENV{LD_LIBRARY_PATH} ${libraries})
+run("The installed outside program" ${WORK_DIR}/installed/bin/consumer ${WORK_DIR}/model.adret)
+unset(ENV{LD_LIBRARY_PATH})
 
 run("Counting the ops of the build tree" ${EXPECTED})
 string(REGEX MATCHALL "\n\\| `" rows "${output}")

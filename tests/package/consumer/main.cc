@@ -6,6 +6,9 @@
 
 #include "adret/adret.h"
 #include "model.pb.h"
+#ifdef ADRET_PLOT
+#include "adret/plot/graph_svg.h"
+#endif
 
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
@@ -30,6 +33,15 @@ int main(int argc, char** argv) {
     std::cerr << saved << " " << model.status() << "\n";
     return 1;
   }
+
+#ifdef ADRET_PLOT
+  // Graphviz's plugins are found.
+  const absl::StatusOr<std::string> svg = adret::plot::GraphvizSvg("digraph { a -> b }");
+  if (!svg.ok() && !absl::IsUnimplemented(svg.status())) {
+    std::cerr << svg.status() << "\n";
+    return 1;
+  }
+#endif
 
   consumer::Model message;
   message.set_name("ours");
