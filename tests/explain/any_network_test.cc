@@ -11,16 +11,14 @@
 #include "adret/nn/losses.h"
 #include "adret/nn/optimizers.h"
 #include "adret/ops/where.h"
+#include "adret/tests/lecture_network.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace adret::explain {
 namespace {
 
-nn::Sequential LectureCnn() {
-  return {nn::Conv2d(25, 3), nn::Relu(),    nn::MaxPool2d(2), nn::Conv2d(50, 3), nn::Relu(),
-          nn::MaxPool2d(2),  nn::Flatten(), nn::Dense(100),   nn::Relu(),        nn::Dense(10)};
-}
+nn::Sequential LectureCnn() { return LectureLayers(); }
 
 // Dropout among the convolutions, and numbers of more precision from the middle on.
 nn::Sequential Mixed() {

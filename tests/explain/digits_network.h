@@ -10,10 +10,8 @@
 #include "adret/explain/network.h"
 #include "adret/io/drawn_digits.h"
 #include "adret/io/idx.h"
-#include "adret/nn/layers.h"
-#include "adret/nn/losses.h"
-#include "adret/nn/optimizers.h"
 #include "adret/nn/trainer.h"
+#include "adret/tests/lecture_network.h"
 
 namespace adret::explain {
 
@@ -36,21 +34,14 @@ inline Tensor FirstRows(const Tensor& data, uint32_t n, DType dtype) {
 
 inline const Network& DigitsNetwork() {
   static const Network* network = [] {
-    Graph graph;
-    const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 28, 28});
-    const Value label = graph.Input("label", DType::kInt64, {kAnyBatch});
-    const nn::Sequential net{
-        nn::Conv2d(25, 3), nn::Relu(),    nn::MaxPool2d(2), nn::Conv2d(50, 3), nn::Relu(),
-        nn::MaxPool2d(2),  nn::Flatten(), nn::Dense(100),   nn::Relu(),        nn::Dense(10).Named("logits")};
-    const Value logits = net(image);
-    const Value loss = nn::SoftmaxCrossEntropy(logits, label);
-    const Updates step = nn::Adam({.learning_rate = 2e-3}).Minimize(loss, graph.variables());
-    State state = *InitialState(graph, /*seed=*/1);
-    nn::Trainer trainer = *nn::Trainer::Create({.x = image, .y = label, .loss = loss, .updates = step}, {.batch = 50});
+    const LectureNetwork net({}, /*learning_rate=*/2e-3);
+    State state = *InitialState(net.graph, /*seed=*/1);
+    nn::Trainer trainer =
+        *nn::Trainer::Create({.x = net.image, .y = net.label, .loss = net.loss, .updates = net.step}, {.batch = 50});
     const io::Dataset& train = Digits().train;
     const Tensor x = FirstRows(train.images, 6000, DType::kUint8), y = FirstRows(train.labels, 6000, DType::kInt64);
     AD_CHECK(trainer.Fit({x, y}, &state, {.epochs = 2}).ok());
-    return new Network(*Network::Create(image, logits, state, "logits"));
+    return new Network(*Network::Create(net.image, net.logits, state, "logits"));
   }();
   return *network;
 }

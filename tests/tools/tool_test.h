@@ -16,28 +16,20 @@
 #include "adret/io/model.h"
 #include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
-#include "adret/nn/optimizers.h"
+#include "adret/tests/lecture_network.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace adret::tools {
 
-// The lecture's network with fewer filters, its loss and a training step.
+// The lecture's network, small.
 inline absl::Status SaveLectureCnn(const std::string& path, uint64_t seed = 1) {
-  Graph graph;
-  const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 28, 28});
-  const Value label = graph.Input("label", DType::kInt64, {kAnyBatch});
-  const nn::Sequential net{
-      nn::Conv2d(4, 3), nn::Relu(),    nn::MaxPool2d(2), nn::Conv2d(8, 3), nn::Relu(),
-      nn::MaxPool2d(2), nn::Flatten(), nn::Dense(16),    nn::Relu(),       nn::Dense(10).Named("logits")};
-  const Value logits = net(image);
-  const Value loss = nn::SoftmaxCrossEntropy(logits, label).Named("loss");
-  const Updates step = nn::Adam({.learning_rate = 1e-3}).Minimize(loss, graph.variables());
-  const State state = *InitialState(graph, seed);
-  return io::SaveModel(path, {.graph = &graph,
+  const LectureNetwork net({.filters = {4, 8}, .neurons = 16});
+  const State state = *InitialState(net.graph, seed);
+  return io::SaveModel(path, {.graph = &net.graph,
                               .state = &state,
-                              .outputs = {{"loss", loss}, {"logits", logits}},
-                              .updates = step,
+                              .outputs = {{"loss", net.loss}, {"logits", net.logits}},
+                              .updates = net.step,
                               .metadata = {{"data", "drawn digits"}}});
 }
 
