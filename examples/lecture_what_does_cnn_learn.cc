@@ -1,7 +1,6 @@
 // The lecture's last chapter, "what does CNN learn", picture by picture.
 //
 //   lecture_what_does_cnn_learn --model=lecture_cnn.adret --data=mnist --out=pictures
-//
 // Nothing of the code that made the network is needed: gradients of the loaded graph's values do it all.
 #include <cstdio>
 #include <filesystem>
@@ -13,6 +12,7 @@
 #include "absl/strings/str_format.h"
 #include "adret/adret.h"
 #include "adret/plot/attribution_sheet.h"
+#include "adret/plot/axis.h"
 #include "adret/plot/sheet.h"
 
 ABSL_FLAG(std::string, model, "lecture_cnn.adret", "model file, made by train_lecture_cnn");
@@ -38,7 +38,7 @@ absl::Status Climb(const explain::Network& network, const std::string& units, co
   std::vector<std::string> captions;
   for (size_t i = 0; i < objectives.size(); ++i) {
     const double start = ascent.start.At(static_cast<int64_t>(i)), end = ascent.end.At(static_cast<int64_t>(i));
-    captions.push_back(absl::StrFormat("%s\n%.3g \u2192 %.3g", objectives[i].name, start, end));
+    captions.push_back(objectives[i].name + plot::WithMinusSigns(absl::StrFormat("\n%.3g \u2192 %.3g", start, end)));
   }
   return Save(name, plot::LabelledSheet(ascent.images, captions, {.title = title}));
 }

@@ -16,6 +16,7 @@
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
 #include "adret/plot/attribution_sheet.h"
+#include "adret/plot/axis.h"
 #include "adret/tools/command.h"
 #include "adret/tools/common_flags.h"
 #include "adret/tools/network.h"
@@ -42,11 +43,17 @@ ABSL_FLAG(std::string, contours, "", "lines over the maps, at these shares of th
 namespace adret::tools {
 namespace {
 
-absl::StatusOr<std::vector<explain::AttributionMethod>> Methods() {
-  const absl::Span<const explain::AttributionMethod> all = explain::AttributionMethods();
+// Those that --method names. All: those that the network has the maps for.
+absl::StatusOr<std::vector<explain::AttributionMethod>> Methods(const explain::Network& network) {
   const std::string text = absl::GetFlag(FLAGS_method);
-  if (text == "all") return std::vector<explain::AttributionMethod>(all.begin(), all.end());
   std::vector<explain::AttributionMethod> methods;
+  if (text == "all") {
+    const bool has_maps = network.LastMaps().ok();
+    for (const explain::AttributionMethod& method : explain::AttributionMethods()) {
+      if (has_maps || !method.uses_maps) methods.push_back(method);
+    }
+    return methods;
+  }
   for (const absl::string_view name : absl::StrSplit(text, ',')) {
     AD_ASSIGN_OR_RETURN(const explain::AttributionMethod method, explain::FindAttributionMethod(name));
     methods.push_back(method);
@@ -97,14 +104,13 @@ absl::StatusOr<explain::AttributeOptions> Options() {
 }
 
 // A row for each picture: what was explained, its value, and how well integrated gradients add up to it.
-std::string TableOf(const Pictures& pictures, const std::string& layer, const explain::Attribution& a,
+std::string TableOf(const Pictures& pictures, const std::vector<std::string>& targets, const explain::Attribution& a,
                     const std::vector<double>& completeness_errors) {
   std::vector<std::string> titles = {"picture", "target", ">value"};
   if (!completeness_errors.empty()) titles.push_back(">completeness error");
   Table table(std::move(titles));
   for (size_t i = 0; i < a.units.size(); ++i) {
-    std::vector<std::string> cells = {pictures.names[i], absl::StrCat(layer, ":", a.units[i]),
-                                      absl::StrFormat("%.4g", a.values[i])};
+    std::vector<std::string> cells = {pictures.names[i], targets[i], absl::StrFormat("%.4g", a.values[i])};
     if (!completeness_errors.empty()) cells.push_back(absl::StrFormat("%.2g %%", 100 * completeness_errors[i]));
     table.AddRow(std::move(cells));
   }
@@ -113,8 +119,20 @@ std::string TableOf(const Pictures& pictures, const std::string& layer, const ex
 
 constexpr char kOut[] = "attribute.png";
 
-std::string Caption(const std::string& picture, const std::string& layer, int64_t unit, double value) {
-  return absl::StrFormat("%s\n%s:%d\n%.3g", std::filesystem::path(picture).filename().string(), layer, unit, value);
+std::string Caption(const std::string& picture, const std::string& target, double value) {
+  return absl::StrCat(std::filesystem::path(picture).filename().string(), "\n", target, "\n",
+                      plot::WithMinusSigns(absl::StrFormat("%.3g", value)));
+}
+
+// What was explained in each image, as --target says it.
+std::vector<std::string> TargetNames(const explain::Target& target, const std::string& layer,
+                                     const std::vector<int64_t>& units) {
+  std::vector<std::string> names;
+  for (const int64_t unit : units) {
+    names.push_back(target.probability ? explain::Probability(layer, unit).name
+                                       : explain::Unit(layer, unit, {.position = target.position}).name);
+  }
+  return names;
 }
 
 // Fails when there are too many pictures for a sheet, which is found out by painting one whose maps are empty: that
@@ -127,7 +145,7 @@ absl::Status TrySheet(const Pictures& pictures, const std::string& layer,
   std::vector<plot::AttributionColumn> columns;
   for (const explain::AttributionMethod& method : methods) columns.push_back({.title = method.name, .maps = maps});
   std::vector<std::string> captions;
-  for (const std::string& name : pictures.names) captions.push_back(Caption(name, layer, 0, -1.11e-11));
+  for (const std::string& name : pictures.names) captions.push_back(Caption(name, layer + ":0", -1.11e-11));
   const absl::Status status =
       plot::AttributionSheet(ShowableChannels(pictures.images), captions, columns, options).status();
   if (!absl::IsResourceExhausted(status)) return status;
@@ -140,20 +158,22 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   AD_ASSIGN_OR_RETURN(const Pictures pictures, ReadPictures(PictureFiles(arguments), open.network));
   const int64_t n = pictures.images.shape()[0];
-  AD_ASSIGN_OR_RETURN(const std::vector<explain::AttributionMethod> methods, Methods());
+  AD_ASSIGN_OR_RETURN(const std::vector<explain::AttributionMethod> methods, Methods(open.network));
   AD_ASSIGN_OR_RETURN(const explain::Target target, TargetOf(open.network, n));
   AD_ASSIGN_OR_RETURN(explain::AttributeOptions options, Options());
   const std::string out = absl::GetFlag(FLAGS_out), array = absl::GetFlag(FLAGS_array),
                     layer = target.layer.empty() ? open.output_name : target.layer;
-  AD_ASSIGN_OR_RETURN(OutputFile sheet_file, OutputFile::Create(out.empty() ? kOut : out));
-  AD_ASSIGN_OR_RETURN(OutputFile array_file, OutputFile::Create(array));
-  plot::AttributionSheetOptions look{.title = absl::StrCat("Which pixels ", layer, " answers to")};
+  OutputFiles outputs(FilesRead(arguments));
+  AD_ASSIGN_OR_RETURN(OutputFile sheet_file, outputs.Create(out.empty() ? kOut : out, ".png"));
+  AD_ASSIGN_OR_RETURN(OutputFile array_file, outputs.Create(array, ".npz"));
+  plot::AttributionSheetOptions look{.title = "Which pixels the answer comes from",
+                                     .subtitle = "colours lie over the faded picture; a column has one scale"};
   AD_ASSIGN_OR_RETURN(look.contours, Contours());
   AD_RETURN_IF_ERROR(TrySheet(pictures, layer, methods, look));
 
   std::vector<plot::AttributionColumn> columns;
   io::NamedTensors arrays;
-  std::vector<std::string> captions;
+  std::vector<std::string> captions, targets;
   std::vector<double> completeness_errors;
   explain::Attribution a;
   {
@@ -161,14 +181,19 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
     for (const explain::AttributionMethod& method : methods) {
       options.method = method.name;
       AD_ASSIGN_OR_RETURN(a, explain::Attribute(open.network, pictures.images, target, options));
+      if (!IsFinite(a.maps)) {
+        return absl::InvalidArgumentError(
+            absl::StrCat(method.name, " has numbers that are not finite: the network's weights or --baseline is"));
+      }
       if (!a.completeness_errors.empty()) completeness_errors = a.completeness_errors;
       columns.push_back({.title = method.name,
                          .maps = a.maps,
                          .scale = {.sign = method.is_signed ? plot::MapSign::kSigned : plot::MapSign::kPositive}});
       arrays.emplace(method.name, a.maps);
       if (captions.empty()) {
+        targets = TargetNames(target, layer, a.units);
         for (int64_t i = 0; i < n; ++i) {
-          captions.push_back(Caption(pictures.names[i], layer, a.units[i], a.values[i]));
+          captions.push_back(Caption(pictures.names[i], targets[i], a.values[i]));
         }
       }
       bar.Show(static_cast<int>(columns.size()), static_cast<int>(methods.size()));
@@ -178,7 +203,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const Tensor sheet,
                       plot::AttributionSheet(ShowableChannels(pictures.images), captions, columns, look));
   AD_RETURN_IF_ERROR(sheet_file.Write(io::EncodePng(sheet)));
-  std::fputs(TableOf(pictures, layer, a, completeness_errors).c_str(), stdout);
+  std::fputs(TableOf(pictures, targets, a, completeness_errors).c_str(), stdout);
   return kSuccess;
 }
 

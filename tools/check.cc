@@ -16,7 +16,11 @@ std::string Count(int64_t n, absl::string_view what) { return absl::StrCat(n, " 
 absl::StatusOr<int> Check(const std::vector<std::string>& arguments) {
   bool sound = true;
   for (const std::string& path : arguments) {
-    AD_RETURN_IF_ERROR(io::InputFile::Open(path).status());
+    if (const absl::Status opened = io::InputFile::Open(path).status(); !opened.ok()) {
+      std::fprintf(stderr, "adret check: %s\n", std::string(opened.message()).c_str());
+      sound = false;
+      continue;
+    }
     const std::vector<io::Finding> findings = io::CheckModel(path);
     const int64_t errors = std::count_if(findings.begin(), findings.end(),
                                          [](const io::Finding& f) { return f.severity == io::Finding::kError; });

@@ -65,7 +65,8 @@ absl::StatusOr<std::string> DrawUnit(const std::string& path, const std::string&
 absl::StatusOr<int> Draw(const std::vector<std::string>& arguments) {
   const std::string out = absl::GetFlag(FLAGS_out), unit = absl::GetFlag(FLAGS_unit);
   AD_ASSIGN_OR_RETURN(const bool svg, WantsSvg(out));
-  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out));
+  OutputFiles outputs(arguments);
+  AD_ASSIGN_OR_RETURN(OutputFile file, outputs.Create(out, ""));
   AD_ASSIGN_OR_RETURN(std::string picture, unit.empty() ? DrawModel(arguments[0]) : DrawUnit(arguments[0], unit));
   if (svg) {
     AD_ASSIGN_OR_RETURN(picture, plot::GraphvizSvg(picture));

@@ -15,6 +15,7 @@
 #include "adret/io/apng.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
+#include "adret/plot/axis.h"
 #include "adret/plot/line_plot.h"
 #include "adret/plot/sheet.h"
 #include "adret/tools/choose.h"
@@ -116,7 +117,7 @@ absl::StatusOr<std::vector<explain::Objective>> Objectives(const explain::Networ
 }
 
 std::string Figures(double start, double end) {
-  return absl::StrReplaceAll(absl::StrFormat("%.3g \u2192 %.3g", start, end), {{"-", "\u2212"}});
+  return plot::WithMinusSigns(absl::StrFormat("%.3g \u2192 %.3g", start, end));
 }
 
 absl::StatusOr<Tensor> Sheet(const Tensor& images, const std::vector<std::string>& captions,
@@ -126,7 +127,7 @@ absl::StatusOr<Tensor> Sheet(const Tensor& images, const std::vector<std::string
 
 std::string Title(const std::vector<std::string>& names, const std::string& what) {
   const bool several = std::any_of(names.begin(), names.end(), [&](const std::string& n) { return n != names[0]; });
-  return absl::StrCat("What ", what, several ? " look for" : " looks for");
+  return absl::StrCat(several ? "What the units " : "What ", what, several ? " look for" : " looks for");
 }
 
 absl::StatusOr<std::string> Animation(const explain::Ascent& ascent, const std::vector<std::string>& names,
@@ -177,15 +178,20 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   const std::string what = absl::GetFlag(FLAGS_unit), out = absl::GetFlag(FLAGS_out);
   const std::string path = out.empty() ? kOut : out, animate = absl::GetFlag(FLAGS_animate),
                     curve = absl::GetFlag(FLAGS_curve), array = absl::GetFlag(FLAGS_array);
-  AD_ASSIGN_OR_RETURN(OutputFile sheet_file, OutputFile::Create(path));
-  AD_ASSIGN_OR_RETURN(OutputFile animation_file, OutputFile::Create(animate));
-  AD_ASSIGN_OR_RETURN(OutputFile curve_file, OutputFile::Create(curve));
-  AD_ASSIGN_OR_RETURN(OutputFile array_file, OutputFile::Create(array));
+  OutputFiles outputs(arguments);
+  AD_ASSIGN_OR_RETURN(OutputFile sheet_file, outputs.Create(path, ".png"));
+  AD_ASSIGN_OR_RETURN(OutputFile animation_file, outputs.Create(animate, ".png"));
+  AD_ASSIGN_OR_RETURN(OutputFile curve_file, outputs.Create(curve, ".png"));
+  AD_ASSIGN_OR_RETURN(OutputFile array_file, outputs.Create(array, ".npy"));
   explain::Ascent ascent;
   {
     StepBar bar("climbing");
     options.on_step = bar.Callback();
     AD_ASSIGN_OR_RETURN(ascent, explain::Maximize(open.network, objectives, options));
+  }
+  if (!IsFinite(ascent.end) || !IsFinite(ascent.images)) {
+    return absl::InvalidArgumentError(
+        "the ascent ended in numbers that are not finite: the network's weights, --rate or a penalty is too large");
   }
   Table table({"unit", ">before", ">after"});
   std::vector<std::string> names, captions;
@@ -218,7 +224,7 @@ const CommandRegistration kMaximize(
            "all filters in one sheet, how they came about, and the activations over the steps"},
           {"digits.adret --unit='logits:*' --l1=1 --out=classes.png",
            "what the network takes for each class, with little ink"},
-          {"digits.adret --unit=conv2:7 --images=6 --diversity=0.1", "six different answers of one filter"},
+          {"digits.adret --unit=logits:4 --l1=1 --images=6 --diversity=0.1", "six different answers of one class"},
           {"photos.adret --unit=conv5:12 --basis=fourier --bounds=sigmoid --level=0.5 --decorrelate --ascender=adam "
            "--transforms=lucid --steps=256",
            "Lucid's recipe, for networks that see photographs"}},

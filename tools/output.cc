@@ -1,11 +1,13 @@
 #include "adret/tools/output.h"
 
+#include <algorithm>
 #include <cstdio>
 #include <filesystem>
 #include <system_error>
 #include <utility>
 
 #include "absl/flags/flag.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
 
@@ -27,6 +29,15 @@ std::filesystem::path FirstMissing(std::filesystem::path path) {
   return path;
 }
 
+bool IsSameFile(const std::string& a, const std::string& b) {
+  std::error_code error;
+  if (std::filesystem::equivalent(a, b, error)) return true;
+  const auto full = [&](const std::string& path) {
+    return std::filesystem::weakly_canonical(std::filesystem::absolute(path, error), error);
+  };
+  return full(a) == full(b);
+}
+
 absl::Status CreateFolders(const std::filesystem::path& folder) {
   std::error_code error;
   std::filesystem::create_directories(folder, error);
@@ -36,9 +47,27 @@ absl::Status CreateFolders(const std::filesystem::path& folder) {
 
 }  // namespace
 
-absl::StatusOr<OutputFile> OutputFile::Create(const std::string& path) {
+OutputFiles::OutputFiles(std::vector<std::string> files_read) : read_(std::move(files_read)) {
+  for (std::string& file : read_) {
+    if (absl::EndsWith(file, "]")) file.resize(std::min(file.size(), file.rfind('[')));
+  }
+}
+
+absl::StatusOr<OutputFile> OutputFiles::Create(const std::string& path, absl::string_view extension) {
   OutputFile file;
   if (path.empty()) return file;
+  for (const std::string& other : read_) {
+    if (IsSameFile(path, other)) return absl::InvalidArgumentError(absl::StrCat(path, " would overwrite what is read"));
+  }
+  for (const std::string& other : written_) {
+    if (IsSameFile(path, other)) return absl::InvalidArgumentError(absl::StrCat(path, " would be written twice"));
+  }
+  const std::string given = std::filesystem::path(path).extension().string();
+  if (!extension.empty() && !given.empty() && !absl::EqualsIgnoreCase(given, extension)) {
+    return absl::InvalidArgumentError(
+        absl::StrCat(path, " would not be what its name says: what is written is ", extension.substr(1)));
+  }
+  written_.push_back(path);
   file.path_ = path;
   // Where a file can be created, so can a folder. One that is never committed leaves no trace.
   const std::string missing = FirstMissing(path).string();

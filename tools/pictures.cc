@@ -172,6 +172,19 @@ std::vector<std::string> PictureFiles(const std::vector<std::string>& arguments)
   return files;
 }
 
+bool IsFinite(const Tensor& numbers) {
+  return VisitFloating(numbers.dtype(), [&](auto tag) {
+    const auto data = numbers.data<typename decltype(tag)::type>();
+    return std::all_of(data.begin(), data.end(), [](auto v) { return std::isfinite(v); });
+  });
+}
+
+std::vector<std::string> FilesRead(const std::vector<std::string>& arguments) {
+  std::vector<std::string> files = PictureFiles(arguments);
+  files.push_back(arguments[0]);
+  return files;
+}
+
 absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network) {
   std::vector<Chosen> files;
   int64_t n = 0;
@@ -191,6 +204,7 @@ absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, con
       const absl::StatusOr<Tensor> fitted = Fit(file.Picture(i), network.image_shape());
       if (!fitted.ok()) return io::InFile(result.names.back(), fitted.status());
       const Tensor image = fitted->Cast(network.dtype());
+      if (!IsFinite(image)) return Bad(result.names.back(), ": the picture has numbers that are not finite");
       std::memcpy(to, image.raw(), image.num_bytes());
       to += image.num_bytes();
     }
@@ -207,6 +221,7 @@ absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network
   }
   const absl::StatusOr<Tensor> fitted = FitChannels(file.Picture(0), network.image_shape()[0]);
   if (!fitted.ok()) return io::InFile(path, fitted.status());
+  if (!IsFinite(*fitted)) return Bad(path, ": the picture has numbers that are not finite");
   const Shape shape = WithFirst(1, fitted->shape());
   return explain::ResizeImages(fitted->Reshaped(shape).Cast(network.dtype()),
                                std::llround(zoom * static_cast<double>(shape[2])),

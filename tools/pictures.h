@@ -22,6 +22,9 @@ namespace adret::tools {
 // The files that a command is to look at: its arguments after the model, and those of --input.
 std::vector<std::string> PictureFiles(const std::vector<std::string>& arguments);
 
+// The model and those: what a command must not overwrite.
+std::vector<std::string> FilesRead(const std::vector<std::string>& arguments);
+
 struct Pictures {
   Tensor images;                   // [n, channels, height, width] of the network's dtype
   std::vector<std::string> names;  // "three.png", "digits.npy[17]"
@@ -32,7 +35,8 @@ struct Pictures {
 // array is an example, several ones, a picture [height, width] or [channels, height, width], or several ones.
 //
 // Colour becomes grey by Rec. 709's luminance and grey becomes colour where the network wants that; what is transparent
-// is laid over white. Fails when a picture has another size than the network's, unless --resize.
+// is laid over white. Fails when a picture has another size than the network's, unless --resize, and when a number in
+// it is not finite.
 absl::StatusOr<Pictures> ReadPictures(const std::vector<std::string>& paths, const explain::Network& network);
 
 // One picture of any size, enlarged so many times (--zoom): [1, channels, height, width], with the network's channels
@@ -42,6 +46,9 @@ absl::StatusOr<Tensor> ReadPhoto(const std::string& path, const explain::Network
 // Images [n, channels, height, width] as sheets can show them: grey or coloured ones as they are, otherwise the means
 // of their channels.
 Tensor ShowableChannels(const Tensor& images);
+
+// True when all numbers of a floating-point tensor are finite.
+bool IsFinite(const Tensor& numbers);
 
 // A single image [1, channels, height, width] with pixels in [0, 1], as a PNG file's bytes.
 absl::StatusOr<std::string> EncodePhoto(const Tensor& image);

@@ -41,7 +41,8 @@ absl::StatusOr<int> Report(const std::vector<std::string>& arguments) {
       nn::TrainingHistory::FromText(open.model.metadata[nn::kTrainingHistoryKey]);
   if (!history.ok()) return io::InFile(path, history.status());
   AD_ASSIGN_OR_RETURN(const report::NamedExamples data, report::LoadExamples(absl::GetFlag(FLAGS_data), open.network));
-  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? kOut : out));
+  OutputFiles outputs({arguments[0], absl::GetFlag(FLAGS_data)});
+  AD_ASSIGN_OR_RETURN(OutputFile file, outputs.Create(out.empty() ? kOut : out, ".html"));
 
   nn::ProgressBar bar;
   options.on_stage = [&bar](absl::string_view what) { bar.Show(std::string(what)); };

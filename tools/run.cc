@@ -143,7 +143,8 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   if (words.empty()) return absl::InvalidArgumentError("expects pictures or arrays; see adret help run");
   const std::vector<Item> items = ParseItems(words, model);
   const std::string out = absl::GetFlag(FLAGS_out);
-  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out));
+  OutputFiles outputs(FilesRead(arguments));
+  AD_ASSIGN_OR_RETURN(OutputFile file, outputs.Create(out, ".npy"));
   const absl::StatusOr<io::NamedValue> input = ChooseInput(model);
   const bool others = std::any_of(items.begin(), items.end(), [&](const Item& item) {
     return !item.name.empty() && !(input.ok() && item.name == input->name);

@@ -53,7 +53,8 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   if (const double rate = absl::GetFlag(FLAGS_rate); rate != 0) options.rate = rate;
   AD_ASSIGN_OR_RETURN(options.threads, Threads());
   const std::string out = absl::GetFlag(FLAGS_out);
-  AD_ASSIGN_OR_RETURN(OutputFile file, OutputFile::Create(out.empty() ? kOut : out));
+  OutputFiles outputs({arguments[0], absl::GetFlag(FLAGS_content), absl::GetFlag(FLAGS_style)});
+  AD_ASSIGN_OR_RETURN(OutputFile file, outputs.Create(out.empty() ? kOut : out, ".png"));
   explain::StyleResult result;
   {
     StepBar bar("painting");

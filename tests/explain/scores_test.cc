@@ -9,6 +9,7 @@
 #include "adret/ops/reshape.h"
 #include "adret/ops/softmax.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

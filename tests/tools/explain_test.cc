@@ -190,6 +190,39 @@ TEST_F(ExplainTest, ARunThatFailsLeavesNoFolder) {
   EXPECT_TRUE(Exists("new/folder/net.dot"));
 }
 
+TEST_F(ExplainTest, NothingThatIsReadOrWrittenIsOverwritten) {
+  ASSERT_EQ(Adret("attribute cnn.adret grey.png --array=maps.npz").code, 0);
+  const std::string model = Bytes("cnn.adret"), picture = Bytes("grey.png");
+  for (const std::string words :
+       {"maximize cnn.adret --unit=conv2:1 --out=cnn.adret", "maximize cnn.adret --unit=conv2:1 --array=./cnn.adret",
+        "attribute cnn.adret --input=grey.png --out=grey.png", "dream cnn.adret 'grey.png[0]' --out=./grey.png",
+        "style cnn.adret --content=wide.png --style=grey.png --out=grey.png", "draw cnn.adret --out=cnn.adret"}) {
+    ExpectMistake(words, 1, "would overwrite what is read");
+  }
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --out=z.png --curve=./z.png", 1, "would be written twice");
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --out=z.jpg", 1, "what is written is png");
+  EXPECT_EQ(Bytes("cnn.adret"), model);
+  EXPECT_EQ(Bytes("grey.png"), picture);
+  EXPECT_FALSE(Exists("z.png"));
+}
+
+TEST_F(ExplainTest, NumbersThatAreNotFiniteAreRefused) {
+  Tensor picture = Tensor::Zeros(DType::kFloat32, {28, 28});
+  picture.mutable_data<float>()[5] = NAN;
+  ASSERT_TRUE(io::SaveNpy(Path("nan.npy"), picture).ok());
+  ExpectMistake("attribute cnn.adret nan.npy", 1, "nan.npy: the picture has numbers that are not finite");
+  ExpectMistake("run cnn.adret nan.npy", 1, "not finite");
+  ExpectMistake("dream cnn.adret nan.npy", 1, "not finite");
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --bounds=none --rate=1e300 --steps=3", 1, "not finite");
+  EXPECT_FALSE(Exists("maximize.png"));
+}
+
+TEST_F(ExplainTest, TargetsAreCalledWhatTheyAre) {
+  EXPECT_THAT(Adret("attribute cnn.adret grey.png --target=logits:5%").out, HasSubstr(" logits:5% "));
+  EXPECT_THAT(Adret("attribute cnn.adret grey.png --target=conv2:3@2,2").out, HasSubstr(" conv2:3@2,2 "));
+  EXPECT_EQ(Adret("attribute mlp.adret row.png --method=all").code, 0) << "those that need no maps";
+}
+
 // A long run that is ended leaves the old file and nothing else.
 TEST_F(ExplainTest, AnInterruptedRunLeavesCompleteFilesOnly) {
   ASSERT_EQ(Adret("maximize cnn.adret --unit='conv2:*' --steps=1 --out=out/sheet.png").code, 0);

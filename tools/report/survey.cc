@@ -52,7 +52,9 @@ absl::StatusOr<Survey> RunSurvey(const explain::Network& network, const std::vec
   std::vector<Value> fetches;
   for (size_t i = 0; i < layers.size(); ++i) fetches.push_back(explain::UnitValues(values[i]));
   if (classifies) {
-    const Value log_probabilities = explain::LogProbabilities(values.back());
+    AD_ASSIGN_OR_RETURN(const explain::Scores scores,
+                        explain::ScoresOf(network, network.output_layer(), {.threads = options.threads}));
+    const Value log_probabilities = explain::LogProbabilities(values.back(), scores);
     fetches.push_back(ArgMax(log_probabilities, {.axis = 1}));
     fetches.push_back(Max(log_probabilities, {.axes = {1}}));
   }
