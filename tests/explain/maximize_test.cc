@@ -146,21 +146,21 @@ TEST(MaximizeTest, KeepsCurvesAndFrames) {
   EXPECT_EQ(stopped.status(), absl::CancelledError("enough"));
 }
 
+// A filter of conv1 is linear: its image soon is all that it can be. One of conv2 climbs on beside it.
 TEST(MaximizeTest, ImagesRestOnTheirOwnWhenTheyRiseNoMore) {
   const Network& network = DigitsNetwork();
-  const MaximizeOptions patient{.steps = 400, .patience = 20, .frame_every = 1000};
-  const Ascent all = *Maximize(network, Of("conv2:0-9"), patient);
-  EXPECT_LT(all.steps, 400);
-  EXPECT_EQ(all.curve.shape()[0], all.steps);
-  EXPECT_TRUE(all.frames.back().BitEqual(all.images));
-  const Ascent whole = *Maximize(network, Of("conv2:0-9"), {.steps = 400});
-  for (int64_t k = 0; k < 10; ++k) {
-    EXPECT_GT(all.end.At(k), all.start.At(k)) << "a first step too far is no rest";
-    EXPECT_GT(all.end.At(k) - all.start.At(k), 0.7 * (whole.end.At(k) - all.start.At(k)));
-  }
-  // As they do alone, but for rounding, which grows on the way.
-  const Ascent one = *Maximize(network, Of("conv2:3"), patient);
-  EXPECT_NEAR(one.end.At(0), all.end.At(3), 0.1 * std::abs(one.end.At(0)));
+  const MaximizeOptions patient{.steps = 200, .patience = 15, .frame_every = 1000};
+  const Ascent alone = *Maximize(network, {Unit("conv1", 0)}, patient);
+  EXPECT_LT(alone.steps, 150);
+  EXPECT_EQ(alone.curve.shape()[0], alone.steps);
+  EXPECT_TRUE(alone.frames.back().BitEqual(alone.images));
+
+  const std::vector<Objective> two = {Unit("conv1", 0), Unit("conv2", 3)};
+  const Ascent both = *Maximize(network, two, patient), whole = *Maximize(network, two, {.steps = 200});
+  EXPECT_GT(both.steps, alone.steps);
+  EXPECT_NEAR(both.end.At(0), alone.end.At(0), 1e-3 * std::abs(alone.end.At(0)));
+  EXPECT_GT(both.end.At(1), both.start.At(1)) << "a first step too far is no rest";
+  EXPECT_GT(both.end.At(1) - both.start.At(1), 0.5 * (whole.end.At(1) - whole.start.At(1)));
 }
 
 TEST(MaximizeTest, ManyUnitsClimbInGroupsAsAlone) {
