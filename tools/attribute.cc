@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "adret/core/status.h"
 #include "adret/explain/attribution.h"
@@ -120,8 +121,9 @@ std::string TableOf(const Pictures& pictures, const std::vector<std::string>& ta
 constexpr char kOut[] = "attribute.png";
 
 std::string Caption(const std::string& picture, const std::string& target, double value) {
-  return absl::StrCat(std::filesystem::path(picture).filename().string(), "\n", target, "\n",
-                      plot::WithMinusSigns(absl::StrFormat("%.3g", value)));
+  // Long names of files break: not within the picture's number.
+  const std::string name = absl::StrReplaceAll(std::filesystem::path(picture).filename().string(), {{"[", "\n["}});
+  return absl::StrCat(name, "\n", target, "\n", plot::WithMinusSigns(absl::StrFormat("%.3g", value)));
 }
 
 // What was explained in each image, as --target says it.
