@@ -137,6 +137,11 @@ TEST_F(TrainingTest, ShowsWhatWasLearned) {
     EXPECT_THAT(pictures.out, HasSubstr(path));
     EXPECT_TRUE(io::LoadPng(path).ok()) << path;
   }
+  const Result fooled = Run(FOOL_THE_NETWORK, absl::StrCat(arguments, " --out=", Path("fooled.png")));
+  ASSERT_EQ(fooled.status, 0) << fooled.err;
+  EXPECT_THAT(fooled.out, HasSubstr("of 8 digits are taken for other ones"));
+  EXPECT_TRUE(io::LoadPng(Path("fooled.png")).ok());
+
   const Result none = Run(LECTURE_WHAT_DOES_CNN_LEARN, "--model=/nowhere");
   EXPECT_EQ(none.status, 1);
   EXPECT_THAT(none.err, HasSubstr("/nowhere"));
