@@ -11,6 +11,7 @@
 #include "adret/core/executor.h"
 #include "adret/core/state.h"
 #include "adret/core/status.h"
+#include "adret/explain/relu_rules.h"
 #include "adret/nn/optimizers.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/compare.h"
@@ -27,11 +28,6 @@ constexpr double kTiny = 1e-20;
 
 // The root mean square of each image: [n,1,1,1].
 Value Length(Value images) { return Sqrt(Mean(Square(images), kEachImage)); }
-
-// dx = dy, but for cotangents that would push a blocked relu further down.
-Values RedirectedRelu(const GradientContext& c) {
-  return {Where(LogicalAnd(LessEqual(c.x(0), 0.0), Less(c.dy(), 0.0)), 0.0, c.dy())};
-}
 
 absl::Status Check(const MaximizeOptions& o) {
   constexpr int kMostSteps = 1'000'000'000;
@@ -165,7 +161,7 @@ class Climb {
       AD_ASSIGN_OR_RETURN(const Layer layer, network_.FindLayer(options_.diversity_layer));
       AD_ASSIGN_OR_RETURN(const Values copy, network_.Apply({layer.value}, canvas_->images()));
       cost_ = cost_ + options_.diversity * static_cast<double>(canvas_->images().shape().num_elements() / n_) *
-                          Likeness(copy[0], objectives_);
+                          Cast(Likeness(copy[0], objectives_), network_.dtype());
     }
     cost_ = cost_ * graph_.Constant(lengths.back().Reshaped({n_}));
     return graph_.status();

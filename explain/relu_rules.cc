@@ -1,7 +1,9 @@
 #include "adret/explain/relu_rules.h"
 
 #include "adret/core/op.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 
 namespace adret::explain {
 
@@ -12,5 +14,9 @@ Values GuidedRelu(const GradientContext& c) {
 }
 
 Values DeconvnetRelu(const GradientContext& c) { return {Relu(c.dy())}; }
+
+Values RedirectedRelu(const GradientContext& c) {
+  return {Where(LogicalAnd(LessEqual(c.x(0), 0.0), Less(c.dy(), 0.0)), 0.0, c.dy())};
+}
 
 }  // namespace adret::explain

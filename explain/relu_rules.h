@@ -22,6 +22,11 @@ Values GuidedRelu(const GradientContext& c);
 // "Visualizing and understanding convolutional networks", the deconvnet).
 Values DeconvnetRelu(const GradientContext& c);
 
+// dx = dy, but for cotangents that would push a blocked relu further down, which are 0: what an image climbs along
+// while relus block all of its true gradient (after Lucid's redirected relu, tensorflow/lucid,
+// misc/redirected_relu_grad.py).
+Values RedirectedRelu(const GradientContext& c);
+
 }  // namespace adret::explain
 
 #endif  // ADRET_EXPLAIN_RELU_RULES_H_

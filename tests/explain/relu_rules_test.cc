@@ -25,6 +25,7 @@ TEST(ReluRulesTest, WhatPasses) {
   EXPECT_THAT(Slope({}), ElementsAre(0, 0, -5, 6, 0));
   EXPECT_THAT(Slope({.overrides = {{"relu", GuidedRelu}}}), ElementsAre(0, 0, 0, 6, 0));
   EXPECT_THAT(Slope({.overrides = {{"relu", DeconvnetRelu}}}), ElementsAre(0, 4, 0, 6, 7));
+  EXPECT_THAT(Slope({.overrides = {{"relu", RedirectedRelu}}}), ElementsAre(0, 4, -5, 6, 7));
 }
 
 }  // namespace
