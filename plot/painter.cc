@@ -8,6 +8,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
+#include "adret/core/text.h"
 
 namespace adret::plot {
 namespace {
@@ -126,7 +127,7 @@ void Painter::Dot(Point centre, double radius, Color color) {
 double Painter::TextWidth(absl::string_view text, const TextStyle& style) {
   impl_->Use(style);
   cairo_text_extents_t extents{};
-  cairo_text_extents(impl_->cr(), std::string(text).c_str(), &extents);
+  cairo_text_extents(impl_->cr(), CleanText(text).c_str(), &extents);
   return extents.x_advance;
 }
 
@@ -134,12 +135,17 @@ void Painter::Text(Point at, absl::string_view text, const TextStyle& style) {
   const double width = TextWidth(text, style);
   const double shift = style.align == Align::kLeft ? 0 : style.align == Align::kCentre ? width / 2 : width;
   cairo_move_to(impl_->cr(), at.x - shift, at.y);
-  cairo_show_text(impl_->cr(), std::string(text).c_str());
+  cairo_show_text(impl_->cr(), CleanText(text).c_str());
   cairo_new_path(impl_->cr());
 }
 
 void Painter::Picture(Rect rect, const Tensor& pixels) {
   AD_CHECK(pixels.dtype() == DType::kUint8 && pixels.rank() == 3 && pixels.shape()[0] == 3);
+  if (!(rect.width > 0 && rect.height > 0)) {
+    impl_->status.Update(absl::InvalidArgumentError(
+        absl::StrCat("a picture cannot be painted ", rect.width, " wide and ", rect.height, " high")));
+    return;
+  }
   const int64_t h = pixels.shape()[1], w = pixels.shape()[2];
   const uint8_t* from = pixels.data<uint8_t>().data();
   Surface image(cairo_image_surface_create(CAIRO_FORMAT_RGB24, static_cast<int>(w), static_cast<int>(h)));
@@ -175,7 +181,6 @@ void Painter::EndClip() { cairo_restore(impl_->cr()); }
 absl::StatusOr<Tensor> Painter::Finish() {
   AD_RETURN_IF_ERROR(impl_->status);
   const cairo_status_t code = cairo_status(impl_->cr());
-  if (code == CAIRO_STATUS_INVALID_STRING) return absl::InvalidArgumentError("a label is not valid UTF-8");
   if (code != CAIRO_STATUS_SUCCESS) {
     return absl::InternalError(absl::StrCat("cannot paint: ", cairo_status_to_string(code)));
   }

@@ -63,7 +63,7 @@ class Painter {
   // A filled area; every point is finite.
   void Polygon(absl::Span<const Point> points, Color color);
   void Dot(Point centre, double radius, Color color);
-  // One line of UTF-8; `at` is on its baseline.
+  // One line of UTF-8; `at` is on its baseline. What is none, or cannot be shown, is replaced (core/text.h).
   void Text(Point at, absl::string_view text, const TextStyle& style);
   double TextWidth(absl::string_view text, const TextStyle& style);
   // pixels u8 [3,h,w], every one a sharp rectangle.
@@ -72,7 +72,7 @@ class Painter {
   void BeginClip(Rect rect);
   void EndClip();
 
-  // The picture u8 [3,height,width], or the first error (absurd size, text that is not UTF-8). Call once.
+  // The picture u8 [3,height,width], or the first error (an absurd size). Call once.
   absl::StatusOr<Tensor> Finish();
 
  private:

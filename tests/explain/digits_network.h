@@ -32,6 +32,13 @@ inline Tensor FirstRows(const Tensor& data, uint32_t n, DType dtype) {
   return nn::TakeRows(data, rows, dtype);
 }
 
+// Sanitizers take their time: they learn from fewer.
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+inline constexpr uint32_t kTrained = 4000;
+#else
+inline constexpr uint32_t kTrained = 6000;
+#endif
+
 inline const Network& DigitsNetwork() {
   static const Network* network = [] {
     const LectureNetwork net({}, /*learning_rate=*/2e-3);
@@ -39,7 +46,8 @@ inline const Network& DigitsNetwork() {
     nn::Trainer trainer =
         *nn::Trainer::Create({.x = net.image, .y = net.label, .loss = net.loss, .updates = net.step}, {.batch = 50});
     const io::Dataset& train = Digits().train;
-    const Tensor x = FirstRows(train.images, 6000, DType::kUint8), y = FirstRows(train.labels, 6000, DType::kInt64);
+    const Tensor x = FirstRows(train.images, kTrained, DType::kUint8);
+    const Tensor y = FirstRows(train.labels, kTrained, DType::kInt64);
     AD_CHECK(trainer.Fit({x, y}, &state, {.epochs = 2}).ok());
     return new Network(*Network::Create(net.image, net.logits, state, "logits"));
   }();

@@ -73,7 +73,9 @@ TEST(ColorBarTest, TakesWhatItSays) {
   const ColorBar talkative{.title = "a title that is longer than the bar"};
   EXPECT_EQ(ColorBarPicture(talkative, 50)->shape()[2], std::ceil(2 * (ColorBarTitleWidth(talkative) + 8)));
   EXPECT_EQ(ColorBarPicture(plain, 1e9).status().code(), absl::StatusCode::kResourceExhausted);
-  EXPECT_FALSE(ColorBarPicture({.title = "\xff"}, 100).ok());
+  EXPECT_TRUE(ColorBarPicture({.title = "\xff"}, 100).ok());
+  EXPECT_FALSE(ColorBarPicture(plain, 0).ok());
+  EXPECT_FALSE(ColorBarPicture(plain, -5).ok());
 }
 
 }  // namespace

@@ -89,9 +89,9 @@ TEST(PainterTest, PaintsAndReportsErrors) {
   EXPECT_EQ(picture.At(10), 255);          // red
   EXPECT_EQ(picture.At(20 * 40 + 10), 0);  // no green
   EXPECT_EQ(Painted(picture), 10 * 20);
-  Painter broken(20, 10);
-  broken.Text({0, 10}, "\xff\xfe", {});
-  EXPECT_THAT(std::string(broken.Finish().status().message()), HasSubstr("UTF-8"));
+  Painter odd(20, 10);
+  odd.Text({0, 10}, "\xff\xfe", {});
+  EXPECT_GT(Painted(odd.Finish().value()), 0) << "what is no UTF-8 is replaced";
   EXPECT_EQ(Painter(1e6, 1e6).Finish().status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_EQ(Painter(0, 10).Finish().status().code(), absl::StatusCode::kResourceExhausted);
 }
@@ -183,7 +183,7 @@ TEST(SheetTest, LongCaptionsAreBroken) {
   EXPECT_EQ(three.shape()[2], one.shape()[2]);
   EXPECT_EQ(three.shape()[1], one.shape()[1] + 2 * 2 * 13);
   EXPECT_GT(LabelledSheet(images, {"a", std::string(60, 'x')})->shape()[1], one.shape()[1]);
-  EXPECT_FALSE(LabelledSheet(images, {"\xff", "b"}).ok());
+  EXPECT_TRUE(LabelledSheet(images, {"\xff", "b"}).ok());
 }
 
 TEST(SheetTest, HasALegendOfItsNumbers) {
