@@ -17,6 +17,13 @@ std::vector<bool> Used(const Model& model) {
   for (const NamedValue& v : model.outputs) results.push_back(v.value);
   for (const Update& u : model.updates) results.push_back(u.value);
   for (const auto& [variable, value] : model.graph->side_updates()) results.push_back(value);
+  if (results.empty()) {
+    // Nothing says what the model computes: all that it does.
+    for (NodeId id = 0; id < model.graph->num_nodes(); ++id) {
+      const Value value(model.graph.get(), {id, 0});
+      if (!model.graph->node(id).op->traits.leaf) results.push_back(value);
+    }
+  }
   return Ancestors(*model.graph, results);
 }
 
