@@ -142,8 +142,7 @@ class Importer {
     const Waiting* waiting = WaitingFor(id);
     if (waiting == nullptr) return Mapped(id);
     AD_ASSIGN_OR_RETURN(const ValueId copy, Repeat(*waiting, Concrete(from_->type(id).shape, batch_)));
-    waiting_.erase(id.node);
-    copies_[id.node] = copy.node;
+    replaced_[id] = copy;
     return copy;
   }
 

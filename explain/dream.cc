@@ -42,6 +42,7 @@ absl::Status Check(const Network& network, const Tensor& photo, const DreamOptio
 // Ok when the objective can be seen in images of this size.
 absl::Status Fits(const Network& network, const Objective& objective, const Shape& photo, Size size) {
   Graph graph;
+  const NameScope names(&graph, network.FreeScope("dream"));
   const Value x = graph.Input("photo", network.dtype(), {1, photo[1], size.height, size.width});
   return Activation(network, {objective}, x).status();
 }

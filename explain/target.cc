@@ -56,8 +56,11 @@ absl::StatusOr<TargetGraph> TargetGraph::Create(const Network& network, const Ta
   f.graph = std::make_unique<Graph>();
   Shape shape = network.image_shape();
   shape.insert(0, kAnyBatch);
-  f.images = f.graph->Input("explained/images", network.dtype(), shape);
-  f.unit = f.graph->Input("explained/unit", DType::kInt64, {kAnyBatch});
+  {
+    const NameScope names(f.graph.get(), network.FreeScope("explained"));
+    f.images = f.graph->Input("images", network.dtype(), shape);
+    f.unit = f.graph->Input("unit", DType::kInt64, {kAnyBatch});
+  }
   Values wanted = {f.layer.value};
   wanted.insert(wanted.end(), more.begin(), more.end());
   AD_ASSIGN_OR_RETURN(const Values copies, network.Apply(wanted, f.images));

@@ -5,6 +5,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/conv2d.h"
+#include "adret/ops/norm.h"
 #include "adret/ops/random.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
@@ -144,6 +145,22 @@ TEST(ImportTest, AConvolutionFitsImagesOfAnotherSize) {
     const Tensor images = Numbers({2, 2, 9, 11});
     EXPECT_TRUE(Evaluate((*copy)[0], {{y, images}}, &state)->BitEqual(*Evaluate(expected, {{z, images}}, &state)));
   }
+}
+
+// A repetition to the shape that a value has already is that value, whichever output of its node it is.
+TEST(ImportTest, RepetitionsOfFurtherOutputsKeepTheOutput) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, 2, 6, 6});
+  const Value ones = graph.Variable("ones", Tensor::Full(DType::kFloat64, {2}, 1));
+  const BatchNormResult norm = BatchNormTraining(x, ones, ones);
+  const Value variance = Reshape(Build("broadcast_to", {norm.variance}, Attrs(BroadcastToAttrs{{2}})), {2, 1});
+  Graph large;
+  const Value y = large.Input("y", DType::kFloat64, {3, 2, 4, 5});
+  const absl::StatusOr<Values> copy = Import({variance, norm.variance}, {{x, y}}, &large, {.resize = true});
+  ASSERT_TRUE(copy.ok()) << copy.status();
+  const State state = *InitialState(graph, 1);
+  const std::vector<Tensor> found = *Evaluate(*copy, {{y, Numbers({3, 2, 4, 5})}}, &state);
+  EXPECT_TRUE(found[0].Reshaped({2}).BitEqual(found[1]));
 }
 
 TEST(ImportTest, WhatIsMadeForOneSizeIsRefused) {

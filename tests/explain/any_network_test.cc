@@ -10,6 +10,8 @@
 #include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
 #include "adret/nn/optimizers.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/unary.h"
 #include "adret/ops/where.h"
 #include "adret/tests/lecture_network.h"
 #include "gmock/gmock.h"
@@ -132,6 +134,23 @@ TEST(MixedNetworkTest, DreamsAndPaintsAndHasReceptiveFields) {
   const absl::StatusOr<Adversarial> moved = Fgsm(network, SomeImages(network, 1), {.units = {0}}, {.epsilon = 0.1});
   ASSERT_TRUE(moved.ok()) << moved.status();
   EXPECT_LT(moved->after[0].value, moved->before[0].value) << "one unit has no classes";
+}
+
+// Names that explanations would choose for values of their own.
+TEST(HostileNamesTest, DoNotMeetOurs) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 1, 6, 6});
+  Value y = x;
+  for (const char* name : {"dream/photo", "explained/images", "explained/unit", "ascent/canvas", "style/canvas"}) {
+    y = y + graph.Variable(name, Tensor::Full(DType::kFloat32, {1, 1, 1}, 0.1));
+  }
+  const Value maps = Relu(y).Named("maps");
+  const Network network = *Network::Create(x, maps, *InitialState(graph, 1));
+  const Tensor image = Tensor::Full(DType::kFloat32, {1, 1, 6, 6}, 0.5);
+  EXPECT_TRUE(Maximize(network, {Unit("maps", 0)}, {.steps = 1}).ok());
+  EXPECT_TRUE(Attribute(network, image, {.units = {0}}).ok());
+  EXPECT_TRUE(Dream(network, image, Energy("maps"), {.octaves = 1, .steps = 1}).ok());
+  EXPECT_TRUE(TransferStyle(network, image, image, {.steps = 1}).ok());
 }
 
 INSTANTIATE_TEST_SUITE_P(Networks, AnyNetworkTest,

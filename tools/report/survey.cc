@@ -44,6 +44,7 @@ absl::StatusOr<Survey> RunSurvey(const explain::Network& network, const std::vec
   Graph graph;
   Shape shape{kAnyBatch};
   for (int i = 0; i < network.image_shape().rank(); ++i) shape.push_back(network.image_shape()[i]);
+  const NameScope names(&graph, network.FreeScope("survey"));
   const Value images = graph.Input("images", network.dtype(), shape);
   std::vector<Value> wanted;
   for (const size_t layer : layers) wanted.push_back(network.layers()[layer].value);
