@@ -65,8 +65,9 @@ class Checker {
   }
 
   static Values Floating(Values values) {
-    values.erase(std::remove_if(values.begin(), values.end(), [](const Value& v) { return v.dtype() != DType::kFloat64; }),
-                 values.end());
+    values.erase(
+        std::remove_if(values.begin(), values.end(), [](const Value& v) { return v.dtype() != DType::kFloat64; }),
+        values.end());
     return values;
   }
 
@@ -121,9 +122,10 @@ class Checker {
     }
     const double scale = std::max({std::abs(expected), std::abs(numeric), kSmall});
     if (std::abs(expected - numeric) <= options_.tolerance * scale) return absl::OkStatus();  // false for NaN
-    return absl::InternalError(absl::StrFormat(
-        "gradient of order %d, direction %d: the rule says %.12g but central differences say %.12g (relative error %.2e)",
-        order_, direction, expected, numeric, std::abs(expected - numeric) / scale));
+    return absl::InternalError(
+        absl::StrFormat("gradient of order %d, direction %d: the rule says %.12g but central differences say %.12g "
+                        "(relative error %.2e)",
+                        order_, direction, expected, numeric, std::abs(expected - numeric) / scale));
   }
 
   // The gradient as a function of the points and the cotangents, checked in its turn.
@@ -151,9 +153,9 @@ class Checker {
   RandomStream* random_;
   Graph graph_;
   Values xs_, ys_;
-  std::vector<Tensor> at_;   // the points that are differentiated
-  std::vector<Tensor> u_;    // cotangents of ys_
-  std::vector<Tensor> dx_;   // what the rules say
+  std::vector<Tensor> at_;  // the points that are differentiated
+  std::vector<Tensor> u_;   // cotangents of ys_
+  std::vector<Tensor> dx_;  // what the rules say
   std::vector<Executor> forward_;
 };
 

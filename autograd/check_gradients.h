@@ -3,9 +3,9 @@
 //   absl::Status s = CheckGradients([](absl::Span<const Value> x) { return Conv2d(x[0], x[1]); },
 //                                   {image, filters});
 //
-// At points in f64: for random directions v and cotangents u, the directional derivative <u, J v> of the function is compared with a
-// central difference, and (order 2) the same is asked of the function's own gradient, as HIPS autograd's check_grads
-// does. Cotangents are random, so that errors which cancel under a plain sum are seen.
+// At points in f64: for random directions v and cotangents u, the directional derivative <u, J v> of the function is
+// compared with a central difference, and (order 2) the same is asked of the function's own gradient, as HIPS
+// autograd's check_grads does. Cotangents are random, so that errors which cancel under a plain sum are seen.
 #ifndef ADRET_AUTOGRAD_CHECK_GRADIENTS_H_
 #define ADRET_AUTOGRAD_CHECK_GRADIENTS_H_
 
@@ -28,8 +28,8 @@ struct CheckGradientsOptions {
   GradientOptions gradients = {};
 };
 
-// f builds a value from f64 inputs (as many as points, in a graph it may ask them for). Points of other dtypes are passed as constants and
-// not differentiated. Returns what was wrong: the order, the direction, both numbers.
+// f builds a value from f64 inputs (as many as points, in a graph it may ask them for). Points of other dtypes are
+// passed as constants and not differentiated. Returns what was wrong: the order, the direction, both numbers.
 absl::Status CheckGradients(const std::function<Values(absl::Span<const Value>)>& f, const std::vector<Tensor>& points,
                             const CheckGradientsOptions& options = {});
 

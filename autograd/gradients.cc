@@ -87,8 +87,8 @@ class Differentiator {
       if (!seed.valid()) {
         seed = OnesLike(Operand(ys_[i], location_));
       } else if (seed.graph() != graph_ || seed.type() != ys_[i].type()) {
-        Fail(absl::StrCat("Gradients: the seed of '", ys_[i].name(), "' has type ", seed.type().ToString(),
-                          " where ", ys_[i].type().ToString(), " is expected"));
+        Fail(absl::StrCat("Gradients: the seed of '", ys_[i].name(), "' has type ", seed.type().ToString(), " where ",
+                          ys_[i].type().ToString(), " is expected"));
       }
       Accumulate(ys_[i].id(), seed);
     }
@@ -103,7 +103,6 @@ class Differentiator {
     Value& sum = cotangents_[id];
     sum = sum.valid() ? adret::Add(Operand(sum, location_), Operand(d, location_)) : d;
   }
-
 
   void Visit(NodeId id) {
     // Copied: adding nodes does not move nodes, but the rule may look at the graph through us.

@@ -10,7 +10,7 @@ namespace {
 Value LectureLoss(Graph& graph) {
   const Value image = graph.Input("image", DType::kFloat32, {kAnyBatch, 1, 28, 28});
   const Value label = graph.Input("label", DType::kInt64, {kAnyBatch});
-  const nn::Sequential net{nn::Conv2d(25, 3), nn::Relu(),     nn::MaxPool2d(2), nn::Conv2d(50, 3), nn::Relu(),
+  const nn::Sequential net{nn::Conv2d(25, 3), nn::Relu(),    nn::MaxPool2d(2), nn::Conv2d(50, 3), nn::Relu(),
                            nn::MaxPool2d(2),  nn::Flatten(), nn::Dense(100),   nn::Relu(),        nn::Dense(10)};
   return nn::SoftmaxCrossEntropy(net(image), label);
 }

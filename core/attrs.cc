@@ -82,9 +82,8 @@ bool operator==(const Attrs& a, const Attrs& b) {
 }
 
 std::string ToString(const AttrList& attrs) {
-  return absl::StrJoin(attrs, ", ", [](std::string* out, const Attr& a) {
-    absl::StrAppend(out, a.name, "=", Print(a.value));
-  });
+  return absl::StrJoin(attrs, ", ",
+                       [](std::string* out, const Attr& a) { absl::StrAppend(out, a.name, "=", Print(a.value)); });
 }
 
 size_t HashOf(const AttrList& attrs) {

@@ -10,9 +10,10 @@
 //     }
 //   };
 //
-// Equality, hashing, printing, and reading from and writing to files are derived from Fields(). A field is one of: bool, int64_t,
-// double, std::string, DType, Shape, Tensor, std::vector<int64_t>, std::array<int64_t, N>, std::vector<double>; or a struct
-// that has Fields() itself, whose fields are spelled "outer.inner". Enums are stored as strings by their struct.
+// Equality, hashing, printing, and reading from and writing to files are derived from Fields(). A field is one of:
+// bool, int64_t, double, std::string, DType, Shape, Tensor, std::vector<int64_t>, std::array<int64_t, N>,
+// std::vector<double>; or a struct that has Fields() itself, whose fields are spelled "outer.inner". Enums are stored
+// as strings by their struct.
 #ifndef ADRET_CORE_ATTRS_H_
 #define ADRET_CORE_ATTRS_H_
 
@@ -34,8 +35,8 @@
 namespace adret {
 
 // One attribute as data: what a file holds.
-using AttrValue = std::variant<bool, int64_t, double, std::string, DType, Shape, Tensor, std::vector<int64_t>,
-                               std::vector<double>>;
+using AttrValue =
+    std::variant<bool, int64_t, double, std::string, DType, Shape, Tensor, std::vector<int64_t>, std::vector<double>>;
 struct Attr {
   std::string name;
   AttrValue value;
@@ -92,7 +93,9 @@ size_t HashOf(const AttrList& attrs);
 namespace internal {
 
 template <class T>
-concept HasFields = requires(T t) { t.Fields([](const char*, auto&) {}); };
+concept HasFields = requires(T t) {
+  t.Fields([](const char*, auto&) {});
+};
 
 // Appends every field to a list.
 struct AttrWriter {

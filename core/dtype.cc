@@ -8,12 +8,18 @@ size_t SizeOf(DType dtype) {
 
 absl::string_view Name(DType dtype) {
   switch (dtype) {
-    case DType::kFloat32: return "f32";
-    case DType::kFloat64: return "f64";
-    case DType::kInt32: return "i32";
-    case DType::kInt64: return "i64";
-    case DType::kUint8: return "u8";
-    case DType::kBool: return "bool";
+    case DType::kFloat32:
+      return "f32";
+    case DType::kFloat64:
+      return "f64";
+    case DType::kInt32:
+      return "i32";
+    case DType::kInt64:
+      return "i64";
+    case DType::kUint8:
+      return "u8";
+    case DType::kBool:
+      return "bool";
   }
   return "invalid";
 }

@@ -40,17 +40,29 @@ namespace internal {
 template <class T>
 struct DTypeOfImpl;
 template <>
-struct DTypeOfImpl<float> { static constexpr DType value = DType::kFloat32; };
+struct DTypeOfImpl<float> {
+  static constexpr DType value = DType::kFloat32;
+};
 template <>
-struct DTypeOfImpl<double> { static constexpr DType value = DType::kFloat64; };
+struct DTypeOfImpl<double> {
+  static constexpr DType value = DType::kFloat64;
+};
 template <>
-struct DTypeOfImpl<int32_t> { static constexpr DType value = DType::kInt32; };
+struct DTypeOfImpl<int32_t> {
+  static constexpr DType value = DType::kInt32;
+};
 template <>
-struct DTypeOfImpl<int64_t> { static constexpr DType value = DType::kInt64; };
+struct DTypeOfImpl<int64_t> {
+  static constexpr DType value = DType::kInt64;
+};
 template <>
-struct DTypeOfImpl<uint8_t> { static constexpr DType value = DType::kUint8; };
+struct DTypeOfImpl<uint8_t> {
+  static constexpr DType value = DType::kUint8;
+};
 template <>
-struct DTypeOfImpl<bool> { static constexpr DType value = DType::kBool; };
+struct DTypeOfImpl<bool> {
+  static constexpr DType value = DType::kBool;
+};
 }  // namespace internal
 
 template <class T>
@@ -61,12 +73,18 @@ inline constexpr DType kDTypeOf = internal::DTypeOfImpl<T>::value;
 template <class F>
 decltype(auto) VisitDType(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::kFloat32: return f(Tag<float>{});
-    case DType::kFloat64: return f(Tag<double>{});
-    case DType::kInt32: return f(Tag<int32_t>{});
-    case DType::kInt64: return f(Tag<int64_t>{});
-    case DType::kUint8: return f(Tag<uint8_t>{});
-    case DType::kBool: break;
+    case DType::kFloat32:
+      return f(Tag<float>{});
+    case DType::kFloat64:
+      return f(Tag<double>{});
+    case DType::kInt32:
+      return f(Tag<int32_t>{});
+    case DType::kInt64:
+      return f(Tag<int64_t>{});
+    case DType::kUint8:
+      return f(Tag<uint8_t>{});
+    case DType::kBool:
+      break;
   }
   return f(Tag<bool>{});
 }

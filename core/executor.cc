@@ -152,7 +152,8 @@ absl::StatusOr<int64_t> Executor::Impl::CheckFeeds(const Feeds& feeds) const {
   int64_t batch = kNoBatch;
   for (const auto& [value, tensor] : feeds) {
     if (value.graph() != graph || !value.valid() || !graph->node(value.node()).attrs.Is<InputAttrs>()) {
-      return absl::InvalidArgumentError(absl::StrCat("cannot feed '", value.name(), "': it is not an input of the graph"));
+      return absl::InvalidArgumentError(
+          absl::StrCat("cannot feed '", value.name(), "': it is not an input of the graph"));
     }
     const Type& expected = value.type();
     const int64_t found = MatchBatch(expected.shape, tensor.shape());
@@ -192,8 +193,8 @@ absl::Status Executor::Impl::BindVariables(CachedPlan* cached, State* state) {
   const Plan& plan = *cached->plan;
   if (plan.variables().empty()) return absl::OkStatus();
   if (state == nullptr) {
-    return absl::InvalidArgumentError(absl::StrCat("the run needs a state: it reads variable '",
-                                                   graph->node(plan.variables()[0]).name, "'"));
+    return absl::InvalidArgumentError(
+        absl::StrCat("the run needs a state: it reads variable '", graph->node(plan.variables()[0]).name, "'"));
   }
   if (cached->state != state || cached->state_version != state->version_.number) {
     cached->variables.clear();

@@ -58,8 +58,8 @@ class Executor {
   ~Executor();
 
   // Runs the plan and returns the fetches, in order. All fetches see the variables' values from before the updates.
-  // state may be null when no variable is involved. Fails, without having changed the state, on a missing, unknown or mistyped feed,
-  // a variable missing from the state, or a data error in a kernel. One run at a time per executor.
+  // state may be null when no variable is involved. Fails, without having changed the state, on a missing, unknown or
+  // mistyped feed, a variable missing from the state, or a data error in a kernel. One run at a time per executor.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state = nullptr);
   // The same for states that must not change; the executor must have no updates.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, const State& state);
@@ -70,7 +70,8 @@ class Executor {
   absl::StatusOr<PlanReport> Report(int64_t batch = 1);
   // The same as a table for people, with the share of these limits that profiled steps reached.
   absl::StatusOr<std::string> Explain(int64_t batch = 1, const MachineLimits& limits = {});
-  // The last run with options.profile as trace events in JSON, for chrome://tracing and Perfetto. Fails when there was none.
+  // The last run with options.profile as trace events in JSON, for chrome://tracing and Perfetto. Fails when there was
+  // none.
   absl::StatusOr<std::string> Trace(int64_t batch = 1);
 
  private:

@@ -33,7 +33,10 @@ const OpRegistration kInput({
     .name = "input",
     .doc = "A tensor that is fed at each run.",
     .parse_attrs = &ParseAttrs<InputAttrs>,
-    .type = [](const TypeContext& c) { return LeafType({c.attrs<InputAttrs>().dtype, c.attrs<InputAttrs>().shape}); },
+    .type =
+        [](const TypeContext& c) {
+          return LeafType({c.attrs<InputAttrs>().dtype, c.attrs<InputAttrs>().shape});
+        },
     .traits = {.leaf = true},
 });
 const OpRegistration kConstant({
@@ -89,8 +92,9 @@ Value Graph::Variable(absl::string_view name, DType dtype, const Shape& shape, I
 
 Value Graph::Variable(absl::string_view name, Tensor initial, bool trainable, std::source_location location) {
   const Type type = initial.type();
-  return Variable(name, type.dtype, type.shape,
-                  [initial = std::move(initial)](const Type&, RandomKey) { return initial; }, trainable, location);
+  return Variable(
+      name, type.dtype, type.shape, [initial = std::move(initial)](const Type&, RandomKey) { return initial; },
+      trainable, location);
 }
 
 Value Graph::Constant(Tensor value, std::source_location location) {
@@ -207,8 +211,8 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
   for (const Attr& a : attrs.list()) {
     if (op.traits.random && a.name == "stream") next_stream_ = std::max(next_stream_, std::get<int64_t>(a.value) + 1);
   }
-  nodes_.push_back(Node{&op, {inputs.begin(), inputs.end()}, std::move(attrs), *std::move(outputs), std::move(unique),
-                        location});
+  nodes_.push_back(
+      Node{&op, {inputs.begin(), inputs.end()}, std::move(attrs), *std::move(outputs), std::move(unique), location});
   return id;
 }
 

@@ -90,8 +90,8 @@ class Operand {
   Operand(Value value, Location location = Location::current())  // NOLINT(google-explicit-constructor)
       : value_(value), location_(location) {}
   template <class T>
-    requires std::is_arithmetic_v<T>
-  Operand(T number, Location location = Location::current())  // NOLINT(google-explicit-constructor)
+  requires std::is_arithmetic_v<T> Operand(
+      T number, Location location = Location::current())  // NOLINT(google-explicit-constructor)
       : is_number_(true), number_(static_cast<double>(number)), location_(location) {}
 
   bool is_number() const { return is_number_; }
@@ -197,8 +197,8 @@ class Graph {
   const Initializer& initializer(NodeId variable) const;
   void SetInitializer(NodeId variable, Initializer initializer) { initializers_[variable] = std::move(initializer); }
 
-  // Adds a node: what builders are made of. Scalars among the operands become constants of the first value's dtype. On error (or if the graph
-  // has one already) the result is invalid.
+  // Adds a node: what builders are made of. Scalars among the operands become constants of the first value's dtype. On
+  // error (or if the graph has one already) the result is invalid.
   Value Add(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs = Attrs());
   // The same for ops with several outputs.
   Values AddMulti(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs = Attrs());
@@ -231,7 +231,7 @@ class Graph {
   absl::flat_hash_map<NodeId, Initializer> initializers_;
   std::vector<NodeId> variables_;
   std::vector<std::pair<Value, Value>> side_updates_;
-  std::string scope_;                                     // "" or "block1/"
+  std::string scope_;                                      // "" or "block1/"
   const std::source_location* forced_location_ = nullptr;  // see LocationScope
   int64_t next_stream_ = 1;
 };

@@ -37,8 +37,8 @@ using NodeReplacement = std::function<absl::StatusOr<std::optional<Values>>(
 struct ImportOptions {
   NodeReplacement replace = nullptr;
   // Substitutions may change any dimension but keep the rank: a convolutional network on a larger image. Values that
-  // were repeated to the old shape for element-wise arithmetic are repeated to the new one. Whatever else depends on the
-  // old dimensions, such as flattening for a dense layer, is refused.
+  // were repeated to the old shape for element-wise arithmetic are repeated to the new one. Whatever else depends on
+  // the old dimensions, such as flattening for a dense layer, is refused.
   bool resize = false;
 };
 

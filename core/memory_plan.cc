@@ -23,8 +23,7 @@ int64_t Align(int64_t n) {
 int64_t PlaceBySize(std::vector<Buffer>* buffers) {
   std::vector<int> order(buffers->size());
   std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(),
-                   [&](int a, int b) { return (*buffers)[a].bytes > (*buffers)[b].bytes; });
+  std::stable_sort(order.begin(), order.end(), [&](int a, int b) { return (*buffers)[a].bytes > (*buffers)[b].bytes; });
   std::vector<int> placed;  // by offset
   int64_t total = 0;
   for (int i : order) {
@@ -52,10 +51,11 @@ int64_t PlaceByTime(std::vector<Buffer>* buffers) {
   std::vector<int> starts(buffers->size());
   std::iota(starts.begin(), starts.end(), 0);
   std::vector<int> ends = starts;
-  std::stable_sort(starts.begin(), starts.end(), [&](int a, int b) { return (*buffers)[a].first < (*buffers)[b].first; });
+  std::stable_sort(starts.begin(), starts.end(),
+                   [&](int a, int b) { return (*buffers)[a].first < (*buffers)[b].first; });
   std::stable_sort(ends.begin(), ends.end(), [&](int a, int b) { return (*buffers)[a].last < (*buffers)[b].last; });
-  std::map<int64_t, int64_t> by_offset;                // free: offset -> size
-  std::multimap<int64_t, int64_t> by_size;             // the same: size -> offset
+  std::map<int64_t, int64_t> by_offset;     // free: offset -> size
+  std::multimap<int64_t, int64_t> by_size;  // the same: size -> offset
   int64_t total = 0;
   auto erase = [&](std::map<int64_t, int64_t>::iterator it) {
     for (auto [s, e] = by_size.equal_range(it->second); s != e; ++s) {

@@ -84,8 +84,8 @@ absl::Status TypeContext::ErrorText(absl::string_view message) const {
   std::string types;
   for (int i = 0; i < num_inputs(); ++i) {
     const size_t last = op_.inputs.size() - 1;
-    const std::string name = op_.variadic && i >= static_cast<int>(last) ? absl::StrCat(op_.inputs[last], i - last)
-                                                                          : op_.inputs[i];
+    const std::string name =
+        op_.variadic && i >= static_cast<int>(last) ? absl::StrCat(op_.inputs[last], i - last) : op_.inputs[i];
     absl::StrAppend(&types, i > 0 ? ", " : " (", name, " ", inputs_[i].ToString());
   }
   return absl::InvalidArgumentError(absl::StrCat(op_.name, ": ", message, types, types.empty() ? "" : ")"));

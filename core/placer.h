@@ -38,10 +38,10 @@ class Plan::Placer {
   Plan& plan_;
   const int threads_;
   std::vector<Buffer> buffers_;
-  std::vector<int> buffer_of_;            // of root values: index into buffers_, or -1
-  std::vector<int> last_read_;            // of root values: last wave that reads it, or -1
-  std::vector<std::vector<int>> readers_; // of root values: steps, ascending, without repetition
-  absl::flat_hash_map<int, int> in_place_;  // root value -> index of the variable that it is written into
+  std::vector<int> buffer_of_;                     // of root values: index into buffers_, or -1
+  std::vector<int> last_read_;                     // of root values: last wave that reads it, or -1
+  std::vector<std::vector<int>> readers_;          // of root values: steps, ascending, without repetition
+  absl::flat_hash_map<int, int> in_place_;         // root value -> index of the variable that it is written into
   std::vector<std::pair<int64_t*, int>> offsets_;  // scratch offsets to fill in: (where, buffer)
 };
 

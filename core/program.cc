@@ -80,9 +80,12 @@ BroadcastPattern MakeBroadcastPattern(const Shape& from, const Shape& to) {
 void LoadBroadcast(const BroadcastPattern& pattern, const void* source, size_t element_size, int64_t begin, int64_t n,
                    void* out) {
   switch (element_size) {
-    case 1: return LoadTyped(pattern, static_cast<const uint8_t*>(source), begin, n, static_cast<uint8_t*>(out));
-    case 4: return LoadTyped(pattern, static_cast<const uint32_t*>(source), begin, n, static_cast<uint32_t*>(out));
-    default: return LoadTyped(pattern, static_cast<const uint64_t*>(source), begin, n, static_cast<uint64_t*>(out));
+    case 1:
+      return LoadTyped(pattern, static_cast<const uint8_t*>(source), begin, n, static_cast<uint8_t*>(out));
+    case 4:
+      return LoadTyped(pattern, static_cast<const uint32_t*>(source), begin, n, static_cast<uint32_t*>(out));
+    default:
+      return LoadTyped(pattern, static_cast<const uint64_t*>(source), begin, n, static_cast<uint64_t*>(out));
   }
 }
 
@@ -95,7 +98,9 @@ Program::Slot Program::AddInput(DType dtype) {
 
 Program::Slot Program::AddBroadcastInput(DType dtype, BroadcastPattern pattern) {
   const Slot slot = static_cast<Slot>(slots_.size());
-  slots_.push_back({.dtype = dtype, .place = Place::kLoaded, .index = static_cast<int32_t>(input_slots_.size()),
+  slots_.push_back({.dtype = dtype,
+                    .place = Place::kLoaded,
+                    .index = static_cast<int32_t>(input_slots_.size()),
                     .pattern = static_cast<int32_t>(patterns_.size())});
   input_slots_.push_back(slot);
   patterns_.push_back(std::move(pattern));
@@ -126,7 +131,8 @@ void Program::Finish(int64_t n) {
   for (const SlotInfo& s : slots_) element_size_ = std::max(element_size_, SizeOf(s.dtype));
   AssignRegisters();
   const int64_t fit = kRegisterBytes / (std::max(num_registers_, 1) * static_cast<int64_t>(element_size_));
-  block_ = std::min(RoundUp(std::clamp(fit, kMinBlock, kMaxBlock), kAlignment), RoundUp(std::max<int64_t>(n, 1), kAlignment));
+  block_ = std::min(RoundUp(std::clamp(fit, kMinBlock, kMaxBlock), kAlignment),
+                    RoundUp(std::max<int64_t>(n, 1), kAlignment));
   scratch_bytes_ = RoundUp(static_cast<int64_t>(slots_.size() * sizeof(void*)), kAlignment) +
                    num_registers_ * block_ * static_cast<int64_t>(element_size_);
 }
@@ -212,7 +218,8 @@ void Program::RunBlock(int64_t begin, int64_t count, absl::Span<const void* cons
 void Program::Run(int64_t begin, int64_t count, absl::Span<const void* const> inputs, absl::Span<void* const> outputs,
                   void* scratch) const {
   void** pointers = static_cast<void**>(scratch);
-  char* registers = static_cast<char*>(scratch) + RoundUp(static_cast<int64_t>(slots_.size() * sizeof(void*)), kAlignment);
+  char* registers =
+      static_cast<char*>(scratch) + RoundUp(static_cast<int64_t>(slots_.size() * sizeof(void*)), kAlignment);
   for (size_t s = 0; s < slots_.size(); ++s) {
     if (slots_[s].reg >= 0) pointers[s] = registers + slots_[s].reg * block_ * static_cast<int64_t>(element_size_);
   }
@@ -224,7 +231,8 @@ void Program::Run(int64_t begin, int64_t count, absl::Span<const void* const> in
   for (int64_t at = begin; at < begin + count; at += block_) {
     for (Slot s : flat_slots_) {
       const SlotInfo& slot = slots_[s];
-      const char* base = static_cast<const char*>(slot.place == Place::kInput ? inputs[slot.index] : outputs[slot.index]);
+      const char* base =
+          static_cast<const char*>(slot.place == Place::kInput ? inputs[slot.index] : outputs[slot.index]);
       pointers[s] = const_cast<char*>(base) + at * static_cast<int64_t>(SizeOf(slot.dtype));
     }
     RunBlock(at, std::min(block_, begin + count - at), inputs, pointers);

@@ -65,11 +65,11 @@ class Program {
   struct SlotInfo {
     DType dtype;
     Place place;
-    int32_t index = -1;       // of the input, or the output
-    int32_t reg = -1;         // for kLoaded and kRegister
-    int32_t first_use = -1;   // instruction that makes or first reads it
+    int32_t index = -1;      // of the input, or the output
+    int32_t reg = -1;        // for kLoaded and kRegister
+    int32_t first_use = -1;  // instruction that makes or first reads it
     int32_t last_use = -1;
-    int32_t pattern = -1;     // for kLoaded
+    int32_t pattern = -1;  // for kLoaded
   };
   struct Instruction {
     SpanKernel kernel;

@@ -21,9 +21,10 @@ std::array<uint32_t, 4> Philox4x32(const std::array<uint32_t, 4>& counter, const
 
 std::array<uint32_t, 4> RandomKey::Block(uint64_t i) const {
   // 48 bits of block, 48 bits of step, 32 bits of stream fill the counter.
-  return Philox4x32({static_cast<uint32_t>(i), static_cast<uint32_t>((i >> 32) & 0xFFFF) | static_cast<uint32_t>((step >> 32) << 16),
-                     static_cast<uint32_t>(step), stream},
-                    {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
+  return Philox4x32(
+      {static_cast<uint32_t>(i), static_cast<uint32_t>((i >> 32) & 0xFFFF) | static_cast<uint32_t>((step >> 32) << 16),
+       static_cast<uint32_t>(step), stream},
+      {static_cast<uint32_t>(seed), static_cast<uint32_t>(seed >> 32)});
 }
 
 uint32_t RandomStream::Bits() {

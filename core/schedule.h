@@ -1,11 +1,12 @@
-// Schedule: a PlanGraph cut into steps. A step is a kernel, a fused chain of element-wise nodes, or a kernel followed by
-// such a chain on every part of its output (its epilogue). A kernel that treats planes of its only input one by one
+// Schedule: a PlanGraph cut into steps. A step is a kernel, a fused chain of element-wise nodes, or a kernel followed
+// by such a chain on every part of its output (its epilogue). A kernel that treats planes of its only input one by one
 // (OpTraits::planes) may follow such a step in the same way, with its own chain: it is a step that names its host.
 //
-// How chains are found. Every value has a stage: the number of fusion barriers on the longest path to it. An element-wise
-// node has the stage of its inputs, where those are element-wise of the same size; everything else is one stage above its
-// inputs. A path that leaves a set of element-wise nodes of one stage through any other node comes back at a higher
-// stage, so nodes of one stage that are connected by element-wise edges can be one step without creating a cycle. Linear in the size of the graph.
+// How chains are found. Every value has a stage: the number of fusion barriers on the longest path to it. An
+// element-wise node has the stage of its inputs, where those are element-wise of the same size; everything else is one
+// stage above its inputs. A path that leaves a set of element-wise nodes of one stage through any other node comes back
+// at a higher stage, so nodes of one stage that are connected by element-wise edges can be one step without creating a
+// cycle. Linear in the size of the graph.
 #ifndef ADRET_CORE_SCHEDULE_H_
 #define ADRET_CORE_SCHEDULE_H_
 
@@ -37,8 +38,8 @@ Schedule MakeSchedule(const PlanGraph& plan, bool fuse);
 
 // An operand of a chain's node as the chain reads it: through views, and through a broadcast that need not be stored.
 struct ChainOperand {
-  int value;       // root that is read
-  int broadcast;   // the node that repeats it, or -1 for a flat operand
+  int value;      // root that is read
+  int broadcast;  // the node that repeats it, or -1 for a flat operand
 };
 ChainOperand ResolveOperand(const PlanGraph& plan, const Schedule& schedule, int node, int operand);
 

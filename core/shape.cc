@@ -72,9 +72,8 @@ absl::Status Shape::Validate() const {
 }
 
 std::string Shape::ToString() const {
-  return absl::StrCat("[",
-                      absl::StrJoin(dims_, ",", [](std::string* out, int64_t d) { absl::StrAppend(out, DimName(d)); }),
-                      "]");
+  return absl::StrCat(
+      "[", absl::StrJoin(dims_, ",", [](std::string* out, int64_t d) { absl::StrAppend(out, DimName(d)); }), "]");
 }
 
 absl::InlinedVector<int64_t, 4> Strides(const Shape& shape) {

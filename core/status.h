@@ -22,29 +22,29 @@ namespace adret::internal {
 
 }  // namespace adret::internal
 
-#define AD_CHECK(condition)                                                    \
-  do {                                                                         \
-    if (ABSL_PREDICT_FALSE(!(condition))) {                                    \
-      ::adret::internal::CheckFailed(#condition, __FILE__, __LINE__);          \
-    }                                                                          \
+#define AD_CHECK(condition)                                           \
+  do {                                                                \
+    if (ABSL_PREDICT_FALSE(!(condition))) {                           \
+      ::adret::internal::CheckFailed(#condition, __FILE__, __LINE__); \
+    }                                                                 \
   } while (false)
 
-#define AD_RETURN_IF_ERROR(expression)                                         \
-  do {                                                                         \
+#define AD_RETURN_IF_ERROR(expression)                                                \
+  do {                                                                                \
     if (absl::Status ad_status = (expression); ABSL_PREDICT_FALSE(!ad_status.ok())) { \
-      return ad_status;                                                        \
-    }                                                                          \
+      return ad_status;                                                               \
+    }                                                                                 \
   } while (false)
 
 #define AD_CONCAT_INNER(a, b) a##b
 #define AD_CONCAT(a, b) AD_CONCAT_INNER(a, b)
 
 // AD_ASSIGN_OR_RETURN(Tensor t, Read(path)): declares t, or returns the error of Read from the enclosing function.
-#define AD_ASSIGN_OR_RETURN(declaration, ...)                                  \
+#define AD_ASSIGN_OR_RETURN(declaration, ...) \
   AD_ASSIGN_OR_RETURN_INNER(AD_CONCAT(ad_statusor_, __LINE__), declaration, __VA_ARGS__)
-#define AD_ASSIGN_OR_RETURN_INNER(result, declaration, ...)                    \
-  auto result = (__VA_ARGS__);                                                 \
-  if (ABSL_PREDICT_FALSE(!result.ok())) return std::move(result).status();     \
+#define AD_ASSIGN_OR_RETURN_INNER(result, declaration, ...)                \
+  auto result = (__VA_ARGS__);                                             \
+  if (ABSL_PREDICT_FALSE(!result.ok())) return std::move(result).status(); \
   declaration = *std::move(result)
 
 #endif  // ADRET_CORE_STATUS_H_

@@ -1,6 +1,6 @@
-// Tells ThreadSanitizer how data passes between threads where it cannot see: TBB's compiled library is not instrumented.
-// Whatever a thread did before Release(p) is visible to threads after their Acquire(p). Builds without ADRET_TSAN do
-// nothing of it.
+// Tells ThreadSanitizer how data passes between threads where it cannot see: TBB's compiled library is not
+// instrumented. Whatever a thread did before Release(p) is visible to threads after their Acquire(p). Builds without
+// ADRET_TSAN do nothing of it.
 #ifndef ADRET_CORE_TSAN_INTERNAL_H_
 #define ADRET_CORE_TSAN_INTERNAL_H_
 

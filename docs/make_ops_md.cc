@@ -23,14 +23,17 @@ std::string Inputs(const adret::Op& op) {
 }
 
 std::string Row(const adret::Op& op) {
-  const std::string gradient = op.traits.leaf ? "ends here" : op.gradient ? "yes" : absl::StrCat("none: ", op.no_gradient);
+  const std::string gradient = op.traits.leaf ? "ends here"
+                               : op.gradient  ? "yes"
+                                              : absl::StrCat("none: ", op.no_gradient);
   return absl::StrCat("| `", op.name, "` | ", Inputs(op), " | ", absl::StrJoin(op.outputs, ", "), " | ", Cell(op.doc),
                       " | ", Cell(gradient), " |\n");
 }
 
 std::string Section(const std::string& title, const std::string& text, const std::vector<const adret::Op*>& ops) {
-  std::string result = absl::StrCat("\n## ", title, "\n\n", text,
-                                    "\n\n| op | inputs | outputs | what it computes | gradient |\n|---|---|---|---|---|\n");
+  std::string result =
+      absl::StrCat("\n## ", title, "\n\n", text,
+                   "\n\n| op | inputs | outputs | what it computes | gradient |\n|---|---|---|---|---|\n");
   for (const adret::Op* op : ops) absl::StrAppend(&result, Row(*op));
   return result;
 }
@@ -45,10 +48,13 @@ std::string Page() {
   for (const adret::Op* op : adret::AllOps()) (IsDerived(*op) ? derived : ops).push_back(op);
   return absl::StrCat(
       "<!-- Made from the registry by docs/make_ops_md.cc (build target ops_md). Do not edit. -->\n# Operations\n\n",
-      ops.size(), " operations, and ", derived.size(), " more that gradients are made of. A gradient is a graph: where the last column says `yes`, "
-      "derivatives of every order exist.\nThe builder of `conv2d` is `Conv2d()`, in `ops/`; its header says what shapes it takes.\n",
+      ops.size(), " operations, and ", derived.size(),
+      " more that gradients are made of. A gradient is a graph: where the last column says `yes`, "
+      "derivatives of every order exist.\nThe builder of `conv2d` is `Conv2d()`, in `ops/`; its header says what "
+      "shapes it takes.\n",
       Section("Operations", "What a model is written in.", ops),
-      Section("Gradient operations", "`<op>_<input>_grad`: operations that gradient rules append. They are differentiable themselves.",
+      Section("Gradient operations",
+              "`<op>_<input>_grad`: operations that gradient rules append. They are differentiable themselves.",
               derived));
 }
 

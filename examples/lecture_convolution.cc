@@ -52,17 +52,17 @@ void Print(const std::vector<Table>& tables) {
 
 int main() {
   const Tensor image = Tensor::From<float>({1, 1, 6, 6}, {1, 0, 0, 0, 0, 1,    //
-                                                         0, 1, 0, 0, 1, 0,    //
-                                                         0, 0, 1, 1, 0, 0,    //
-                                                         1, 0, 0, 0, 1, 0,    //
-                                                         0, 1, 0, 0, 1, 0,    //
-                                                         0, 0, 1, 0, 1, 0});  //
-  const Tensor filters = Tensor::From<float>({2, 1, 3, 3}, {1,  -1, -1,   // a diagonal
-                                                           -1, 1,  -1,   //
-                                                           -1, -1, 1,    //
-                                                           -1, 1,  -1,   // a vertical line
-                                                           -1, 1,  -1,   //
-                                                           -1, 1,  -1});
+                                                          0, 1, 0, 0, 1, 0,    //
+                                                          0, 0, 1, 1, 0, 0,    //
+                                                          1, 0, 0, 0, 1, 0,    //
+                                                          0, 1, 0, 0, 1, 0,    //
+                                                          0, 0, 1, 0, 1, 0});  //
+  const Tensor filters = Tensor::From<float>({2, 1, 3, 3}, {1, -1, -1,         // a diagonal
+                                                            -1, 1, -1,         //
+                                                            -1, -1, 1,         //
+                                                            -1, 1, -1,         // a vertical line
+                                                            -1, 1, -1,         //
+                                                            -1, 1, -1});
   Graph graph;
   Value x = graph.Constant(image), w = graph.Constant(filters);
   Value maps = Conv2d(x, w);

@@ -1,7 +1,7 @@
 // IDX files, the format of MNIST (LeCun, Cortes and Burges, http://yann.lecun.com/exdb/mnist): plain or
 // gzip-compressed.
 //
-//   io::TrainAndTest mnist = *io::LoadMnist("data/mnist");
+//   io::TrainAndTest mnist = *io::LoadMnist("mnist");
 //   Tensor pixels = *io::LoadIdx("train-images-idx3-ubyte.gz");     // u8 [60000,28,28]
 //
 // A file is two zero bytes, a type, a rank, the dimensions (32 bits each, big-endian) and the numbers (big-endian).

@@ -39,10 +39,14 @@ absl::Status RequireReducible(const TypeContext& c, int i);
 template <class F>
 absl::StatusOr<Kernel> VisitReducible(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::kFloat32: return f(Tag<float>{});
-    case DType::kFloat64: return f(Tag<double>{});
-    case DType::kInt32: return f(Tag<int32_t>{});
-    default: return f(Tag<int64_t>{});
+    case DType::kFloat32:
+      return f(Tag<float>{});
+    case DType::kFloat64:
+      return f(Tag<double>{});
+    case DType::kInt32:
+      return f(Tag<int32_t>{});
+    default:
+      return f(Tag<int64_t>{});
   }
 }
 

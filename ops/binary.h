@@ -4,7 +4,8 @@
 //
 // Both operands have one dtype; a number becomes a constant of the other operand's dtype. Where shapes differ, the
 // builder inserts broadcast_to nodes, so the ops themselves, and their gradients, only see equal shapes. All take f32,
-// f64, i32, i64 and u8; integers wrap around. Errors (kept by the graph): two dtypes, shapes that do not broadcast, bool.
+// f64, i32, i64 and u8; integers wrap around. Errors (kept by the graph): two dtypes, shapes that do not broadcast,
+// bool.
 #ifndef ADRET_OPS_BINARY_H_
 #define ADRET_OPS_BINARY_H_
 
@@ -17,8 +18,9 @@ Value Sub(Operand a, Operand b);
 Value Mul(Operand a, Operand b);
 // Integer division truncates; x / 0 is 0, and the smallest integer / -1 is itself.
 Value Div(Operand a, Operand b);
-// a to the power b. For integers a negative power truncates like division: 0 unless |a| is 1 (0 to a negative power is 0). A number b of
-// 1, 2, 0.5 or -1 builds x itself, square, sqrt or reciprocal. The gradient with respect to b takes 0 * log(0) as 0.
+// a to the power b. For integers a negative power truncates like division: 0 unless |a| is 1 (0 to a negative power is
+// 0). A number b of 1, 2, 0.5 or -1 builds x itself, square, sqrt or reciprocal. The gradient with respect to b takes 0
+// * log(0) as 0.
 Value Pow(Operand a, Operand b);
 // The larger one. Where both are equal the gradient goes to a. NaN in either gives NaN.
 Value Maximum(Operand a, Operand b);

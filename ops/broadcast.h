@@ -36,8 +36,8 @@ Value Identity(Operand x);
 Value StopGradient(Operand x);
 
 // For builders of element-wise ops with several inputs: turns numbers among the operands into constants of the first
-// value's dtype and repeats operands to their common shape, then builds the op. `first` is the first operand whose dtype
-// counts for numbers (a condition before it does not).
+// value's dtype and repeats operands to their common shape, then builds the op. `first` is the first operand whose
+// dtype counts for numbers (a condition before it does not).
 Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs = Attrs(), int first = 0);
 inline Value BuildBroadcast(absl::string_view op, std::initializer_list<Operand> operands, Attrs attrs = Attrs(),
                             int first = 0) {

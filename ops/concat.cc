@@ -119,10 +119,10 @@ Value Stack(const Values& xs, int64_t axis, std::source_location location) {
   Values parts;
   for (const Value& x : xs) {
     if (x.type() != xs[0].type()) {
-      xs[0].graph()->Fail(absl::InvalidArgumentError(absl::StrCat("stack: expects values of one type, but finds ",
-                                                                  xs[0].type().ToString(), " and ",
-                                                                  x.type().ToString())),
-                          location);
+      xs[0].graph()->Fail(
+          absl::InvalidArgumentError(absl::StrCat("stack: expects values of one type, but finds ",
+                                                  xs[0].type().ToString(), " and ", x.type().ToString())),
+          location);
       return Value(xs[0].graph(), {});
     }
     parts.push_back(Unsqueeze(x, {axis}));

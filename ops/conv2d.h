@@ -1,8 +1,8 @@
 // Convolution of images with filters, its two gradients, and the transposed convolution.
 //
-//   Value y = Conv2d(x, w);                                                       // [?,3,28,28], [25,3,3,3] ->
-//   [?,25,26,26] Value z = Conv2d(x, w, {.stride = {2, 2}, .padding = Padding::Same()});       // -> [?,25,14,14] Value
-//   d = Conv2d(x, v, {.groups = 3});                                        // v [3,1,3,3]: depthwise
+//   Value y = Conv2d(x, w);                                                 // [?,3,28,28], [25,3,3,3] -> [?,25,26,26]
+//   Value z = Conv2d(x, w, {.stride = {2, 2}, .padding = Padding::Same()});  // -> [?,25,14,14]
+//   Value d = Conv2d(x, v, {.groups = 3});                                  // v [3,1,3,3]: depthwise
 //
 // <dy, conv2d(x, w)> is linear in each of x, w and dy. So the convolution and its gradients with respect to x and w are
 // three ops whose gradient rules are each other, and every order of derivative follows.

@@ -1,6 +1,7 @@
 // What the registrations of element-wise ops have in common.
 //
-//   const OpRegistration kSquare(Elementwise({.name = "square", .doc = "y = x * x.", .inputs = {"x"}, .type = ArithmeticType,
+//   const OpRegistration kSquare(Elementwise({.name = "square", .doc = "y = x * x.", .inputs = {"x"},
+//                                          .type = ArithmeticType,
 //       .gradient = [](const GradientContext& c) { return Values{c.dy() * (2.0 * c.x())}; }}));
 //
 // The loop is found by the op's name in ops/kernels/elementwise.h.

@@ -46,8 +46,8 @@ template <class Index>
 absl::Status CheckIndices(const Index* indices, int64_t count, int64_t extent) {
   const int64_t bad = kernels::FirstOutOfRange(indices, count, extent);
   if (bad < 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("index ", indices[bad], " at place ", bad,
-                                                 " is outside an axis of size ", extent));
+  return absl::InvalidArgumentError(
+      absl::StrCat("index ", indices[bad], " at place ", bad, " is outside an axis of size ", extent));
 }
 
 template <class F>
@@ -60,11 +60,16 @@ decltype(auto) VisitIndex(DType dtype, F&& f) {
 template <class F>
 decltype(auto) VisitNumber(DType dtype, F&& f) {
   switch (dtype) {
-    case DType::kFloat32: return f(Tag<float>{});
-    case DType::kFloat64: return f(Tag<double>{});
-    case DType::kInt32: return f(Tag<int32_t>{});
-    case DType::kInt64: return f(Tag<int64_t>{});
-    default: return f(Tag<uint8_t>{});
+    case DType::kFloat32:
+      return f(Tag<float>{});
+    case DType::kFloat64:
+      return f(Tag<double>{});
+    case DType::kInt32:
+      return f(Tag<int32_t>{});
+    case DType::kInt64:
+      return f(Tag<int64_t>{});
+    default:
+      return f(Tag<uint8_t>{});
   }
 }
 
@@ -88,13 +93,13 @@ Kernel ScatterKernel(const KernelSpec& spec, const kernels::GatherPlan& plan, co
     using Index = typename decltype(index)::type;
     return VisitNumber(spec.dtype(), [&](auto number) {
       using T = typename decltype(number)::type;
-      return Kernel{.run = [=, count = spec.x(1).num_elements(), bytes = spec.outputs[0].bytes()](
-                               const KernelArgs& args) {
-        AD_RETURN_IF_ERROR(CheckIndices(args.in<Index>(1), count, plan.extent));
-        kernels::CopyBytes(args.inputs[0], args.outputs[0], bytes);
-        add(plan, args.in<Index>(1), args.in<T>(2), args.out<T>());
-        return absl::OkStatus();
-      }};
+      return Kernel{
+          .run = [=, count = spec.x(1).num_elements(), bytes = spec.outputs[0].bytes()](const KernelArgs& args) {
+            AD_RETURN_IF_ERROR(CheckIndices(args.in<Index>(1), count, plan.extent));
+            kernels::CopyBytes(args.inputs[0], args.outputs[0], bytes);
+            add(plan, args.in<Index>(1), args.in<T>(2), args.out<T>());
+            return absl::OkStatus();
+          }};
     });
   });
 }

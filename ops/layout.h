@@ -2,8 +2,7 @@
 //
 //   Images are NCHW: [batch, channels, height, width]. Filters are OIHW: [filters, channels, height, width].
 //
-//   Conv2d(x, w, {.padding = Padding::Same()});          // also Valid(), Explicit(1), Explicit(top, left, bottom,
-//   right)
+//   Conv2d(x, w, {.padding = Padding::Same()});    // also Valid(), Explicit(1), Explicit(top, left, bottom, right)
 #ifndef ADRET_OPS_LAYOUT_H_
 #define ADRET_OPS_LAYOUT_H_
 

@@ -56,9 +56,7 @@ absl::StatusOr<Shape> InferPad(const TypeContext& c, const Shape& x, const PadAt
   return y;
 }
 
-bool CanHold(DType dtype, double value) {
-  return IsFloating(dtype) || Tensor::Scalar(dtype, value).At(0) == value;
-}
+bool CanHold(DType dtype, double value) { return IsFloating(dtype) || Tensor::Scalar(dtype, value).At(0) == value; }
 
 bool PadsNothing(const PadAttrs& a) {
   for (size_t i = 0; i < a.before.size(); ++i) {

@@ -44,13 +44,14 @@ const OpRegistration kUniform({
       if (!(std::isfinite(a.hi - a.lo) && a.lo < a.hi)) return c.Error("[", a.lo, ", ", a.hi, ") is not an interval");
       return RandomType(c, a.random, true);
     },
-    .kernel = [](const KernelSpec& spec) {
-      const auto& a = spec.As<RandomUniformAttrs>();
-      return RandomKernel(spec, a.random.stream,
-                          [lo = a.lo, hi = a.hi](const RandomKey& key, DType dtype, int64_t n, void* out) {
-                            kernels::FillUniform(key, dtype, {lo, hi}, n, out);
-                          });
-    },
+    .kernel =
+        [](const KernelSpec& spec) {
+          const auto& a = spec.As<RandomUniformAttrs>();
+          return RandomKernel(spec, a.random.stream,
+                              [lo = a.lo, hi = a.hi](const RandomKey& key, DType dtype, int64_t n, void* out) {
+                                kernels::FillUniform(key, dtype, {lo, hi}, n, out);
+                              });
+        },
     .gradient = NoInputs,
     .traits = {.random = true},
 });
@@ -65,13 +66,14 @@ const OpRegistration kNormal({
       if (!std::isfinite(a.stddev) || a.stddev < 0) return c.Error("stddev must be finite and >= 0, not ", a.stddev);
       return RandomType(c, a.random, true);
     },
-    .kernel = [](const KernelSpec& spec) {
-      const auto& a = spec.As<RandomNormalAttrs>();
-      return RandomKernel(spec, a.random.stream,
-                          [mean = a.mean, dev = a.stddev](const RandomKey& key, DType dtype, int64_t n, void* out) {
-                            kernels::FillNormal(key, dtype, {mean, dev}, n, out);
-                          });
-    },
+    .kernel =
+        [](const KernelSpec& spec) {
+          const auto& a = spec.As<RandomNormalAttrs>();
+          return RandomKernel(spec, a.random.stream,
+                              [mean = a.mean, dev = a.stddev](const RandomKey& key, DType dtype, int64_t n, void* out) {
+                                kernels::FillNormal(key, dtype, {mean, dev}, n, out);
+                              });
+        },
     .gradient = NoInputs,
     .traits = {.random = true},
 });
@@ -85,12 +87,14 @@ const OpRegistration kBernoulli({
       if (!(a.p >= 0 && a.p <= 1)) return c.Error("p must be in [0, 1], not ", a.p);
       return RandomType(c, a.random, false);
     },
-    .kernel = [](const KernelSpec& spec) {
-      const auto& a = spec.As<RandomBernoulliAttrs>();
-      return RandomKernel(spec, a.random.stream, [p = a.p](const RandomKey& key, DType dtype, int64_t n, void* out) {
-        kernels::FillBernoulli(key, dtype, p, n, out);
-      });
-    },
+    .kernel =
+        [](const KernelSpec& spec) {
+          const auto& a = spec.As<RandomBernoulliAttrs>();
+          return RandomKernel(spec, a.random.stream,
+                              [p = a.p](const RandomKey& key, DType dtype, int64_t n, void* out) {
+                                kernels::FillBernoulli(key, dtype, p, n, out);
+                              });
+        },
     .gradient = NoInputs,
     .traits = {.random = true},
 });
@@ -131,9 +135,10 @@ Value Dropout(Operand x, DropoutOptions options) {
   LocationScope scope(x.graph(), x.location());
   const double rate = options.rate;
   if (!(rate >= 0 && rate <= 1) || !IsFloating(x->dtype())) {
-    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("dropout: expects a rate in [0, 1] and f32 or f64, but has ", rate,
-                                                            " and ", x->type().ToString())),
-                    x.location());
+    x.graph()->Fail(
+        absl::InvalidArgumentError(absl::StrCat("dropout: expects a rate in [0, 1] and f32 or f64, but has ", rate,
+                                                " and ", x->type().ToString())),
+        x.location());
     return Value(x.graph(), {});
   }
   if (rate == 0) return x;

@@ -3,8 +3,9 @@
 //   Value noise = RandomNormal(&graph, DType::kFloat32, {kAnyBatch, 10}, {.stddev = 0.1});
 //   Value y = Dropout(x, {.rate = 0.5});
 //
-// The numbers are a pure function of the run's seed and step, the node's stream (each node has its own) and the element's
-// index: the same for any number of threads, different in every step. Shapes may be symbolic. No gradient flows into them.
+// The numbers are a pure function of the run's seed and step, the node's stream (each node has its own) and the
+// element's index: the same for any number of threads, different in every step. Shapes may be symbolic. No gradient
+// flows into them.
 #ifndef ADRET_OPS_RANDOM_H_
 #define ADRET_OPS_RANDOM_H_
 

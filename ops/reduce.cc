@@ -158,8 +158,7 @@ absl::StatusOr<Kernel> MakeProdOthersGrad(const KernelSpec& spec) {
     Kernel kernel;
     kernel.workspace_bytes = spec.outputs[0].bytes();
     kernel.run = [lines](const KernelArgs& args) {
-      kernels::ProductOfOthersGrad(lines, args.in<T>(0), args.in<T>(1), static_cast<T*>(args.workspace),
-                                   args.out<T>());
+      kernels::ProductOfOthersGrad(lines, args.in<T>(0), args.in<T>(1), static_cast<T*>(args.workspace), args.out<T>());
       return absl::OkStatus();
     };
     return kernel;

@@ -29,8 +29,8 @@ absl::StatusOr<Range> ResolveRange(int64_t begin, int64_t end, int64_t step, int
   if (step == 0) return error("a step must not be 0");
   if (step == kSliceToBegin) return error("a step is out of range");
   if (dim < 0) {
-    const bool whole = step == 1 ? begin == 0 && end == kSliceToEnd
-                                 : step == -1 && begin == kSliceToEnd && end == kSliceToBegin;
+    const bool whole =
+        step == 1 ? begin == 0 && end == kSliceToEnd : step == -1 && begin == kSliceToEnd && end == kSliceToBegin;
     if (!whole) return error("only the whole of a symbolic axis can be sliced: [0:kSliceToEnd]");
     return Range{step > 0 ? 0 : -1, step, dim};
   }

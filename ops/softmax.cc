@@ -206,8 +206,7 @@ absl::StatusOr<Kernel> MakeCrossEntropy(const KernelSpec& spec) {
       AD_RETURN_IF_ERROR(targets.CheckLabels(args));
       ParallelFor(targets.rows, targets.Grain(), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          args.out<T>()[row] =
-              kernels::CrossEntropy(args.in<T>(0) + row * targets.n, targets.n, targets.Of(args, row));
+          args.out<T>()[row] = kernels::CrossEntropy(args.in<T>(0) + row * targets.n, targets.n, targets.Of(args, row));
         }
       });
       return absl::OkStatus();

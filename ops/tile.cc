@@ -11,8 +11,8 @@ Value Tile(Operand x, const std::vector<int64_t>& repeats) {
   if (!x->valid()) return Reshape(x, {});
   LocationScope scope(x.graph(), x.location());
   const auto fail = [&](absl::string_view what) {
-    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("tile: ", what, " (x ", x->type().ToString(),
-                                                            ", repeats ", absl::StrJoin(repeats, ","), ")")),
+    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("tile: ", what, " (x ", x->type().ToString(), ", repeats ",
+                                                            absl::StrJoin(repeats, ","), ")")),
                     x.location());
     return Value(x.graph(), {});
   };

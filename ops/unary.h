@@ -3,9 +3,9 @@
 //   Value y = Tanh(Square(x) + 1.0);
 //   Value z = LeakyRelu(y, {.slope = 0.2});
 //
-// The result has x's type. neg, abs, sign, square, relu and clip also take integers (which wrap around); the others take
-// f32 and f64. Where a function is not defined (log of a negative number) the result is NaN. Errors (kept by the graph):
-// a dtype that the function does not take; attributes outside their documented range.
+// The result has x's type. neg, abs, sign, square, relu and clip also take integers (which wrap around); the others
+// take f32 and f64. Where a function is not defined (log of a negative number) the result is NaN. Errors (kept by the
+// graph): a dtype that the function does not take; attributes outside their documented range.
 #ifndef ADRET_OPS_UNARY_H_
 #define ADRET_OPS_UNARY_H_
 

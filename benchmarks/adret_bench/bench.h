@@ -1,8 +1,7 @@
-// How adret_bench measures: jobs by name, each made only when it is wanted, timed, and printed as one JSON object per
-// line:
-// {"job": ..., "seconds": median of an iteration, "min": ..., "work": ..., "unit": ..., "rate": ..., "peak_rss_mib":
-// ...,
-//  "flops": ..., "bytes": ..., "plan_bytes": ...}
+// How adret_bench measures: jobs by name, each made only when it is wanted, timed, and printed as a line of JSON:
+//
+//   {"job": ..., "seconds": median of an iteration, "min": ..., "work": ..., "unit": ..., "rate": ...,
+//    "peak_rss_mib": ..., "flops": ..., "bytes": ..., "plan_bytes": ...}
 #ifndef ADRET_BENCHMARKS_ADRET_BENCH_BENCH_H_
 #define ADRET_BENCHMARKS_ADRET_BENCH_BENCH_H_
 

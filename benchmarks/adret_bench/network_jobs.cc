@@ -16,14 +16,15 @@ nn::Layer Block(int64_t in, int64_t out, int64_t stride) {
 }
 
 nn::Sequential ResNet20() {
-  return {Conv(16, 3, 1),   nn::BatchNorm(),  nn::Relu(),           //
-          Block(16, 16, 1), Block(16, 16, 1), Block(16, 16, 1),     //
-          Block(16, 32, 2), Block(32, 32, 1), Block(32, 32, 1),     //
-          Block(32, 64, 2), Block(64, 64, 1), Block(64, 64, 1),     //
-          nn::GlobalAvgPool2d(), nn::Flatten(), nn::Dense(10)};
+  return {Conv(16, 3, 1),        nn::BatchNorm(),  nn::Relu(),        //
+          Block(16, 16, 1),      Block(16, 16, 1), Block(16, 16, 1),  //
+          Block(16, 32, 2),      Block(32, 32, 1), Block(32, 32, 1),  //
+          Block(32, 64, 2),      Block(64, 64, 1), Block(64, 64, 1),  //
+          nn::GlobalAvgPool2d(), nn::Flatten(),    nn::Dense(10)};
 }
 
-void Train(Bench& bench, const char* job, const nn::Sequential& net, const Shape& images, const nn::Optimizer& optimizer) {
+void Train(Bench& bench, const char* job, const nn::Sequential& net, const Shape& images,
+           const nn::Optimizer& optimizer) {
   bench.Run(job, {static_cast<double>(images[0]), "image"}, [&] {
     auto session = std::make_shared<Session>();
     const Value x = FedInput(*session, "image", Normal(images), Batch::kSymbolic);

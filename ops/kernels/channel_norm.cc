@@ -131,9 +131,9 @@ void ChannelNorm::Backward(const BackwardArgs<T>& a, double epsilon, double* wor
       const double scale = a.scale[c] * rstd;
       a.dbias[c] = static_cast<T>(s.dy);
       a.dscale[c] = static_cast<T>(s.dy_x * rstd);
-      SetCoefficients<T>(coefficients, c, {a.mean[c], static_cast<T>(scale),
-                                           static_cast<T>(-scale * rstd * rstd * s.dy_x / elements),
-                                           static_cast<T>(-scale * s.dy / elements)});
+      SetCoefficients<T>(coefficients, c,
+                         {a.mean[c], static_cast<T>(scale), static_cast<T>(-scale * rstd * rstd * s.dy_x / elements),
+                          static_cast<T>(-scale * s.dy / elements)});
     }
   });
   ForEachTask([&](const Task& t) {
@@ -148,7 +148,9 @@ void ChannelNorm::Backward(const BackwardArgs<T>& a, double epsilon, double* wor
 }
 
 RowNorm::RowNorm(int64_t rows, int64_t n)
-    : rows_(rows), n_(n), rows_per_chunk_(std::max<int64_t>(8, kTaskElements / std::max<int64_t>(1, n))),
+    : rows_(rows),
+      n_(n),
+      rows_per_chunk_(std::max<int64_t>(8, kTaskElements / std::max<int64_t>(1, n))),
       chunks_(CeilDiv(rows, rows_per_chunk_)) {}
 
 template <class T>

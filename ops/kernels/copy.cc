@@ -65,7 +65,9 @@ void CopyRow(const T* src, int64_t src_stride, T* dst, int64_t dst_stride, int64
 // A tile goes through a small buffer, so that each cache line of either side is touched once, also when the strides
 // are powers of two and the lines of a column would evict each other.
 template <class T>
-inline constexpr int64_t kTile = sizeof(T) == 1 ? 64 : sizeof(T) == 4 ? 16 : 8;
+inline constexpr int64_t kTile = sizeof(T) == 1   ? 64
+                                 : sizeof(T) == 4 ? 16
+                                                  : 8;
 
 // dst[a * dst_across + i] = src[a + i * src_inner] for a < across, i < inner, both at most kTile.
 template <class T>

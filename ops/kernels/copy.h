@@ -54,9 +54,12 @@ void FillElements(void* dst, const void* value, int64_t n, size_t element_size);
 template <class F>
 decltype(auto) VisitElementSize(size_t element_size, F&& f) {
   switch (element_size) {
-    case 1: return f(uint8_t{});
-    case 4: return f(uint32_t{});
-    default: return f(uint64_t{});
+    case 1:
+      return f(uint8_t{});
+    case 4:
+      return f(uint32_t{});
+    default:
+      return f(uint64_t{});
   }
 }
 

@@ -4,9 +4,9 @@
 //   const void* in[] = {a, b};
 //   add(in, y, n, params);   // y[i] = a[i] + b[i]
 //
-// A loop is single-threaded and takes spans of any length and alignment; out may equal an input of the same element size. Loops over
-// f32 and f64 are compiled for several instruction sets, of which the machine's best is taken. `params` points to three doubles: what
-// they mean is said where the loop is defined.
+// A loop is single-threaded and takes spans of any length and alignment; out may equal an input of the same element
+// size. Loops over f32 and f64 are compiled for several instruction sets, of which the machine's best is taken.
+// `params` points to three doubles: what they mean is said where the loop is defined.
 #ifndef ADRET_OPS_KERNELS_ELEMENTWISE_H_
 #define ADRET_OPS_KERNELS_ELEMENTWISE_H_
 

@@ -12,11 +12,15 @@ namespace {
 
 struct Sigmoid {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return SigmoidOf(d, x); }
+  static V Run(D d, Params, V x) {
+    return SigmoidOf(d, x);
+  }
 };
 struct Silu {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return hn::Mul(x, SigmoidOf(d, x)); }
+  static V Run(D d, Params, V x) {
+    return hn::Mul(x, SigmoidOf(d, x));
+  }
 };
 struct Softplus {
   template <class D, class V>

@@ -12,11 +12,15 @@ namespace {
 
 struct Neg {
   template <class D, class V>
-  static V Run(D, Params, V x) { return hn::Neg(x); }
+  static V Run(D, Params, V x) {
+    return hn::Neg(x);
+  }
 };
 struct Abs {
   template <class D, class V>
-  static V Run(D, Params, V x) { return hn::Abs(x); }
+  static V Run(D, Params, V x) {
+    return hn::Abs(x);
+  }
 };
 struct Sign {
   template <class D, class V>
@@ -27,36 +31,52 @@ struct Sign {
 };
 struct Square {
   template <class D, class V>
-  static V Run(D, Params, V x) { return hn::Mul(x, x); }
+  static V Run(D, Params, V x) {
+    return hn::Mul(x, x);
+  }
 };
 struct Reciprocal {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return hn::Div(Num(d, 1), x); }
+  static V Run(D d, Params, V x) {
+    return hn::Div(Num(d, 1), x);
+  }
 };
 struct Sqrt {
   template <class D, class V>
-  static V Run(D, Params, V x) { return hn::Sqrt(x); }
+  static V Run(D, Params, V x) {
+    return hn::Sqrt(x);
+  }
 };
 struct Rsqrt {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return hn::Div(Num(d, 1), hn::Sqrt(x)); }
+  static V Run(D d, Params, V x) {
+    return hn::Div(Num(d, 1), hn::Sqrt(x));
+  }
 };
 
 struct Add {
   template <class D, class V>
-  static V Run(D, Params, V a, V b) { return hn::Add(a, b); }
+  static V Run(D, Params, V a, V b) {
+    return hn::Add(a, b);
+  }
 };
 struct Sub {
   template <class D, class V>
-  static V Run(D, Params, V a, V b) { return hn::Sub(a, b); }
+  static V Run(D, Params, V a, V b) {
+    return hn::Sub(a, b);
+  }
 };
 struct Mul {
   template <class D, class V>
-  static V Run(D, Params, V a, V b) { return hn::Mul(a, b); }
+  static V Run(D, Params, V a, V b) {
+    return hn::Mul(a, b);
+  }
 };
 struct Div {
   template <class D, class V>
-  static V Run(D, Params, V a, V b) { return hn::Div(a, b); }
+  static V Run(D, Params, V a, V b) {
+    return hn::Div(a, b);
+  }
 };
 // NaN where either is.
 struct Maximum {
@@ -75,11 +95,15 @@ struct Minimum {
 // Comparisons are written so that NaN passes through.
 struct Relu {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x); }
+  static V Run(D d, Params, V x) {
+    return hn::IfThenElse(hn::Lt(x, hn::Zero(d)), hn::Zero(d), x);
+  }
 };
 struct ReluXGrad {
   template <class D, class V>
-  static V Run(D d, Params, V dy, V y) { return hn::IfThenElseZero(hn::Gt(y, hn::Zero(d)), dy); }
+  static V Run(D d, Params, V dy, V y) {
+    return hn::IfThenElseZero(hn::Gt(y, hn::Zero(d)), dy);
+  }
 };
 struct LeakyRelu {  // p[0]: slope
   template <class D, class V>
@@ -106,7 +130,9 @@ HWY_INLINE V Clamp(D d, V x, double min, double max) {
 }
 struct Clip {  // p[0]: min, p[1]: max
   template <class D, class V>
-  static V Run(D d, Params p, V x) { return Clamp(d, x, p.p[0], p.p[1]); }
+  static V Run(D d, Params p, V x) {
+    return Clamp(d, x, p.p[0], p.p[1]);
+  }
 };
 struct ClipXGrad {  // p[0]: min, p[1]: max
   template <class D, class V>
@@ -116,34 +142,48 @@ struct ClipXGrad {  // p[0]: min, p[1]: max
 };
 struct HardSigmoid {  // p[0]: alpha, p[1]: beta
   template <class D, class V>
-  static V Run(D d, Params p, V x) { return Clamp(d, hn::MulAdd(x, Num(d, p.p[0]), Num(d, p.p[1])), 0, 1); }
+  static V Run(D d, Params p, V x) {
+    return Clamp(d, hn::MulAdd(x, Num(d, p.p[0]), Num(d, p.p[1])), 0, 1);
+  }
 };
 
 // ---- f32 comparisons: four bytes in, one byte out ------------------------------------------------------------------
 
 struct Equal {
   template <class V>
-  static auto Test(V a, V b) { return hn::Eq(a, b); }
+  static auto Test(V a, V b) {
+    return hn::Eq(a, b);
+  }
 };
 struct NotEqual {
   template <class V>
-  static auto Test(V a, V b) { return hn::Ne(a, b); }
+  static auto Test(V a, V b) {
+    return hn::Ne(a, b);
+  }
 };
 struct Less {
   template <class V>
-  static auto Test(V a, V b) { return hn::Lt(a, b); }
+  static auto Test(V a, V b) {
+    return hn::Lt(a, b);
+  }
 };
 struct LessEqual {
   template <class V>
-  static auto Test(V a, V b) { return hn::Le(a, b); }
+  static auto Test(V a, V b) {
+    return hn::Le(a, b);
+  }
 };
 struct Greater {
   template <class V>
-  static auto Test(V a, V b) { return hn::Gt(a, b); }
+  static auto Test(V a, V b) {
+    return hn::Gt(a, b);
+  }
 };
 struct GreaterEqual {
   template <class V>
-  static auto Test(V a, V b) { return hn::Ge(a, b); }
+  static auto Test(V a, V b) {
+    return hn::Ge(a, b);
+  }
 };
 
 // As many elements as a vector has.

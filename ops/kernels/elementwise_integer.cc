@@ -31,31 +31,45 @@ T Wrap(uint64_t bits) {
 }
 struct Neg {
   template <class T>
-  static T Run(const double*, T x) { return Wrap<T>(-static_cast<uint64_t>(x)); }
+  static T Run(const double*, T x) {
+    return Wrap<T>(-static_cast<uint64_t>(x));
+  }
 };
 struct Abs {
   template <class T>
-  static T Run(const double*, T x) { return x < 0 ? Neg::Run(nullptr, x) : x; }
+  static T Run(const double*, T x) {
+    return x < 0 ? Neg::Run(nullptr, x) : x;
+  }
 };
 struct Sign {
   template <class T>
-  static T Run(const double*, T x) { return static_cast<T>((x > 0) - (x < 0)); }
+  static T Run(const double*, T x) {
+    return static_cast<T>((x > 0) - (x < 0));
+  }
 };
 struct Add {
   template <class T>
-  static T Run(const double*, T a, T b) { return Wrap<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b)); }
+  static T Run(const double*, T a, T b) {
+    return Wrap<T>(static_cast<uint64_t>(a) + static_cast<uint64_t>(b));
+  }
 };
 struct Sub {
   template <class T>
-  static T Run(const double*, T a, T b) { return Wrap<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b)); }
+  static T Run(const double*, T a, T b) {
+    return Wrap<T>(static_cast<uint64_t>(a) - static_cast<uint64_t>(b));
+  }
 };
 struct Mul {
   template <class T>
-  static T Run(const double*, T a, T b) { return Wrap<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b)); }
+  static T Run(const double*, T a, T b) {
+    return Wrap<T>(static_cast<uint64_t>(a) * static_cast<uint64_t>(b));
+  }
 };
 struct Square {
   template <class T>
-  static T Run(const double*, T x) { return Mul::Run(nullptr, x, x); }
+  static T Run(const double*, T x) {
+    return Mul::Run(nullptr, x, x);
+  }
 };
 // Truncates; defined where the processor traps: x / 0 = 0, and the smallest number / -1 is itself.
 struct Div {
@@ -83,40 +97,58 @@ struct Pow {
 };
 struct Maximum {
   template <class T>
-  static T Run(const double*, T a, T b) { return a < b ? b : a; }
+  static T Run(const double*, T a, T b) {
+    return a < b ? b : a;
+  }
 };
 struct Minimum {
   template <class T>
-  static T Run(const double*, T a, T b) { return b < a ? b : a; }
+  static T Run(const double*, T a, T b) {
+    return b < a ? b : a;
+  }
 };
 struct Relu {
   template <class T>
-  static T Run(const double*, T x) { return x < 0 ? T{0} : x; }
+  static T Run(const double*, T x) {
+    return x < 0 ? T{0} : x;
+  }
 };
 
 struct Equal {
   template <class T>
-  static bool Run(const double*, T a, T b) { return a == b; }
+  static bool Run(const double*, T a, T b) {
+    return a == b;
+  }
 };
 struct NotEqual {
   template <class T>
-  static bool Run(const double*, T a, T b) { return a != b; }
+  static bool Run(const double*, T a, T b) {
+    return a != b;
+  }
 };
 struct Less {
   template <class T>
-  static bool Run(const double*, T a, T b) { return a < b; }
+  static bool Run(const double*, T a, T b) {
+    return a < b;
+  }
 };
 struct LessEqual {
   template <class T>
-  static bool Run(const double*, T a, T b) { return a <= b; }
+  static bool Run(const double*, T a, T b) {
+    return a <= b;
+  }
 };
 struct Greater {
   template <class T>
-  static bool Run(const double*, T a, T b) { return a > b; }
+  static bool Run(const double*, T a, T b) {
+    return a > b;
+  }
 };
 struct GreaterEqual {
   template <class T>
-  static bool Run(const double*, T a, T b) { return a >= b; }
+  static bool Run(const double*, T a, T b) {
+    return a >= b;
+  }
 };
 
 // Bools are read as bytes, of which a file or a feed may hold any.

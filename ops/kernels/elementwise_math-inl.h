@@ -1,5 +1,6 @@
-// Exponentials, logarithms and their kin for vectors, defined for every argument as the standard library's functions are.
-// Highway's polynomials (1 to 4 units in the last place) do the work; overflow, infinities and NaN are put right here.
+// Exponentials, logarithms and their kin for vectors, defined for every argument as the standard library's functions
+// are. Highway's polynomials (1 to 4 units in the last place) do the work; overflow, infinities and NaN are put right
+// here.
 
 #if defined(ADRET_OPS_KERNELS_ELEMENTWISE_MATH_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ADRET_OPS_KERNELS_ELEMENTWISE_MATH_INL_H_

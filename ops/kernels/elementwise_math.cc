@@ -12,19 +12,27 @@ namespace {
 
 struct Exp {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return ExpOf(d, x); }
+  static V Run(D d, Params, V x) {
+    return ExpOf(d, x);
+  }
 };
 struct Expm1 {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return Expm1Of(d, x); }
+  static V Run(D d, Params, V x) {
+    return Expm1Of(d, x);
+  }
 };
 struct Log {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return LogOf(d, x); }
+  static V Run(D d, Params, V x) {
+    return LogOf(d, x);
+  }
 };
 struct Log1p {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return Log1pOf(d, x); }
+  static V Run(D d, Params, V x) {
+    return Log1pOf(d, x);
+  }
 };
 
 // Highway reduces angles up to 39,000; vectors with larger ones go through the standard library.
@@ -62,7 +70,9 @@ struct Tanh {
 };
 struct Erf {
   template <class D, class V>
-  static V Run(D d, Params, V x) { return ErfOf(d, x); }
+  static V Run(D d, Params, V x) {
+    return ErfOf(d, x);
+  }
 };
 
 // Powers are rare where speed counts (the builder takes out squares and roots), and hard to get right at the edges.

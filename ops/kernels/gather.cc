@@ -122,18 +122,18 @@ void ScatterElementsAdd(const GatherPlan& plan, const Index* indices, const T* u
   });
 }
 
-#define ADRET_INSTANTIATE_SCATTER(T, Index)                                             \
-  template void ScatterAdd<T, Index>(const GatherPlan&, const Index*, const T*, T*);    \
+#define ADRET_INSTANTIATE_SCATTER(T, Index)                                          \
+  template void ScatterAdd<T, Index>(const GatherPlan&, const Index*, const T*, T*); \
   template void ScatterElementsAdd<T, Index>(const GatherPlan&, const Index*, const T*, T*);
 
-#define ADRET_INSTANTIATE_GATHER(Index)                                                                 \
-  template int64_t FirstOutOfRange<Index>(const Index*, int64_t, int64_t);                              \
-  template void Gather<Index>(const GatherPlan&, const void*, const Index*, void*, size_t);             \
-  template void GatherElements<Index>(const GatherPlan&, const void*, const Index*, void*, size_t);     \
-  ADRET_INSTANTIATE_SCATTER(float, Index)                                                               \
-  ADRET_INSTANTIATE_SCATTER(double, Index)                                                              \
-  ADRET_INSTANTIATE_SCATTER(int32_t, Index)                                                             \
-  ADRET_INSTANTIATE_SCATTER(int64_t, Index)                                                             \
+#define ADRET_INSTANTIATE_GATHER(Index)                                                             \
+  template int64_t FirstOutOfRange<Index>(const Index*, int64_t, int64_t);                          \
+  template void Gather<Index>(const GatherPlan&, const void*, const Index*, void*, size_t);         \
+  template void GatherElements<Index>(const GatherPlan&, const void*, const Index*, void*, size_t); \
+  ADRET_INSTANTIATE_SCATTER(float, Index)                                                           \
+  ADRET_INSTANTIATE_SCATTER(double, Index)                                                          \
+  ADRET_INSTANTIATE_SCATTER(int32_t, Index)                                                         \
+  ADRET_INSTANTIATE_SCATTER(int64_t, Index)                                                         \
   ADRET_INSTANTIATE_SCATTER(uint8_t, Index)
 
 ADRET_INSTANTIATE_GATHER(int32_t)

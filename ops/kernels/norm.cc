@@ -47,9 +47,7 @@ GradSums GradSumsT(const Strips& s, const T* x, const T* dy, T mean) {
     const T* xs = x + k * s.stride;
     const T* ds = dy + k * s.stride;
     sums.dy += row.Sum([&](int64_t i) { return row.Load(ds, i, 0); });
-    sums.dy_x += row.Sum([&](int64_t i) {
-      return hn::Mul(row.Load(ds, i, 0), hn::Sub(row.Load(xs, i, 0), vmean));
-    });
+    sums.dy_x += row.Sum([&](int64_t i) { return hn::Mul(row.Load(ds, i, 0), hn::Sub(row.Load(xs, i, 0), vmean)); });
   }
   return sums;
 }
@@ -167,8 +165,7 @@ void NormalizeRowT(int64_t n, const T* x, T mean, T rstd, const T* scale, const 
 
 // With g = dy * scale and z = (x - mean) * rstd: dx = rstd * (g - mean(g) - z * mean(g * z)).
 template <class T>
-void NormalizeRowGradT(int64_t n, const T* x, const T* dy, T mean, T rstd, const T* scale, T* dx, T* dscale,
-                       T* dbias) {
+void NormalizeRowGradT(int64_t n, const T* x, const T* dy, T mean, T rstd, const T* scale, T* dx, T* dscale, T* dbias) {
   const Row<T> row(n);
   const auto vmean = hn::Set(row.d, mean);
   const auto vrstd = hn::Set(row.d, rstd);
@@ -188,12 +185,8 @@ void NormalizeRowGradT(int64_t n, const T* x, const T* dy, T mean, T rstd, const
   }
 }
 
-Moments MomentsOfF32(const Strips& s, const float* x) {
-  return MomentsT(s, x);
-}
-Moments MomentsOfF64(const Strips& s, const double* x) {
-  return MomentsT(s, x);
-}
+Moments MomentsOfF32(const Strips& s, const float* x) { return MomentsT(s, x); }
+Moments MomentsOfF64(const Strips& s, const double* x) { return MomentsT(s, x); }
 GradSums GradSumsOfF32(const Strips& s, const float* x, const float* dy, float mean) {
   return GradSumsT(s, x, dy, mean);
 }
@@ -299,12 +292,8 @@ Moments Merge(const Moments& a, const Moments& b) {
           a.m2 + b.m2 + difference * difference * (a.count * (b.count / count))};
 }
 
-Moments MomentsOf(const Strips& s, const float* x) {
-  return HWY_DYNAMIC_DISPATCH(MomentsOfF32)(s, x);
-}
-Moments MomentsOf(const Strips& s, const double* x) {
-  return HWY_DYNAMIC_DISPATCH(MomentsOfF64)(s, x);
-}
+Moments MomentsOf(const Strips& s, const float* x) { return HWY_DYNAMIC_DISPATCH(MomentsOfF32)(s, x); }
+Moments MomentsOf(const Strips& s, const double* x) { return HWY_DYNAMIC_DISPATCH(MomentsOfF64)(s, x); }
 GradSums GradSumsOf(const Strips& s, const float* x, const float* dy, float mean) {
   return HWY_DYNAMIC_DISPATCH(GradSumsOfF32)(s, x, dy, mean);
 }

@@ -17,9 +17,12 @@ int64_t Source(Border border, const PadAxis& axis, int64_t i) {
   const int64_t s = i - axis.before;
   if (s >= 0 && s < axis.size) return s;
   switch (border) {
-    case Border::kConstant: return -1;
-    case Border::kEdge: return s < 0 ? 0 : axis.size - 1;
-    case Border::kReflect: return s < 0 ? -s : 2 * (axis.size - 1) - s;
+    case Border::kConstant:
+      return -1;
+    case Border::kEdge:
+      return s < 0 ? 0 : axis.size - 1;
+    case Border::kReflect:
+      return s < 0 ? -s : 2 * (axis.size - 1) - s;
   }
   return -1;
 }
@@ -108,8 +111,8 @@ void Pad(const PadPlan& plan, const void* x, const void* value, void* y, size_t 
         if (x_row < 0) {
           std::fill(to, to + row_size, element);
         } else {
-          PadRow(inner, plan.block, plan.border, element,
-                 static_cast<const T*>(x) + x_row * inner.size * plan.block, to);
+          PadRow(inner, plan.block, plan.border, element, static_cast<const T*>(x) + x_row * inner.size * plan.block,
+                 to);
         }
       }
     });

@@ -117,8 +117,8 @@ HWY_EXPORT(PhiloxWords);
 HWY_EXPORT(UniformFloats);
 HWY_EXPORT(BernoulliWords);
 
-constexpr int64_t kGrain = 16384;   // elements of a parallel chunk: a multiple of a buffer
-constexpr int64_t kBuffer = 1024;   // words made at a time: they stay in L1
+constexpr int64_t kGrain = 16384;  // elements of a parallel chunk: a multiple of a buffer
+constexpr int64_t kBuffer = 1024;  // words made at a time: they stay in L1
 
 // Calls use(words, first, count) for consecutive pieces of [0, n), with the `per_element` words of each element.
 template <class Use>
@@ -134,7 +134,8 @@ void ForWords(const RandomKey& key, int64_t n, int per_element, Use use) {
   });
 }
 
-// Makes normal numbers from pairs: y[2k], y[2k+1] = mean + stddev * r cos a, mean + stddev * r sin a with r = sqrt(-2 log u).
+// Makes normal numbers from pairs: y[2k], y[2k+1] = mean + stddev * r cos a, mean + stddev * r sin a with r = sqrt(-2
+// log u).
 template <class T>
 class BoxMuller {
  public:

@@ -26,22 +26,34 @@ struct SumOp {
   template <class T>
   using Wide = double;
   template <class T>
-  static constexpr T Identity() { return T{0}; }
+  static constexpr T Identity() {
+    return T{0};
+  }
   template <class V>
-  static HWY_INLINE V Apply(V a, V b) { return hn::Add(a, b); }
+  static HWY_INLINE V Apply(V a, V b) {
+    return hn::Add(a, b);
+  }
   template <class T>
-  static T Scalar(T a, T b) { return a + b; }
+  static T Scalar(T a, T b) {
+    return a + b;
+  }
 };
 
 struct ProdOp {
   template <class T>
   using Wide = T;
   template <class T>
-  static constexpr T Identity() { return T{1}; }
+  static constexpr T Identity() {
+    return T{1};
+  }
   template <class V>
-  static HWY_INLINE V Apply(V a, V b) { return hn::Mul(a, b); }
+  static HWY_INLINE V Apply(V a, V b) {
+    return hn::Mul(a, b);
+  }
   template <class T>
-  static T Scalar(T a, T b) { return a * b; }
+  static T Scalar(T a, T b) {
+    return a * b;
+  }
 };
 
 // Keeps a NaN once met: a is the accumulator.
@@ -49,30 +61,46 @@ struct MaxOp {
   template <class T>
   using Wide = T;
   template <class T>
-  static constexpr T Identity() { return -std::numeric_limits<T>::infinity(); }
+  static constexpr T Identity() {
+    return -std::numeric_limits<T>::infinity();
+  }
   template <class V>
-  static HWY_INLINE V Apply(V a, V b) { return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a); }
+  static HWY_INLINE V Apply(V a, V b) {
+    return hn::IfThenElse(hn::Or(hn::Gt(b, a), hn::IsNaN(b)), b, a);
+  }
   template <class T>
-  static T Scalar(T a, T b) { return b > a || b != b ? b : a; }
+  static T Scalar(T a, T b) {
+    return b > a || b != b ? b : a;
+  }
 };
 
 struct MinOp {
   template <class T>
   using Wide = T;
   template <class T>
-  static constexpr T Identity() { return std::numeric_limits<T>::infinity(); }
+  static constexpr T Identity() {
+    return std::numeric_limits<T>::infinity();
+  }
   template <class V>
-  static HWY_INLINE V Apply(V a, V b) { return hn::IfThenElse(hn::Or(hn::Lt(b, a), hn::IsNaN(b)), b, a); }
+  static HWY_INLINE V Apply(V a, V b) {
+    return hn::IfThenElse(hn::Or(hn::Lt(b, a), hn::IsNaN(b)), b, a);
+  }
   template <class T>
-  static T Scalar(T a, T b) { return b < a || b != b ? b : a; }
+  static T Scalar(T a, T b) {
+    return b < a || b != b ? b : a;
+  }
 };
 
 // How a kernel reads x: as it is, or as exp(x - m) with one m for all (rows) or one for each column.
 struct Plain {
   template <class D, class T>
-  HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t) const { return hn::LoadU(d, x); }
+  HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t) const {
+    return hn::LoadU(d, x);
+  }
   template <class T>
-  T Scalar(const T* x, int64_t) const { return *x; }
+  T Scalar(const T* x, int64_t) const {
+    return *x;
+  }
 };
 template <class T>
 struct ExpMinusScalar {
@@ -230,22 +258,32 @@ void ReduceRowsWith(const T* x, int64_t rows, int64_t n, T* y) {
 template <class T>
 void Rows(Reduction reduction, const T* x, int64_t rows, int64_t n, T* y) {
   switch (reduction) {
-    case Reduction::kSum: return ReduceRowsWith<SumOp>(x, rows, n, y);
-    case Reduction::kProd: return ReduceRowsWith<ProdOp>(x, rows, n, y);
-    case Reduction::kMax: return ReduceRowsWith<MaxOp>(x, rows, n, y);
-    case Reduction::kMin: return ReduceRowsWith<MinOp>(x, rows, n, y);
-    case Reduction::kLogSumExp: return LogSumExpRows(x, rows, n, y);
+    case Reduction::kSum:
+      return ReduceRowsWith<SumOp>(x, rows, n, y);
+    case Reduction::kProd:
+      return ReduceRowsWith<ProdOp>(x, rows, n, y);
+    case Reduction::kMax:
+      return ReduceRowsWith<MaxOp>(x, rows, n, y);
+    case Reduction::kMin:
+      return ReduceRowsWith<MinOp>(x, rows, n, y);
+    case Reduction::kLogSumExp:
+      return LogSumExpRows(x, rows, n, y);
   }
 }
 
 template <class T>
 void Columns(Reduction reduction, const T* x, int64_t n, int64_t stride, int64_t columns, T* y) {
   switch (reduction) {
-    case Reduction::kSum: return ReduceColumnsWith<SumOp>(x, n, stride, columns, y);
-    case Reduction::kProd: return ReduceColumnsWith<ProdOp>(x, n, stride, columns, y);
-    case Reduction::kMax: return ReduceColumnsWith<MaxOp>(x, n, stride, columns, y);
-    case Reduction::kMin: return ReduceColumnsWith<MinOp>(x, n, stride, columns, y);
-    case Reduction::kLogSumExp: return LogSumExpColumns(x, n, stride, columns, y);
+    case Reduction::kSum:
+      return ReduceColumnsWith<SumOp>(x, n, stride, columns, y);
+    case Reduction::kProd:
+      return ReduceColumnsWith<ProdOp>(x, n, stride, columns, y);
+    case Reduction::kMax:
+      return ReduceColumnsWith<MaxOp>(x, n, stride, columns, y);
+    case Reduction::kMin:
+      return ReduceColumnsWith<MinOp>(x, n, stride, columns, y);
+    case Reduction::kLogSumExp:
+      return LogSumExpColumns(x, n, stride, columns, y);
   }
 }
 
@@ -276,10 +314,14 @@ template <class T>
 T Combine(Reduction reduction, T a, T b) {
   using U = std::make_unsigned_t<T>;
   switch (reduction) {
-    case Reduction::kSum: return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
-    case Reduction::kProd: return static_cast<T>(static_cast<U>(a) * static_cast<U>(b));
-    case Reduction::kMax: return std::max(a, b);
-    default: return std::min(a, b);
+    case Reduction::kSum:
+      return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
+    case Reduction::kProd:
+      return static_cast<T>(static_cast<U>(a) * static_cast<U>(b));
+    case Reduction::kMax:
+      return std::max(a, b);
+    default:
+      return std::min(a, b);
   }
 }
 

@@ -150,9 +150,8 @@ T CrossEntropyOf(const T* x, int64_t n, const Target<T>& target) {
     score = x[target.label] - m;
   } else {
     mass = row.Sum([&](int64_t i) { return row.Load(target.probabilities, i, 0); });
-    score = row.Sum([&](int64_t i) {
-      return hn::Mul(row.Load(target.probabilities, i, 0), hn::Sub(row.Load(x, i, 0), vm));
-    });
+    score = row.Sum(
+        [&](int64_t i) { return hn::Mul(row.Load(target.probabilities, i, 0), hn::Sub(row.Load(x, i, 0), vm)); });
   }
   double loss = (1 - target.smoothing) * (mass * log_sum - score);
   if (target.smoothing > 0) {

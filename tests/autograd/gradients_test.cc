@@ -86,9 +86,12 @@ TEST(Gradients, OverridesReplaceARuleForOneCall) {
   EXPECT_NEAR(At(Gradients(y, {x})[0], feeds), 2 * (1 - std::tanh(1.0) * std::tanh(1.0)), 1e-14);
 }
 
-const OpRegistration kWithoutGradient({
-    .name = "test_without_gradient", .doc = "y = x.", .inputs = {"x"}, .type = SameType,
-    .no_gradient = "it exists to have none", .traits = {.view = true}});
+const OpRegistration kWithoutGradient({.name = "test_without_gradient",
+                                       .doc = "y = x.",
+                                       .inputs = {"x"},
+                                       .type = SameType,
+                                       .no_gradient = "it exists to have none",
+                                       .traits = {.view = true}});
 
 TEST(Gradients, AnOpWithoutGradientIsNamedWithThePath) {
   Graph graph;

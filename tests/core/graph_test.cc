@@ -92,9 +92,14 @@ TEST(Names, NearestFirst) {
 }
 
 TEST(Op, RegistrationRefusesContradictions) {
-  EXPECT_FALSE(RegisterOp({.name = "tanh", .doc = "d", .inputs = {"x"}, .type = SameType, .no_gradient = "x", .traits = {.view = true}}).ok());
-  EXPECT_FALSE(RegisterOp({.name = "no_kernel", .doc = "d", .inputs = {"x"}, .type = SameType, .no_gradient = "x"}).ok());
-  EXPECT_FALSE(RegisterOp({.name = "no_rule", .doc = "d", .inputs = {"x"}, .type = SameType, .traits = {.view = true}}).ok());
+  EXPECT_FALSE(
+      RegisterOp(
+          {.name = "tanh", .doc = "d", .inputs = {"x"}, .type = SameType, .no_gradient = "x", .traits = {.view = true}})
+          .ok());
+  EXPECT_FALSE(
+      RegisterOp({.name = "no_kernel", .doc = "d", .inputs = {"x"}, .type = SameType, .no_gradient = "x"}).ok());
+  EXPECT_FALSE(
+      RegisterOp({.name = "no_rule", .doc = "d", .inputs = {"x"}, .type = SameType, .traits = {.view = true}}).ok());
   EXPECT_EQ(FindOp("no_rule"), nullptr);
 }
 

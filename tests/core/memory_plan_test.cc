@@ -30,8 +30,8 @@ TEST_P(MemoryPlan, LivingBuffersNeverOverlap) {
   std::vector<Buffer> buffers;
   for (int i = 0; i < GetParam(); ++i) {
     const int first = random.Below(kWaves);
-    buffers.push_back({static_cast<int64_t>(random.Below(5000)), first,
-                       std::min<int>(kWaves - 1, first + random.Below(10))});
+    buffers.push_back(
+        {static_cast<int64_t>(random.Below(5000)), first, std::min<int>(kWaves - 1, first + random.Below(10))});
   }
   const int64_t total = PlaceBuffers(&buffers);
   EXPECT_LE(total, 2 * LowerBound(buffers, kWaves));

@@ -22,7 +22,8 @@ TEST(Shape, PutsTheBatchInPlaceOfTheSymbol) {
 TEST(Shape, RefusesWhatOverflows) {
   EXPECT_TRUE((Shape{1 << 20, 1 << 20}).Validate().ok());
   EXPECT_FALSE((Shape{int64_t{1} << 40, int64_t{1} << 40}).Validate().ok());
-  EXPECT_FALSE((Shape{0, int64_t{1} << 40, int64_t{1} << 40}).Validate().ok()) << "an empty shape's strides overflow too";
+  EXPECT_FALSE((Shape{0, int64_t{1} << 40, int64_t{1} << 40}).Validate().ok())
+      << "an empty shape's strides overflow too";
   EXPECT_FALSE((Shape{kAnyBatch, kAnyBatch}).Validate().ok());
   EXPECT_FALSE((Shape{kAnyBatch}).WithBatch(std::numeric_limits<int64_t>::max()).Validate().ok());
   EXPECT_FALSE(Shape(std::vector<int64_t>(33, 1)).Validate().ok());

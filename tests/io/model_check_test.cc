@@ -118,7 +118,8 @@ TEST(ModelCheckTest, WarnsOfWhatLoads) {
   contents.outputs.clear();
   const std::vector<Finding> silent = CheckSerializedModel(*SerializeModel(contents));
   EXPECT_THAT(silent, Contains(Says("the signature has no outputs")));
-  EXPECT_THAT(silent, Not(Contains(Says("variable 'w': nothing depends")))) << "something depends on it, whatever is wanted";
+  EXPECT_THAT(silent, Not(Contains(Says("variable 'w': nothing depends"))))
+      << "something depends on it, whatever is wanted";
   EXPECT_THAT(silent, Contains(Says("input 'unused': nothing depends on it")));
 }
 

@@ -4,8 +4,8 @@
 
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
-#include "adret/tests/ops/op_suite.h"
 #include "adret/ops/unary.h"
+#include "adret/tests/ops/op_suite.h"
 #include "gtest/gtest.h"
 
 namespace adret {
@@ -41,7 +41,8 @@ OpCase Integer(std::string name, DType dtype, Function f, double (*reference)(do
   const double lo = dtype == DType::kUint8 ? 0 : -6;
   return {.name = std::move(name),
           .build = [f](Args x) { return Values{f(x[0], x[1])}; },
-          .inputs = {{.shape = {101}, .dtype = dtype, .lo = lo, .hi = 7}, {.shape = {101}, .dtype = dtype, .lo = lo, .hi = 7}},
+          .inputs = {{.shape = {101}, .dtype = dtype, .lo = lo, .hi = 7},
+                     {.shape = {101}, .dtype = dtype, .lo = lo, .hi = 7}},
           .reference = Elementwise2(reference),
           .differentiable = false};
 }
@@ -61,15 +62,22 @@ double Max64(double a, double b) { return std::max(a, b); }
 double Min64(double a, double b) { return std::min(a, b); }
 
 const OpCases kFloating({
-    Bad(Binary("add", Add, Add64),
-        [](Graph* g) { g->Input("a", DType::kFloat32, {2, 3}) + g->Input("b", DType::kFloat32, {4}); },
+    Bad(
+        Binary("add", Add, Add64),
+        [](Graph* g) {
+          g->Input("a", DType::kFloat32, {2, 3}) + g->Input("b", DType::kFloat32, {4});
+        },
         "add: shapes [2,3] and [4] do not broadcast"),
-    Bad(Binary("sub", Sub, Sub64),
+    Bad(
+        Binary("sub", Sub, Sub64),
         [](Graph* g) { g->Input("a", DType::kFloat32, {2}) - g->Input("b", DType::kFloat64, {2}); },
         "(a f32[2], b f64[2])"),
-    Bad(Binary("mul", Mul, Mul64), [](Graph* g) { g->Input("a", DType::kBool, {2}) * g->Input("b", DType::kBool, {2}); },
+    Bad(
+        Binary("mul", Mul, Mul64),
+        [](Graph* g) { g->Input("a", DType::kBool, {2}) * g->Input("b", DType::kBool, {2}); },
         "mul: takes numbers, not bool"),
-    Bad(Binary("div", Div, Div64), [](Graph* g) { g->Input("a", DType::kInt32, {2}) / 0.5; },
+    Bad(
+        Binary("div", Div, Div64), [](Graph* g) { g->Input("a", DType::kInt32, {2}) / 0.5; },
         "div: the number 0.5 is not a value of i32"),
     Binary("pow", Pow, Pow64, /*a_lo=*/0.5),
     Binary("maximum", Maximum, Max64),
@@ -92,27 +100,36 @@ OpCase Numbers(std::string name, std::function<Value(Value)> f, double (*referen
 }
 
 const OpCases kNumbers({
-    Numbers("operators", [](Value x) { return -(2.0 * x + 1 - x / 3.0) * (1.0 - x) / x; },
-            [](double x) { return -(2 * x + 1 - x / 3) * (1 - x) / x; }),
-    Numbers("neutral", [](Value x) { return Pow((0 + (x + 0.0) - 0.0) * 1 / 1, 1) * (1 * x); }, [](double x) { return x * x; }),
-    Numbers("pow/2", [](Value x) { return Pow(x, 2); }, [](double x) { return x * x; }),
-    Numbers("pow/half", [](Value x) { return Pow(x, 0.5); }, [](double x) { return std::sqrt(x); }),
-    Numbers("pow/inverse", [](Value x) { return Pow(x, -1); }, [](double x) { return 1 / x; }),
-    Numbers("pow/3", [](Value x) { return Pow(x, 3); }, [](double x) { return x * x * x; }),
-    Numbers("pow/of_number", [](Value x) { return Pow(1.5, x); }, [](double x) { return std::pow(1.5, x); }),
+    Numbers(
+        "operators", [](Value x) { return -(2.0 * x + 1 - x / 3.0) * (1.0 - x) / x; },
+        [](double x) { return -(2 * x + 1 - x / 3) * (1 - x) / x; }),
+    Numbers(
+        "neutral", [](Value x) { return Pow((0 + (x + 0.0) - 0.0) * 1 / 1, 1) * (1 * x); },
+        [](double x) { return x * x; }),
+    Numbers(
+        "pow/2", [](Value x) { return Pow(x, 2); }, [](double x) { return x * x; }),
+    Numbers(
+        "pow/half", [](Value x) { return Pow(x, 0.5); }, [](double x) { return std::sqrt(x); }),
+    Numbers(
+        "pow/inverse", [](Value x) { return Pow(x, -1); }, [](double x) { return 1 / x; }),
+    Numbers(
+        "pow/3", [](Value x) { return Pow(x, 3); }, [](double x) { return x * x * x; }),
+    Numbers(
+        "pow/of_number", [](Value x) { return Pow(1.5, x); }, [](double x) { return std::pow(1.5, x); }),
 });
 
 // Outer sum: both operands are repeated.
 const OpCases kOuter({{.name = "add/outer",
                        .build = [](Args x) { return Values{x[0] * x[1]}; },
                        .inputs = {{.shape = {4, 1, 3}, .batch = true}, {.shape = {5, 1}}},
-                       .reference = [](absl::Span<const Tensor> x) {
-                         Tensor y(DType::kFloat64, {4, 5, 3});
-                         for (int i = 0; i < 60; ++i) {
-                           y.mutable_data<double>()[i] = x[0].At(i / 15 * 3 + i % 3) * x[1].At(i / 3 % 5);
-                         }
-                         return std::vector<Tensor>{y};
-                       }}});
+                       .reference =
+                           [](absl::Span<const Tensor> x) {
+                             Tensor y(DType::kFloat64, {4, 5, 3});
+                             for (int i = 0; i < 60; ++i) {
+                               y.mutable_data<double>()[i] = x[0].At(i / 15 * 3 + i % 3) * x[1].At(i / 3 % 5);
+                             }
+                             return std::vector<Tensor>{y};
+                           }}});
 
 double DivInt(double a, double b) { return b == 0 ? 0 : std::trunc(a / b); }
 
@@ -122,21 +139,22 @@ const OpCases kIntegers({
     Integer("mul/i32", DType::kInt32, Mul, Mul64),
     Integer("div/i64", DType::kInt64, Div, DivInt),
     Integer("div/u8", DType::kUint8, Div, DivInt),
-    Integer("pow/i64", DType::kInt64, Pow, [](double a, double b) { return a == 0 && b < 0 ? 0 : std::trunc(std::pow(a, b)); }),
+    Integer("pow/i64", DType::kInt64, Pow,
+            [](double a, double b) { return a == 0 && b < 0 ? 0 : std::trunc(std::pow(a, b)); }),
     Integer("maximum/u8", DType::kUint8, Maximum, Max64),
     Integer("minimum/i32", DType::kInt32, Minimum, Min64),
 });
 
 const GoldenCases kGolden("elementwise", {
-    {"add", [](Args x) { return Values{x[0] + x[1]}; }},
-    {"sub", [](Args x) { return Values{x[0] - x[1]}; }},
-    {"mul", [](Args x) { return Values{x[0] * x[1]}; }},
-    {"div", [](Args x) { return Values{x[0] / x[1]}; }},
-    {"pow", [](Args x) { return Values{Pow(x[0], x[1])}; }},
-    {"pow_at_zero", [](Args x) { return Values{Pow(x[0], x[1])}; }},
-    {"maximum", [](Args x) { return Values{Maximum(x[0], x[1])}; }},
-    {"minimum", [](Args x) { return Values{Minimum(x[0], x[1])}; }},
-});
+                                             {"add", [](Args x) { return Values{x[0] + x[1]}; }},
+                                             {"sub", [](Args x) { return Values{x[0] - x[1]}; }},
+                                             {"mul", [](Args x) { return Values{x[0] * x[1]}; }},
+                                             {"div", [](Args x) { return Values{x[0] / x[1]}; }},
+                                             {"pow", [](Args x) { return Values{Pow(x[0], x[1])}; }},
+                                             {"pow_at_zero", [](Args x) { return Values{Pow(x[0], x[1])}; }},
+                                             {"maximum", [](Args x) { return Values{Maximum(x[0], x[1])}; }},
+                                             {"minimum", [](Args x) { return Values{Minimum(x[0], x[1])}; }},
+                                         });
 
 static_assert(std::is_same_v<decltype(1.0 + 2.0), double>, "numbers keep their own arithmetic");
 

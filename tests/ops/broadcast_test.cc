@@ -42,11 +42,18 @@ OpCase Bad(OpCase c, std::function<void(Graph*)> bad, std::string message) {
 }
 
 const OpCases kBroadcasts({
-    Bad(To("broadcast_to", {3, 1, 2}, {3, 4, 2}),
-        [](Graph* g) { BroadcastTo(g->Input("x", DType::kFloat32, {2, 3}), {4, 3}); },
+    Bad(
+        To("broadcast_to", {3, 1, 2}, {3, 4, 2}),
+        [](Graph* g) {
+          BroadcastTo(g->Input("x", DType::kFloat32, {2, 3}), {4, 3});
+        },
         "broadcast_to: x does not broadcast to [4,3] (x f32[2,3])"),
-    Bad(To("broadcast_to/scalar", {}, {3, 5}),
-        [](Graph* g) { BroadcastTo(g->Input("x", DType::kFloat32, {2, 3}), {3}); }, "x does not broadcast to [3]"),
+    Bad(
+        To("broadcast_to/scalar", {}, {3, 5}),
+        [](Graph* g) {
+          BroadcastTo(g->Input("x", DType::kFloat32, {2, 3}), {3});
+        },
+        "x does not broadcast to [3]"),
     To("broadcast_to/inner", {4, 1}, {4, 19}),
     To("broadcast_to/leading", {3}, {2, 5, 3}),
     To("broadcast_to/alternating", {2, 1, 3, 1}, {2, 4, 3, 5}),
@@ -54,19 +61,24 @@ const OpCases kBroadcasts({
     {.name = "broadcast_to/batch",
      .build = [](Args x) { return Values{x[0] * BroadcastTo(x[1], x[0].shape())}; },
      .inputs = {{.shape = {4, 3}, .batch = true}, {.shape = {3}}},
-     .reference = [](absl::Span<const Tensor> x) {
-       Tensor y(DType::kFloat64, {4, 3});
-       for (int i = 0; i < 12; ++i) y.mutable_data<double>()[i] = x[0].At(i) * x[1].At(i % 3);
-       return std::vector<Tensor>{y};
-     }},
+     .reference =
+         [](absl::Span<const Tensor> x) {
+           Tensor y(DType::kFloat64, {4, 3});
+           for (int i = 0; i < 12; ++i) y.mutable_data<double>()[i] = x[0].At(i) * x[1].At(i % 3);
+           return std::vector<Tensor>{y};
+         }},
     {.name = "sum_to",
-     .build = [](Args x) { return Values{SumTo(Square(x[0]), {3, 1})}; },
+     .build =
+         [](Args x) {
+           return Values{SumTo(Square(x[0]), {3, 1})};
+         },
      .inputs = {{.shape = {2, 3, 4}}},
-     .reference = [](absl::Span<const Tensor> x) {
-       Tensor y = Tensor::Zeros(DType::kFloat64, {3, 1});
-       for (int i = 0; i < 24; ++i) y.mutable_data<double>()[i / 4 % 3] += x[0].At(i) * x[0].At(i);
-       return std::vector<Tensor>{y};
-     }},
+     .reference =
+         [](absl::Span<const Tensor> x) {
+           Tensor y = Tensor::Zeros(DType::kFloat64, {3, 1});
+           for (int i = 0; i < 24; ++i) y.mutable_data<double>()[i / 4 % 3] += x[0].At(i) * x[0].At(i);
+           return std::vector<Tensor>{y};
+         }},
     {.name = "full_like",
      .build = [](Args x) { return Values{x[0] * FullLike(x[0], 3) + ZerosLike(x[0]) + OnesLike(x[0])}; },
      .inputs = {{.shape = {4, 3}, .batch = true}},
@@ -83,9 +95,12 @@ const OpCases kBroadcasts({
 });
 
 const GoldenCases kGolden("elementwise", {
-    {"broadcast_to", [](Args x) { return Values{BroadcastTo(x[0], {2, 3, 4, 5})}; }},
-    {"broadcast_mul", [](Args x) { return Values{x[0] * x[1]}; }},
-});
+                                             {"broadcast_to",
+                                              [](Args x) {
+                                                return Values{BroadcastTo(x[0], {2, 3, 4, 5})};
+                                              }},
+                                             {"broadcast_mul", [](Args x) { return Values{x[0] * x[1]}; }},
+                                         });
 
 TEST(Broadcast, StopGradientStops) {
   Graph graph;

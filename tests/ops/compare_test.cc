@@ -75,17 +75,17 @@ const OpCases kOnTheWay({{.name = "greater/as_factor",
                           .inputs = {{.shape = {4, 6}, .batch = true}, {.shape = {6}}}}});
 
 const GoldenCases kGolden("elementwise", {
-    {"equal", [](Args x) { return Values{Equal(x[0], x[1])}; }},
-    {"not_equal", [](Args x) { return Values{NotEqual(x[0], x[1])}; }},
-    {"less", [](Args x) { return Values{Less(x[0], x[1])}; }},
-    {"less_equal", [](Args x) { return Values{LessEqual(x[0], x[1])}; }},
-    {"greater", [](Args x) { return Values{Greater(x[0], x[1])}; }},
-    {"greater_equal", [](Args x) { return Values{GreaterEqual(x[0], x[1])}; }},
-    {"logical_and", [](Args x) { return Values{LogicalAnd(x[0], x[1])}; }},
-    {"logical_or", [](Args x) { return Values{LogicalOr(x[0], x[1])}; }},
-    {"logical_xor", [](Args x) { return Values{LogicalXor(x[0], x[1])}; }},
-    {"logical_not", [](Args x) { return Values{LogicalNot(x[0])}; }},
-});
+                                             {"equal", [](Args x) { return Values{Equal(x[0], x[1])}; }},
+                                             {"not_equal", [](Args x) { return Values{NotEqual(x[0], x[1])}; }},
+                                             {"less", [](Args x) { return Values{Less(x[0], x[1])}; }},
+                                             {"less_equal", [](Args x) { return Values{LessEqual(x[0], x[1])}; }},
+                                             {"greater", [](Args x) { return Values{Greater(x[0], x[1])}; }},
+                                             {"greater_equal", [](Args x) { return Values{GreaterEqual(x[0], x[1])}; }},
+                                             {"logical_and", [](Args x) { return Values{LogicalAnd(x[0], x[1])}; }},
+                                             {"logical_or", [](Args x) { return Values{LogicalOr(x[0], x[1])}; }},
+                                             {"logical_xor", [](Args x) { return Values{LogicalXor(x[0], x[1])}; }},
+                                             {"logical_not", [](Args x) { return Values{LogicalNot(x[0])}; }},
+                                         });
 
 }  // namespace
 }  // namespace adret

@@ -12,7 +12,10 @@ namespace {
 
 const OpCases kCases({
     {.name = "concat",
-     .build = [](Args x) { return Values{Concat({x[0], x[1], x[0]}, 1)}; },
+     .build =
+         [](Args x) {
+           return Values{Concat({x[0], x[1], x[0]}, 1)};
+         },
      .inputs = {{.shape = {3, 2, 2}, .batch = true}, {.shape = {3, 4, 2}, .batch = true}},
      .reference = Picked({3, 8, 2},
                          [](auto x, const Index& i) {
@@ -26,18 +29,30 @@ const OpCases kCases({
          },
      .bad_message = "inputs may differ along axis 1 only, but input 1 does elsewhere (x0 f32[2,3], x1 f32[3,3])"},
     {.name = "concat/batch",
-     .build = [](Args x) { return Values{Concat({x[0], x[1]})}; },
+     .build =
+         [](Args x) {
+           return Values{Concat({x[0], x[1]})};
+         },
      .inputs = {{.shape = {3, 2}, .batch = true}, {.shape = {3, 2}, .batch = true}},
-     .reference = Picked({6, 2}, [](auto x, const Index& i) { return At(x[i[0] / 3], {i[0] % 3, i[1]}); }),
+     .reference = Picked({6, 2},
+                         [](auto x, const Index& i) {
+                           return At(x[i[0] / 3], {i[0] % 3, i[1]});
+                         }),
      .bad =
          [](Graph* g) {
            Concat({g->Input("a", DType::kFloat32, {kAnyBatch, 3}), g->Input("b", DType::kFloat32, {3, 3})}, 0);
          },
      .bad_message = "axis 0 is symbolic in input 0"},
     {.name = "stack",
-     .build = [](Args x) { return Values{Stack({x[0], x[1]}, -1)}; },
+     .build =
+         [](Args x) {
+           return Values{Stack({x[0], x[1]}, -1)};
+         },
      .inputs = {{.shape = {3, 2}, .batch = true}, {.shape = {3, 2}, .batch = true}},
-     .reference = Picked({3, 2, 2}, [](auto x, const Index& i) { return At(x[i[2]], {i[0], i[1]}); }),
+     .reference = Picked({3, 2, 2},
+                         [](auto x, const Index& i) {
+                           return At(x[i[2]], {i[0], i[1]});
+                         }),
      .bad =
          [](Graph* g) {
            Stack({g->Input("a", DType::kFloat32, {2, 3}), g->Input("b", DType::kFloat64, {2, 3})});
@@ -46,9 +61,15 @@ const OpCases kCases({
 });
 
 const GoldenCases kGolden("shapes", {
-    {"concat", [](Args x) { return Values{Concat({x[0], x[1]}, 1)}; }},
-    {"stack", [](Args x) { return Values{Stack({x[0], x[1]}, 1)}; }},
-});
+                                        {"concat",
+                                         [](Args x) {
+                                           return Values{Concat({x[0], x[1]}, 1)};
+                                         }},
+                                        {"stack",
+                                         [](Args x) {
+                                           return Values{Stack({x[0], x[1]}, 1)};
+                                         }},
+                                    });
 
 TEST(Concat, ManySymbolicBatchesAreAMultiple) {
   Graph graph;

@@ -1,7 +1,5 @@
 // The raw loops against the standard library: accuracy over whole ranges, special values, and lengths that are no
 // multiple of a vector.
-#include "adret/ops/kernels/elementwise.h"
-
 #include <array>
 #include <cmath>
 #include <cstring>
@@ -12,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/random.h"
+#include "adret/ops/kernels/elementwise.h"
 #include "adret/tests/ops/simd_test.h"
 #include "gtest/gtest.h"
 
@@ -30,8 +29,8 @@ struct Function {
   const char* name;
   std::function<long double(long double)> exact;
   double lo, hi;
-  double ulps32, ulps64;    // bounds in units in the last place of max(|y|, floor)
-  double floor = 0;         // below this size the bound is absolute
+  double ulps32, ulps64;  // bounds in units in the last place of max(|y|, floor)
+  double floor = 0;       // below this size the bound is absolute
 };
 
 long double Sigmoid(long double x) { return 1 / (1 + std::exp(-x)); }
@@ -177,7 +176,8 @@ std::vector<std::vector<char>> SmallNumbers(const kernels::SpanRow& row) {
 // The same numbers at every length as in one long span, in place as well, and nothing touched beyond the end.
 TEST_P(ElementwiseKernels, TakeAnyLength) {
   const double params[3] = {0.25, 0.75, 0};
-  for (auto rows : {kernels::ArithmeticLoops(), kernels::MathLoops(), kernels::ActivationLoops(), kernels::IntegerLoops()}) {
+  for (auto rows :
+       {kernels::ArithmeticLoops(), kernels::MathLoops(), kernels::ActivationLoops(), kernels::IntegerLoops()}) {
     for (const kernels::SpanRow& row : rows) {
       SCOPED_TRACE(absl::StrCat(row.name, " ", Name(row.dtype)));
       std::vector<std::vector<char>> x = SmallNumbers(row);

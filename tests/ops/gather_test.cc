@@ -15,9 +15,10 @@ const OpCases kCases({
     {.name = "gather",
      .build = [](Args x) { return Values{Gather(x[0], x[1], 1)}; },
      .inputs = {{.shape = {3, 5, 2}, .batch = true}, {.shape = {4}, .dtype = DType::kInt64, .lo = 0, .hi = 5}},
-     .reference = Picked({3, 4, 2}, [](auto x, const Index& i) {
-       return At(x[0], {i[0], static_cast<int64_t>(x[1].At(i[1])), i[2]});
-     }),
+     .reference = Picked({3, 4, 2},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {i[0], static_cast<int64_t>(x[1].At(i[1])), i[2]});
+                         }),
      .bad = [](Graph* g) { Gather(g->Input("x", DType::kFloat32, {3}), g->Input("i", DType::kFloat32, {2})); },
      .bad_message = "gather: indices must be i32 or i64 (x f32[3], indices f32[2])"},
     {.name = "gather/table",
@@ -52,9 +53,10 @@ const OpCases kCases({
      .build = [](Args x) { return Values{GatherElements(x[0], x[1], 1)}; },
      .inputs = {{.shape = {3, 5, 2}, .batch = true},
                 {.shape = {3, 4, 2}, .dtype = DType::kInt64, .lo = 0, .hi = 5, .batch = true}},
-     .reference = Picked({3, 4, 2}, [](auto x, const Index& i) {
-       return At(x[0], {i[0], static_cast<int64_t>(At(x[1], i)), i[2]});
-     }),
+     .reference = Picked({3, 4, 2},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {i[0], static_cast<int64_t>(At(x[1], i)), i[2]});
+                         }),
      .bad =
          [](Graph* g) {
            GatherElements(g->Input("x", DType::kFloat32, {3, 4}), g->Input("i", DType::kInt32, {2, 4}), 1);
@@ -82,20 +84,25 @@ const OpCases kCases({
     {.name = "one_hot",
      .build = [](Args x) { return Values{OneHot(x[0], 5, DType::kFloat64)}; },
      .inputs = {{.shape = {4, 2}, .dtype = DType::kInt64, .lo = 0, .hi = 5, .batch = true}},
-     .reference = Picked({4, 2, 5}, [](auto x, const Index& i) { return At(x[0], {i[0], i[1]}) == i[2] ? 1.0 : 0.0; }),
+     .reference = Picked({4, 2, 5},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {i[0], i[1]}) == i[2] ? 1.0 : 0.0;
+                         }),
      .differentiable = false,
      .bad = [](Graph* g) { OneHot(g->Input("x", DType::kInt64, {3}), 0); },
      .bad_message = "one_hot: depth must be positive but is 0"},
 });
 
-const GoldenCases kGolden("shapes", {
-    {"gather", [](Args x) { return Values{Gather(x[0], x[1], 1)}; }},
-    {"gather_2d", [](Args x) { return Values{Gather(x[0], x[1], 0)}; }},
-    {"scatter_add", [](Args x) { return Values{ScatterAdd(x[0], x[1], x[2], 1)}; }},
-    {"gather_elements", [](Args x) { return Values{GatherElements(x[0], x[1], 1)}; }},
-    {"scatter_elements_add", [](Args x) { return Values{ScatterElementsAdd(x[0], x[1], x[2], 1)}; }},
-    {"one_hot", [](Args x) { return Values{OneHot(x[0], 4, DType::kFloat64)}; }},
-});
+const GoldenCases kGolden("shapes",
+                          {
+                              {"gather", [](Args x) { return Values{Gather(x[0], x[1], 1)}; }},
+                              {"gather_2d", [](Args x) { return Values{Gather(x[0], x[1], 0)}; }},
+                              {"scatter_add", [](Args x) { return Values{ScatterAdd(x[0], x[1], x[2], 1)}; }},
+                              {"gather_elements", [](Args x) { return Values{GatherElements(x[0], x[1], 1)}; }},
+                              {"scatter_elements_add",
+                               [](Args x) { return Values{ScatterElementsAdd(x[0], x[1], x[2], 1)}; }},
+                              {"one_hot", [](Args x) { return Values{OneHot(x[0], 4, DType::kFloat64)}; }},
+                          });
 
 TEST(Gather, NamesAnIndexOutOfRange) {
   for (const int64_t bad : {int64_t{-1}, int64_t{3}, std::numeric_limits<int64_t>::min()}) {
@@ -137,8 +144,8 @@ TEST(ScatterAdd, AddsInTheOrderOfTheIndices) {
 TEST(ScatterAdd, IntegersWrapAround) {
   Graph graph;
   Value x = graph.Constant(Tensor::From<int32_t>({1}, {std::numeric_limits<int32_t>::max()}));
-  auto result = Evaluate(ScatterAdd(x, graph.Constant(Tensor::From<int32_t>({1}, {0})),
-                                    graph.Constant(Tensor::From<int32_t>({1}, {1}))));
+  auto result = Evaluate(
+      ScatterAdd(x, graph.Constant(Tensor::From<int32_t>({1}, {0})), graph.Constant(Tensor::From<int32_t>({1}, {1}))));
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ(result->data<int32_t>()[0], std::numeric_limits<int32_t>::min());
 }

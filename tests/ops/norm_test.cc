@@ -65,93 +65,124 @@ Values Weighted(Args x) { return {BatchNormY(x)[0] * x[3]}; }
 InputSpec Channels(int64_t n) { return {.shape = {n}, .lo = 0.5, .hi = 1.5}; }
 
 const OpCases kCases({
-    {.name = "batch_norm/images", .build = BatchNormAll,
+    {.name = "batch_norm/images",
+     .build = BatchNormAll,
      .inputs = {{.shape = {3, 2, 5, 4}, .lo = 1, .hi = 3, .batch = true}, Channels(2), Channels(2)},
-     .reference = ReferenceBatchNorm({0, 2, 3}, 2, 20), .f32_tolerance = 1e-4,
-     .bad = [](Graph* g) {
-       const Value w = g->Input("w", DType::kFloat32, {3});
-       BatchNormTraining(g->Input("x", DType::kFloat32, {2, 4, 5, 5}), w, w);
-     },
+     .reference = ReferenceBatchNorm({0, 2, 3}, 2, 20),
+     .f32_tolerance = 1e-4,
+     .bad =
+         [](Graph* g) {
+           const Value w = g->Input("w", DType::kFloat32, {3});
+           BatchNormTraining(g->Input("x", DType::kFloat32, {2, 4, 5, 5}), w, w);
+         },
      .bad_message = "batch_norm: scale must be f32[4]: a number for each channel of x (x f32[2,4,5,5], scale f32[3]"},
-    {.name = "batch_norm/short", .build = BatchNormAll,
+    {.name = "batch_norm/short",
+     .build = BatchNormAll,
      .inputs = {{.shape = {4, 3, 2}, .batch = true}, Channels(3), Channels(3)},
-     .reference = ReferenceBatchNorm({0, 2}, 3, 2), .f32_tolerance = 1e-4,
-     .bad = [](Graph* g) {
-       const Value w = g->Input("w", DType::kFloat32, {3});
-       BatchNormTraining(g->Input("x", DType::kFloat32, {3}), w, w);
-     },
+     .reference = ReferenceBatchNorm({0, 2}, 3, 2),
+     .f32_tolerance = 1e-4,
+     .bad =
+         [](Graph* g) {
+           const Value w = g->Input("w", DType::kFloat32, {3});
+           BatchNormTraining(g->Input("x", DType::kFloat32, {3}), w, w);
+         },
      .bad_message = "batch_norm: x must have rank 2 or more"},
-    {.name = "batch_norm/features", .build = BatchNormY,
+    {.name = "batch_norm/features",
+     .build = BatchNormY,
      .inputs = {{.shape = {5, 150}, .batch = true}, Channels(150), Channels(150)},
-     .reference = [](absl::Span<const Tensor> x) {
-       return std::vector<Tensor>{ReferenceBatchNorm({0}, 150, 1, 0.1)(x)[0]};
-     }, .f32_tolerance = 1e-4,
-     .bad = [](Graph* g) {
-       const Value w = g->Input("w", DType::kFloat32, {3});
-       BatchNormTraining(g->Input("x", DType::kFloat32, {2, 3}), w, w, {.epsilon = -1});
-     },
+     .reference =
+         [](absl::Span<const Tensor> x) { return std::vector<Tensor>{ReferenceBatchNorm({0}, 150, 1, 0.1)(x)[0]}; },
+     .f32_tolerance = 1e-4,
+     .bad =
+         [](Graph* g) {
+           const Value w = g->Input("w", DType::kFloat32, {3});
+           BatchNormTraining(g->Input("x", DType::kFloat32, {2, 3}), w, w, {.epsilon = -1});
+         },
      .bad_message = "epsilon must be finite and at least 0, but is -1"},
-    {.name = "batch_norm/chunks", .build = Weighted,
-     .inputs = {{.shape = {40, 2, 30, 30}, .lo = 3, .hi = 5, .batch = true}, Channels(2), Channels(2),
+    {.name = "batch_norm/chunks",
+     .build = Weighted,
+     .inputs = {{.shape = {40, 2, 30, 30}, .lo = 3, .hi = 5, .batch = true},
+                Channels(2),
+                Channels(2),
                 {.shape = {40, 2, 30, 30}, .batch = true}},
-     .f32_tolerance = 1e-4, .order = 1},
-    {.name = "batch_norm/tall", .build = Weighted,
-     .inputs = {{.shape = {2000, 20}, .lo = 3, .hi = 5, .batch = true}, Channels(20), Channels(20),
+     .f32_tolerance = 1e-4,
+     .order = 1},
+    {.name = "batch_norm/tall",
+     .build = Weighted,
+     .inputs = {{.shape = {2000, 20}, .lo = 3, .hi = 5, .batch = true},
+                Channels(20),
+                Channels(20),
                 {.shape = {2000, 20}, .batch = true}},
-     .f32_tolerance = 1e-4, .order = 1},
+     .f32_tolerance = 1e-4,
+     .order = 1},
     {.name = "batch_norm/inference",
-     .build = [](Args x) {
-       return Values{BatchNormInference(x[0], {.scale = x[1], .bias = x[2], .mean = x[3], .variance = x[4]})};
-     },
+     .build =
+         [](Args x) {
+           return Values{BatchNormInference(x[0], {.scale = x[1], .bias = x[2], .mean = x[3], .variance = x[4]})};
+         },
      .inputs = {{.shape = {3, 2, 4, 4}, .batch = true}, Channels(2), Channels(2), Channels(2), Channels(2)},
-     .reference = [](absl::Span<const Tensor> x) {
-       Tensor y(DType::kFloat64, x[0].shape());
-       for (int64_t i = 0; i < y.num_elements(); ++i) {
-         const int64_t c = i / 16 % 2;
-         y.mutable_data<double>()[i] =
-             (x[0].At(i) - x[3].At(c)) / std::sqrt(x[4].At(c) + 1e-5) * x[1].At(c) + x[2].At(c);
-       }
-       return std::vector<Tensor>{y};
-     },
-     .bad = [](Graph* g) {
-       const Value w = g->Input("w", DType::kFloat32, {3});
-       BatchNormInference(w, {w, w, w, w});
-     },
+     .reference =
+         [](absl::Span<const Tensor> x) {
+           Tensor y(DType::kFloat64, x[0].shape());
+           for (int64_t i = 0; i < y.num_elements(); ++i) {
+             const int64_t c = i / 16 % 2;
+             y.mutable_data<double>()[i] =
+                 (x[0].At(i) - x[3].At(c)) / std::sqrt(x[4].At(c) + 1e-5) * x[1].At(c) + x[2].At(c);
+           }
+           return std::vector<Tensor>{y};
+         },
+     .bad =
+         [](Graph* g) {
+           const Value w = g->Input("w", DType::kFloat32, {3});
+           BatchNormInference(w, {w, w, w, w});
+         },
      .bad_message = "batch_norm: x must have rank 2 or more"},
-    {.name = "layer_norm", .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
+    {.name = "layer_norm",
+     .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
      .inputs = {{.shape = {3, 4, 21}, .batch = true}, Channels(21), Channels(21)},
-     .reference = ReferenceNorm({2}, 1e-5, [](int64_t i) { return i % 21; }), .f32_tolerance = 1e-4,
-     .bad = [](Graph* g) {
-       const Value w = g->Input("w", DType::kFloat32, {3});
-       LayerNorm(g->Input("x", DType::kFloat32, {3, 4}), w, w);
-     },
+     .reference = ReferenceNorm({2}, 1e-5, [](int64_t i) { return i % 21; }),
+     .f32_tolerance = 1e-4,
+     .bad =
+         [](Graph* g) {
+           const Value w = g->Input("w", DType::kFloat32, {3});
+           LayerNorm(g->Input("x", DType::kFloat32, {3, 4}), w, w);
+         },
      .bad_message = "layer_norm: scale must have the shape of x's trailing axes"},
     {.name = "layer_norm/two_axes",
      .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2], {.epsilon = 0.01})}; },
      .inputs = {{.shape = {2, 3, 4}, .batch = true}, {.shape = {3, 4}}, {.shape = {3, 4}}},
-     .reference = ReferenceNorm({1, 2}, 0.01, [](int64_t i) { return i % 12; }), .f32_tolerance = 1e-4,
-     .bad = [](Graph* g) {
-       const Value w = g->Input("w", DType::kFloat32, {4});
-       LayerNorm(g->Input("x", DType::kFloat32, {3, 4}), w, g->Input("b", DType::kFloat32, {1}));
-     },
+     .reference = ReferenceNorm({1, 2}, 0.01, [](int64_t i) { return i % 12; }),
+     .f32_tolerance = 1e-4,
+     .bad =
+         [](Graph* g) {
+           const Value w = g->Input("w", DType::kFloat32, {4});
+           LayerNorm(g->Input("x", DType::kFloat32, {3, 4}), w, g->Input("b", DType::kFloat32, {1}));
+         },
      .bad_message = "layer_norm: bias must have the shape of scale"},
-    {.name = "layer_norm/all_axes", .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
+    {.name = "layer_norm/all_axes",
+     .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
      .inputs = {{.shape = {3, 4}}, {.shape = {3, 4}}, {.shape = {3, 4}}},
-     .reference = ReferenceNorm({0, 1}, 1e-5, [](int64_t i) { return i; }), .f32_tolerance = 1e-4},
-    {.name = "layer_norm/chunks", .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
+     .reference = ReferenceNorm({0, 1}, 1e-5, [](int64_t i) { return i; }),
+     .f32_tolerance = 1e-4},
+    {.name = "layer_norm/chunks",
+     .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
      .inputs = {{.shape = {300, 200}, .lo = 3, .hi = 5, .batch = true}, Channels(200), Channels(200)},
-     .f32_tolerance = 2e-4, .order = 1},
+     .f32_tolerance = 2e-4,
+     .order = 1},
 });
 
-const GoldenCases kGolden("norm", {
-    {"batch_norm", [](Args x) { return Values{BatchNormTraining(x[0], x[1], x[2]).y}; }},
-    {"batch_norm_features", [](Args x) { return Values{BatchNormTraining(x[0], x[1], x[2], {.epsilon = 1e-3}).y}; }},
-    {"batch_norm_inference",
-     [](Args x) {
-       return Values{BatchNormInference(x[0], {.scale = x[1], .bias = x[2], .mean = x[3], .variance = x[4]})};
-     }},
-    {"layer_norm", [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; }},
-});
+const GoldenCases kGolden("norm",
+                          {
+                              {"batch_norm", [](Args x) { return Values{BatchNormTraining(x[0], x[1], x[2]).y}; }},
+                              {"batch_norm_features",
+                               [](Args x) { return Values{BatchNormTraining(x[0], x[1], x[2], {.epsilon = 1e-3}).y}; }},
+                              {"batch_norm_inference",
+                               [](Args x) {
+                                 return Values{BatchNormInference(
+                                     x[0], {.scale = x[1], .bias = x[2], .mean = x[3], .variance = x[4]})};
+                               }},
+                              {"layer_norm", [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; }},
+                          });
 
 // Numbers far from zero: the variance must not drown in the square of the mean.
 TEST(BatchNorm, SurvivesALargeMean) {

@@ -243,7 +243,8 @@ TEST_P(OpSuite, BadInputIsNamed) {
   c.bad(&graph);
   ASSERT_FALSE(graph.status().ok());
   EXPECT_TRUE(absl::StrContains(graph.status().message(), c.bad_message)) << graph.status();
-  EXPECT_TRUE(absl::StrContains(graph.status().message(), "_test.cc:")) << "names the caller's line: " << graph.status();
+  EXPECT_TRUE(absl::StrContains(graph.status().message(), "_test.cc:"))
+      << "names the caller's line: " << graph.status();
 }
 
 std::string CaseName(const std::string& name) {

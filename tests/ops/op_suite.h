@@ -6,8 +6,9 @@
 //   });
 //
 // Each row is put through: forward in f64 against the naive reference; gradients of order 1 and 2 in f64 against finite
-// differences; f32 against f64; one thread against several; the fused plan against one step per node; a symbolic batch against
-// a concrete one; save, load and run with the same bits; and the message for bad input. A test fails for every registered op that no row reaches.
+// differences; f32 against f64; one thread against several; the fused plan against one step per node; a symbolic batch
+// against a concrete one; save, load and run with the same bits; and the message for bad input. A test fails for every
+// registered op that no row reaches.
 #ifndef ADRET_TESTS_OPS_OP_SUITE_H_
 #define ADRET_TESTS_OPS_OP_SUITE_H_
 
@@ -39,7 +40,8 @@ struct OpCase {
   std::string name;  // unique; "conv2d/stride"
   std::function<Values(Args)> build;
   std::vector<InputSpec> inputs;
-  // Naive results from f64 inputs, one tensor for each output; may be empty where a golden case or another row stands for it.
+  // Naive results from f64 inputs, one tensor for each output; may be empty where a golden case or another row stands
+  // for it.
   std::function<std::vector<Tensor>(absl::Span<const Tensor>)> reference = nullptr;
   bool differentiable = true;
   double tolerance = 1e-12;     // of the f64 forward, relative to max(1, |expected|)
@@ -60,8 +62,8 @@ struct OpCases {
 std::function<std::vector<Tensor>(absl::Span<const Tensor>)> Elementwise(std::function<double(double)> f);
 std::function<std::vector<Tensor>(absl::Span<const Tensor>)> Elementwise2(std::function<double(double, double)> f);
 
-// PyTorch's numbers: tests/golden/<file>.npz holds "<name>/x0", "<name>/x1", ..., "<name>/y" (or "y0", "y1", ...) and, where
-// gradients are compared, "<name>/dy" (or "dy0", ...) and "<name>/dx0", ... for the inputs that have one.
+// PyTorch's numbers: tests/golden/<file>.npz holds "<name>/x0", "<name>/x1", ..., "<name>/y" (or "y0", "y1", ...) and,
+// where gradients are compared, "<name>/dy" (or "dy0", ...) and "<name>/dx0", ... for the inputs that have one.
 struct GoldenCase {
   std::string name;
   std::function<Values(Args)> build;

@@ -45,7 +45,10 @@ const OpCases kCases({
      .build = [](Args x) { return Values{Pad(x[0], kConstant)}; },
      .inputs = {{.shape = {3, 2, 4}, .batch = true}},
      .reference = NaivePad({3, 2, 4}, kConstant),
-     .bad = [](Graph* g) { Pad(g->Input("x", DType::kFloat32, {kAnyBatch, 3}), {.before = {1, 0}, .after = {0, 0}}); },
+     .bad =
+         [](Graph* g) {
+           Pad(g->Input("x", DType::kFloat32, {kAnyBatch, 3}), {.before = {1, 0}, .after = {0, 0}});
+         },
      .bad_message = "pad: axis 0 is symbolic and cannot be padded (x f32[?,3])"},
     {.name = "pad/reflect",
      .build = [](Args x) { return Values{Pad(x[0], kReflect)}; },
@@ -60,25 +63,25 @@ const OpCases kCases({
      .build = [](Args x) { return Values{Pad(x[0], kEdge)}; },
      .inputs = {{.shape = {2, 3, 3, 4}, .batch = true}},
      .reference = NaivePad({2, 3, 3, 4}, kEdge),
-     .bad =
-         [](Graph* g) {
-           Pad(g->Input("x", DType::kUint8, {3}), {.before = {1}, .after = {0}, .value = 256});
-         },
+     .bad = [](Graph* g) { Pad(g->Input("x", DType::kUint8, {3}), {.before = {1}, .after = {0}, .value = 256}); },
      .bad_message = "the value 256 is no u8"},
 });
 
-const GoldenCases kGolden("shapes", {
-    {"pad_constant",
-     [](Args x) { return Values{Pad(x[0], {.before = {0, 3, 1}, .after = {0, 0, 2}, .value = 1.5})}; }},
-    {"pad_reflect",
-     [](Args x) {
-       return Values{Pad(x[0], {.before = {0, 0, 1, 2}, .after = {0, 0, 2, 3}, .mode = "reflect"})};
-     }},
-    {"pad_edge",
-     [](Args x) {
-       return Values{Pad(x[0], {.before = {0, 0, 1, 2}, .after = {0, 0, 4, 3}, .mode = "edge"})};
-     }},
-});
+const GoldenCases kGolden(
+    "shapes", {
+                  {"pad_constant",
+                   [](Args x) {
+                     return Values{Pad(x[0], {.before = {0, 3, 1}, .after = {0, 0, 2}, .value = 1.5})};
+                   }},
+                  {"pad_reflect",
+                   [](Args x) {
+                     return Values{Pad(x[0], {.before = {0, 0, 1, 2}, .after = {0, 0, 2, 3}, .mode = "reflect"})};
+                   }},
+                  {"pad_edge",
+                   [](Args x) {
+                     return Values{Pad(x[0], {.before = {0, 0, 1, 2}, .after = {0, 0, 4, 3}, .mode = "edge"})};
+                   }},
+              });
 
 TEST(Pad, MatchesTheNaiveOneOverRandomBorders) {
   RandomStream random(1);

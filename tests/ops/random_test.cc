@@ -6,9 +6,9 @@
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
+#include "adret/ops/binary.h"
 #include "adret/ops/kernels/random.h"
 #include "adret/ops/unary.h"
-#include "adret/ops/binary.h"
 #include "adret/tests/ops/op_suite.h"
 #include "gtest/gtest.h"
 
@@ -31,17 +31,22 @@ OpCase Bad(OpCase c, std::function<void(Graph*)> bad, std::string message) {
 }
 
 const OpCases kRandom({
-    Bad(Noise("random_uniform", [](Value x) { return RandomUniformLike(x, {.lo = -1, .hi = 2}); }),
+    Bad(
+        Noise("random_uniform", [](Value x) { return RandomUniformLike(x, {.lo = -1, .hi = 2}); }),
         [](Graph* g) { RandomUniform(g, DType::kFloat32, {2}, {.lo = 1, .hi = 1}); },
         "random_uniform: [1, 1) is not an interval"),
-    Bad(Noise("random_normal", [](Value x) { return RandomNormalLike(x, {.mean = 1, .stddev = 0.5}); }),
+    Bad(
+        Noise("random_normal", [](Value x) { return RandomNormalLike(x, {.mean = 1, .stddev = 0.5}); }),
         [](Graph* g) { RandomNormal(g, DType::kInt32, {2}); }, "random_normal: makes f32 or f64, not i32"),
-    Bad(Noise("random_bernoulli", [](Value x) { return RandomBernoulliLike(x, {.p = 0.3}); }),
+    Bad(
+        Noise("random_bernoulli", [](Value x) { return RandomBernoulliLike(x, {.p = 0.3}); }),
         [](Graph* g) { RandomBernoulli(g, DType::kBool, {2}, {.p = 1.5}); }, "p must be in [0, 1], not 1.5"),
-    Bad({.name = "dropout",
+    Bad(
+        {.name = "dropout",
          .build = [](Args x) { return Values{Dropout(x[0], {.rate = 0.25})}; },
          .inputs = {{.shape = {5, 13}, .batch = true}}},
-        [](Graph* g) { Dropout(g->Input("x", DType::kFloat32, {2}), {.rate = 2}); }, "dropout: expects a rate in [0, 1]"),
+        [](Graph* g) { Dropout(g->Input("x", DType::kFloat32, {2}), {.rate = 2}); },
+        "dropout: expects a rate in [0, 1]"),
 });
 
 TEST(RandomKernels, WordsAreThoseOfTheKey) {

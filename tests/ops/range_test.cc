@@ -24,12 +24,15 @@ const OpCases kCases({
      .bad_message = "range: step must not be 0"},
 });
 
-const GoldenCases kGolden("shapes", {
-    {"range",
-     [](Args x) {
-       return Values{x[0] * Range(x[0].graph(), {.dtype = DType::kFloat64, .start = -1, .limit = 2, .step = 0.25})};
-     }},
-});
+const GoldenCases kGolden("shapes",
+                          {
+                              {"range",
+                               [](Args x) {
+                                 return Values{
+                                     x[0] * Range(x[0].graph(),
+                                                  {.dtype = DType::kFloat64, .start = -1, .limit = 2, .step = 0.25})};
+                               }},
+                          });
 
 TEST(Range, CountsInEveryNumberType) {
   for (DType dtype : {DType::kFloat32, DType::kFloat64, DType::kInt32, DType::kInt64, DType::kUint8}) {

@@ -15,45 +15,72 @@ std::function<std::vector<Tensor>(absl::Span<const Tensor>)> SameNumbers(Shape s
 
 const OpCases kCases({
     {.name = "reshape",
-     .build = [](Args x) { return Values{Reshape(x[0], {-1, 6})}; },
+     .build =
+         [](Args x) {
+           return Values{Reshape(x[0], {-1, 6})};
+         },
      .inputs = {{.shape = {4, 3, 2}, .batch = true}},
      .reference = SameNumbers({4, 6}),
-     .bad = [](Graph* g) { Reshape(g->Input("x", DType::kFloat32, {4, 3}), {5, -1}); },
+     .bad =
+         [](Graph* g) {
+           Reshape(g->Input("x", DType::kFloat32, {4, 3}), {5, -1});
+         },
      .bad_message = "do not fit into [5,?]"},
     {.name = "reshape/multiple_of_batch",
-     .build = [](Args x) { return Values{Reshape(x[0], {-1, 2})}; },
+     .build =
+         [](Args x) {
+           return Values{Reshape(x[0], {-1, 2})};
+         },
      .inputs = {{.shape = {4, 3, 2}, .batch = true}},
      .reference = SameNumbers({12, 2}),
-     .bad = [](Graph* g) { Reshape(g->Input("x", DType::kFloat32, {4, 3}), {-1, -1}); },
+     .bad =
+         [](Graph* g) {
+           Reshape(g->Input("x", DType::kFloat32, {4, 3}), {-1, -1});
+         },
      .bad_message = "only one dimension of the new shape may be free"},
     {.name = "flatten",
      .build = [](Args x) { return Values{Flatten(x[0])}; },
      .inputs = {{.shape = {3, 2, 4}, .batch = true}},
      .reference = SameNumbers({3, 8})},
     {.name = "squeeze",
-     .build = [](Args x) { return Values{Squeeze(x[0], {1, -1})}; },
+     .build =
+         [](Args x) {
+           return Values{Squeeze(x[0], {1, -1})};
+         },
      .inputs = {{.shape = {3, 1, 4, 1}, .batch = true}},
      .reference = SameNumbers({3, 4}),
-     .bad = [](Graph* g) { Squeeze(g->Input("x", DType::kFloat32, {4, 3}), {1}); },
+     .bad =
+         [](Graph* g) {
+           Squeeze(g->Input("x", DType::kFloat32, {4, 3}), {1});
+         },
      .bad_message = "squeeze: axis 1 is not of size 1 (x f32[4,3])"},
     {.name = "squeeze/all",
      .build = [](Args x) { return Values{Squeeze(x[0])}; },
      .inputs = {{.shape = {1, 3, 1}}},
      .reference = SameNumbers({3})},
     {.name = "unsqueeze",
-     .build = [](Args x) { return Values{Unsqueeze(x[0], {0, -1})}; },
+     .build =
+         [](Args x) {
+           return Values{Unsqueeze(x[0], {0, -1})};
+         },
      .inputs = {{.shape = {3, 4}, .batch = true}},
      .reference = SameNumbers({1, 3, 4, 1}),
-     .bad = [](Graph* g) { Unsqueeze(g->Input("x", DType::kFloat32, {4, 3}), {0, 0}); },
+     .bad =
+         [](Graph* g) {
+           Unsqueeze(g->Input("x", DType::kFloat32, {4, 3}), {0, 0});
+         },
      .bad_message = "axis 0 is named twice"},
 });
 
 const GoldenCases kGolden("shapes", {
-    {"reshape", [](Args x) { return Values{Reshape(x[0], {4, -1})}; }},
-    {"flatten", [](Args x) { return Values{Flatten(x[0])}; }},
-    {"squeeze", [](Args x) { return Values{Squeeze(x[0], {1})}; }},
-    {"unsqueeze", [](Args x) { return Values{Unsqueeze(x[0], {-1})}; }},
-});
+                                        {"reshape",
+                                         [](Args x) {
+                                           return Values{Reshape(x[0], {4, -1})};
+                                         }},
+                                        {"flatten", [](Args x) { return Values{Flatten(x[0])}; }},
+                                        {"squeeze", [](Args x) { return Values{Squeeze(x[0], {1})}; }},
+                                        {"unsqueeze", [](Args x) { return Values{Unsqueeze(x[0], {-1})}; }},
+                                    });
 
 Shape Inferred(const Shape& from, const Shape& to) {
   const absl::StatusOr<Shape> shape = InferReshape(from, to);
@@ -74,10 +101,10 @@ TEST(Reshape, InfersMultiplesOfTheBatch) {
 }
 
 TEST(Reshape, RefusesWhatDoesNotFollow) {
-  EXPECT_FALSE(InferReshape({6, 4}, {-2, 12}).ok());     // concrete numbers are no batch
-  EXPECT_FALSE(InferReshape({-1, 4}, {2, 2}).ok());      // a batch is not 1
-  EXPECT_FALSE(InferReshape({-1, 4}, {-2, 4}).ok());     // twice the batch is not the batch
-  EXPECT_FALSE(InferReshape({-1, 4}, {-1, 8}).ok());     // half a batch is not known to be whole
+  EXPECT_FALSE(InferReshape({6, 4}, {-2, 12}).ok());  // concrete numbers are no batch
+  EXPECT_FALSE(InferReshape({-1, 4}, {2, 2}).ok());   // a batch is not 1
+  EXPECT_FALSE(InferReshape({-1, 4}, {-2, 4}).ok());  // twice the batch is not the batch
+  EXPECT_FALSE(InferReshape({-1, 4}, {-1, 8}).ok());  // half a batch is not known to be whole
   EXPECT_FALSE(InferReshape({3}, {-1, 0}).ok());
   EXPECT_FALSE(InferReshape({4}, {int64_t{1} << 40, int64_t{1} << 40, -1}).ok());
 }
@@ -86,7 +113,7 @@ TEST(Reshape, RefusesWhatDoesNotFollow) {
 TEST(Reshape, GradientReturnsToSymbolicShapes) {
   Graph graph;
   Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, 3, 2});
-  Value odd = Reshape(x, {2, -1});        // [2,3*?]
+  Value odd = Reshape(x, {2, -1});         // [2,3*?]
   Value odder = Reshape(odd, {3, 1, -1});  // [3,1,2*?]
   EXPECT_EQ(odder.shape(), (Shape{3, 1, -2}));
   Value dx = Gradients(odder, {x})[0];

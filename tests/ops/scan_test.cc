@@ -48,35 +48,57 @@ std::function<std::vector<Tensor>(absl::Span<const Tensor>)> ReferenceTopK(int64
 Values Both(const TopKResult& r) { return {r.values, r.indices}; }
 
 const OpCases kCases({
-    {.name = "cumsum", .build = [](Args x) { return Values{CumSum(x[0])}; },
-     .inputs = {{.shape = {3, 17}, .batch = true}}, .reference = ReferenceLines({1}, CumSumOf),
-     .bad = [](Graph* g) { CumSum(g->Input("x", DType::kFloat32, {2, 3}), {.axis = 2}); },
+    {.name = "cumsum",
+     .build = [](Args x) { return Values{CumSum(x[0])}; },
+     .inputs = {{.shape = {3, 17}, .batch = true}},
+     .reference = ReferenceLines({1}, CumSumOf),
+     .bad =
+         [](Graph* g) {
+           CumSum(g->Input("x", DType::kFloat32, {2, 3}), {.axis = 2});
+         },
      .bad_message = "cumsum: axis 2 is out of range for rank 2 (x f32[2,3])"},
     {.name = "cumsum/exclusive_reverse",
      .build = [](Args x) { return Values{CumSum(x[0], {.axis = 1, .exclusive = true, .reverse = true})}; },
-     .inputs = {{.shape = {2, 5, 150}, .batch = true}}, .reference = ReferenceLines({1}, ExclusiveReverseOf)},
-    {.name = "cumsum/batch", .build = [](Args x) { return Values{CumSum(x[0], {.axis = 0})}; },
-     .inputs = {{.shape = {6, 3}, .batch = true}}, .reference = ReferenceLines({0}, CumSumOf)},
-    {.name = "cumsum/i64", .build = [](Args x) { return Values{CumSum(x[0], {.axis = 0})}; },
+     .inputs = {{.shape = {2, 5, 150}, .batch = true}},
+     .reference = ReferenceLines({1}, ExclusiveReverseOf)},
+    {.name = "cumsum/batch",
+     .build = [](Args x) { return Values{CumSum(x[0], {.axis = 0})}; },
+     .inputs = {{.shape = {6, 3}, .batch = true}},
+     .reference = ReferenceLines({0}, CumSumOf)},
+    {.name = "cumsum/i64",
+     .build = [](Args x) { return Values{CumSum(x[0], {.axis = 0})}; },
      .inputs = {{.shape = {6, 3}, .dtype = DType::kInt64, .lo = -9, .hi = 9}},
-     .reference = ReferenceLines({0}, CumSumOf), .differentiable = false},
-    {.name = "top_k", .build = [](Args x) { return Both(TopK(x[0], 3)); },
+     .reference = ReferenceLines({0}, CumSumOf),
+     .differentiable = false},
+    {.name = "top_k",
+     .build = [](Args x) { return Both(TopK(x[0], 3)); },
      .inputs = {{.shape = {4, 40}, .batch = true}},
      .reference = ReferenceTopK(3, {4, 3}),
-     .bad = [](Graph* g) { TopK(g->Input("x", DType::kFloat32, {2, 3}), 4); },
+     .bad =
+         [](Graph* g) {
+           TopK(g->Input("x", DType::kFloat32, {2, 3}), 4);
+         },
      .bad_message = "top_k: k must be in [1, size of axis 1], but is 4 (x f32[2,3])"},
-    {.name = "top_k/axis", .build = [](Args x) { return Both(TopK(x[0], 4, 1)); },
-     .inputs = {{.shape = {2, 6, 3}, .batch = true}}, .reference = ReferenceTopK(4, {2, 4, 3}),
-     .bad = [](Graph* g) { TopK(g->Input("x", DType::kFloat32, {2, 3}), 0); }, .bad_message = "top_k: k must be in"},
-    {.name = "top_k/ties", .build = [](Args x) { return Both(TopK(x[0], 5)); },
-     .inputs = {{.shape = {3, 50}, .dtype = DType::kInt32, .lo = 0, .hi = 4}}, .reference = ReferenceTopK(5, {3, 5}),
+    {.name = "top_k/axis",
+     .build = [](Args x) { return Both(TopK(x[0], 4, 1)); },
+     .inputs = {{.shape = {2, 6, 3}, .batch = true}},
+     .reference = ReferenceTopK(4, {2, 4, 3}),
+     .bad =
+         [](Graph* g) {
+           TopK(g->Input("x", DType::kFloat32, {2, 3}), 0);
+         },
+     .bad_message = "top_k: k must be in"},
+    {.name = "top_k/ties",
+     .build = [](Args x) { return Both(TopK(x[0], 5)); },
+     .inputs = {{.shape = {3, 50}, .dtype = DType::kInt32, .lo = 0, .hi = 4}},
+     .reference = ReferenceTopK(5, {3, 5}),
      .differentiable = false},
 });
 
 const GoldenCases kGolden("scan", {
-    {"cumsum", [](Args x) { return Values{CumSum(x[0], {.axis = 1})}; }},
-    {"top_k", [](Args x) { return Both(TopK(x[0], 3)); }},
-});
+                                      {"cumsum", [](Args x) { return Values{CumSum(x[0], {.axis = 1})}; }},
+                                      {"top_k", [](Args x) { return Both(TopK(x[0], 3)); }},
+                                  });
 
 TEST(CumSum, OfSinglePrecisionIsAccurate) {
   Graph graph;

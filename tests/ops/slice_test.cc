@@ -18,27 +18,45 @@ const OpCases kCases({
     {.name = "slice",
      .build = [](Args x) { return Values{Slice(x[0], 1, 1, -1)}; },
      .inputs = {{.shape = {3, 5, 2}, .batch = true}},
-     .reference = Picked({3, 3, 2}, [](auto x, const Index& i) { return At(x[0], {i[0], i[1] + 1, i[2]}); }),
-     .bad = [](Graph* g) { Slice(g->Input("x", DType::kFloat32, {3, 5}), 1, 2, 6); },
+     .reference = Picked({3, 3, 2},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {i[0], i[1] + 1, i[2]});
+                         }),
+     .bad =
+         [](Graph* g) {
+           Slice(g->Input("x", DType::kFloat32, {3, 5}), 1, 2, 6);
+         },
      .bad_message = "slice: axis 1: end 6 is outside an axis of size 5 (x f32[3,5])"},
     {.name = "slice/steps",
      .build =
          [](Args x) {
-           return Values{Slice(
-               x[0], {.axes = {1, -1}, .begins = {-2, 0}, .ends = {kSliceToBegin, 7}, .steps = {-2, 3}})};
+           return Values{
+               Slice(x[0], {.axes = {1, -1}, .begins = {-2, 0}, .ends = {kSliceToBegin, 7}, .steps = {-2, 3}})};
          },
      .inputs = {{.shape = {2, 6, 8}, .batch = true}},
-     .reference = Picked({2, 3, 3}, [](auto x, const Index& i) { return At(x[0], {i[0], 4 - 2 * i[1], 3 * i[2]}); }),
-     .bad = [](Graph* g) { Slice(g->Input("x", DType::kFloat32, {kAnyBatch, 5}), 0, 0, 1); },
+     .reference = Picked({2, 3, 3},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {i[0], 4 - 2 * i[1], 3 * i[2]});
+                         }),
+     .bad =
+         [](Graph* g) {
+           Slice(g->Input("x", DType::kFloat32, {kAnyBatch, 5}), 0, 0, 1);
+         },
      .bad_message = "axis 0: only the whole of a symbolic axis can be sliced"},
     {.name = "slice/empty",
      .build = [](Args x) { return Values{Slice(x[0], 1, 2, 2)}; },
      .inputs = {{.shape = {2, 4}}},
      .reference = Picked({2, 0}, [](auto, const Index&) { return 0.0; }),
-     .bad = [](Graph* g) { Slice(g->Input("x", DType::kFloat32, {kAnyBatch, 5}), 1, 3, 2); },
+     .bad =
+         [](Graph* g) {
+           Slice(g->Input("x", DType::kFloat32, {kAnyBatch, 5}), 1, 3, 2);
+         },
      .bad_message = "axis 1: begin 3 lies after end 2"},
     {.name = "split",
-     .build = [](Args x) { return Split(x[0], {1, 3}, -1); },
+     .build =
+         [](Args x) {
+           return Split(x[0], {1, 3}, -1);
+         },
      .inputs = {{.shape = {3, 4}, .batch = true}},
      .reference =
          [](absl::Span<const Tensor> x) {
@@ -46,38 +64,65 @@ const OpCases kCases({
            y.push_back(Picked({3, 3}, [](auto t, const Index& i) { return At(t[0], {i[0], i[1] + 1}); })(x)[0]);
            return y;
          },
-     .bad = [](Graph* g) { Split(g->Input("x", DType::kFloat32, {3, 5}), {2, 2}, 1); },
+     .bad =
+         [](Graph* g) {
+           Split(g->Input("x", DType::kFloat32, {3, 5}), {2, 2}, 1);
+         },
      .bad_message = "split: the sizes leave 1 of 5 elements over (x f32[3,5])"},
     {.name = "flip",
-     .build = [](Args x) { return Values{Flip(x[0], {0, 2})}; },
+     .build =
+         [](Args x) {
+           return Values{Flip(x[0], {0, 2})};
+         },
      .inputs = {{.shape = {3, 2, 4}, .batch = true}},
-     .reference = Picked({3, 2, 4}, [](auto x, const Index& i) { return At(x[0], {2 - i[0], i[1], 3 - i[2]}); }),
-     .bad = [](Graph* g) { Flip(g->Input("x", DType::kFloat32, {3, 5}), {1, 1}); },
+     .reference = Picked({3, 2, 4},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {2 - i[0], i[1], 3 - i[2]});
+                         }),
+     .bad =
+         [](Graph* g) {
+           Flip(g->Input("x", DType::kFloat32, {3, 5}), {1, 1});
+         },
      .bad_message = "axis 1 is named twice"},
     {.name = "roll",
      .build = [](Args x) { return Values{Roll(x[0], -7, 1)}; },
      .inputs = {{.shape = {3, 5, 2}, .batch = true}},
-     .reference = Picked({3, 5, 2}, [](auto x, const Index& i) { return At(x[0], {i[0], (i[1] + 7) % 5, i[2]}); }),
-     .bad = [](Graph* g) { Roll(g->Input("x", DType::kFloat32, {3, 5}), 1, 2); },
+     .reference = Picked({3, 5, 2},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {i[0], (i[1] + 7) % 5, i[2]});
+                         }),
+     .bad =
+         [](Graph* g) {
+           Roll(g->Input("x", DType::kFloat32, {3, 5}), 1, 2);
+         },
      .bad_message = "roll: axis 2 is out of range for rank 2"},
     {.name = "roll/batch",
      .build = [](Args x) { return Values{Roll(x[0], 1, 0)}; },
      .inputs = {{.shape = {3, 2}, .batch = true}},
-     .reference = Picked({3, 2}, [](auto x, const Index& i) { return At(x[0], {(i[0] + 2) % 3, i[1]}); })},
+     .reference = Picked({3, 2},
+                         [](auto x, const Index& i) {
+                           return At(x[0], {(i[0] + 2) % 3, i[1]});
+                         })},
 });
 
-const GoldenCases kGolden("shapes", {
-    {"slice",
-     [](Args x) { return Values{Slice(x[0], {.axes = {0, 2}, .begins = {1, 2}, .ends = {3, 9}, .steps = {1, 3}})}; }},
-    {"flip", [](Args x) { return Values{Flip(x[0], {0, 2})}; }},
-    {"roll", [](Args x) { return Values{Roll(x[0], -2, 1)}; }},
-    {"split",
-     [](Args x) {
-       Values parts = Split(x[0], {2, 1, 3}, 1);
-       for (size_t i = 0; i < parts.size(); ++i) parts[i] = parts[i] * static_cast<double>(i + 1);
-       return Values{Concat(parts, 1)};
-     }},
-});
+const GoldenCases kGolden(
+    "shapes", {
+                  {"slice",
+                   [](Args x) {
+                     return Values{Slice(x[0], {.axes = {0, 2}, .begins = {1, 2}, .ends = {3, 9}, .steps = {1, 3}})};
+                   }},
+                  {"flip",
+                   [](Args x) {
+                     return Values{Flip(x[0], {0, 2})};
+                   }},
+                  {"roll", [](Args x) { return Values{Roll(x[0], -2, 1)}; }},
+                  {"split",
+                   [](Args x) {
+                     Values parts = Split(x[0], {2, 1, 3}, 1);
+                     for (size_t i = 0; i < parts.size(); ++i) parts[i] = parts[i] * static_cast<double>(i + 1);
+                     return Values{Concat(parts, 1)};
+                   }},
+              });
 
 // Python's rule for x[begin:end:step], on a list of n numbers.
 std::vector<int64_t> PythonSlice(int64_t n, int64_t begin, int64_t end, int64_t step) {
@@ -106,8 +151,8 @@ TEST(Slice, FollowsPythonOverRandomRanges) {
     auto result = Evaluate(y);
     ASSERT_TRUE(result.ok()) << result.status();
     const std::vector<int64_t> expected = PythonSlice(n, begin, end, step);
-    EXPECT_TRUE(std::equal(expected.begin(), expected.end(), result->data<int64_t>().begin(),
-                           result->data<int64_t>().end()))
+    EXPECT_TRUE(
+        std::equal(expected.begin(), expected.end(), result->data<int64_t>().begin(), result->data<int64_t>().end()))
         << n << " elements, " << begin << ":" << end << ":" << step;
   }
 }

@@ -57,57 +57,95 @@ const InputSpec kIndices = {.shape = {5}, .dtype = DType::kInt64, .lo = 0, .hi =
 const InputSpec kProbabilities = {.shape = {5, 19}, .lo = 0, .hi = 0.2, .batch = true};
 
 const OpCases kCases({
-    {.name = "softmax/rows", .build = [](Args x) { return Values{Softmax(x[0])}; }, .inputs = {kLogits},
+    {.name = "softmax/rows",
+     .build = [](Args x) { return Values{Softmax(x[0])}; },
+     .inputs = {kLogits},
      .reference = ReferenceLines({1}, SoftmaxOf),
-     .bad = [](Graph* g) { Softmax(g->Input("x", DType::kFloat32, {2, 3}), 2); },
+     .bad =
+         [](Graph* g) {
+           Softmax(g->Input("x", DType::kFloat32, {2, 3}), 2);
+         },
      .bad_message = "softmax: axis 2 is out of range for rank 2 (x f32[2,3])"},
-    {.name = "softmax/columns", .build = [](Args x) { return Values{Softmax(x[0], 1)}; },
-     .inputs = {{.shape = {2, 7, 3, 3}, .batch = true}}, .reference = ReferenceLines({1}, SoftmaxOf)},
-    {.name = "softmax/batch", .build = [](Args x) { return Values{Softmax(x[0], 0)}; },
-     .inputs = {{.shape = {4, 300}, .batch = true}}, .reference = ReferenceLines({0}, SoftmaxOf)},
-    {.name = "softmax/large", .build = [](Args x) { return Values{Softmax(x[0]), Softmax(x[0], 0)}; },
-     .inputs = {{.shape = {9, 5000}, .lo = -5, .hi = 5, .batch = true}}, .order = 1,
-     .bad = [](Graph* g) { Softmax(g->Input("x", DType::kInt32, {2, 3})); }, .bad_message = "softmax: x must be"},
-    {.name = "log_softmax/rows", .build = [](Args x) { return Values{LogSoftmax(x[0])}; }, .inputs = {kLogits},
+    {.name = "softmax/columns",
+     .build = [](Args x) { return Values{Softmax(x[0], 1)}; },
+     .inputs = {{.shape = {2, 7, 3, 3}, .batch = true}},
+     .reference = ReferenceLines({1}, SoftmaxOf)},
+    {.name = "softmax/batch",
+     .build = [](Args x) { return Values{Softmax(x[0], 0)}; },
+     .inputs = {{.shape = {4, 300}, .batch = true}},
+     .reference = ReferenceLines({0}, SoftmaxOf)},
+    {.name = "softmax/large",
+     .build =
+         [](Args x) {
+           return Values{Softmax(x[0]), Softmax(x[0], 0)};
+         },
+     .inputs = {{.shape = {9, 5000}, .lo = -5, .hi = 5, .batch = true}},
+     .order = 1,
+     .bad =
+         [](Graph* g) {
+           Softmax(g->Input("x", DType::kInt32, {2, 3}));
+         },
+     .bad_message = "softmax: x must be"},
+    {.name = "log_softmax/rows",
+     .build = [](Args x) { return Values{LogSoftmax(x[0])}; },
+     .inputs = {kLogits},
      .reference = ReferenceLines({1}, LogSoftmaxOf)},
-    {.name = "log_softmax/columns", .build = [](Args x) { return Values{LogSoftmax(x[0], -2)}; },
-     .inputs = {{.shape = {2, 7, 3}, .batch = true}}, .reference = ReferenceLines({1}, LogSoftmaxOf)},
-    {.name = "softmax_cross_entropy/indices", .build = [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; },
-     .inputs = {kLogits, kIndices}, .reference = ReferenceCrossEntropy(0),
-     .bad = [](Graph* g) {
-       SoftmaxCrossEntropy(g->Input("x", DType::kFloat32, {5, 3}), g->Input("l", DType::kInt64, {5, 1}));
-     },
+    {.name = "log_softmax/columns",
+     .build = [](Args x) { return Values{LogSoftmax(x[0], -2)}; },
+     .inputs = {{.shape = {2, 7, 3}, .batch = true}},
+     .reference = ReferenceLines({1}, LogSoftmaxOf)},
+    {.name = "softmax_cross_entropy/indices",
+     .build = [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; },
+     .inputs = {kLogits, kIndices},
+     .reference = ReferenceCrossEntropy(0),
+     .bad =
+         [](Graph* g) {
+           SoftmaxCrossEntropy(g->Input("x", DType::kFloat32, {5, 3}), g->Input("l", DType::kInt64, {5, 1}));
+         },
      .bad_message = "softmax_cross_entropy: labels that are indices must have shape [5] (x f32[5,3], labels i64[5,1])"},
     {.name = "softmax_cross_entropy/smooth_indices",
      .build = [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1], {.label_smoothing = 0.1})}; },
      .inputs = {{.shape = {2, 3, 4}, .batch = true},
                 {.shape = {2, 3}, .dtype = DType::kInt32, .lo = 0, .hi = 4, .batch = true}},
      .reference = ReferenceCrossEntropy(0.1),
-     .bad = [](Graph* g) {
-       SoftmaxCrossEntropy(g->Input("x", DType::kFloat32, {5, 3}), g->Input("l", DType::kInt64, {5}),
-                           {.label_smoothing = 1.5});
-     },
+     .bad =
+         [](Graph* g) {
+           SoftmaxCrossEntropy(g->Input("x", DType::kFloat32, {5, 3}), g->Input("l", DType::kInt64, {5}),
+                               {.label_smoothing = 1.5});
+         },
      .bad_message = "label_smoothing must be in [0, 1], but is 1.5"},
     {.name = "softmax_cross_entropy/probabilities",
-     .build = [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; }, .inputs = {kLogits, kProbabilities},
+     .build = [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; },
+     .inputs = {kLogits, kProbabilities},
      .reference = ReferenceCrossEntropy(0),
-     .bad = [](Graph* g) {
-       SoftmaxCrossEntropy(g->Input("x", DType::kFloat32, {5, 3}), g->Input("l", DType::kFloat32, {5}));
-     },
+     .bad =
+         [](Graph* g) {
+           SoftmaxCrossEntropy(g->Input("x", DType::kFloat32, {5, 3}), g->Input("l", DType::kFloat32, {5}));
+         },
      .bad_message = "or probabilities of x's type"},
     {.name = "softmax_cross_entropy/smooth_probabilities",
      .build = [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1], {.label_smoothing = 0.3})}; },
-     .inputs = {kLogits, kProbabilities}, .reference = ReferenceCrossEntropy(0.3)},
+     .inputs = {kLogits, kProbabilities},
+     .reference = ReferenceCrossEntropy(0.3)},
 });
 
-const GoldenCases kGolden("softmax", {
-    {"softmax", [](Args x) { return Values{Softmax(x[0]), Softmax(x[0], 1)}; }},
-    {"log_softmax", [](Args x) { return Values{LogSoftmax(x[0]), LogSoftmax(x[0], 1)}; }},
-    {"indices", [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; }},
-    {"smooth_indices", [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1], {.label_smoothing = 0.1})}; }},
-    {"probabilities", [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; }},
-    {"smooth_probabilities", [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1], {.label_smoothing = 0.1})}; }},
-});
+const GoldenCases kGolden(
+    "softmax",
+    {
+        {"softmax",
+         [](Args x) {
+           return Values{Softmax(x[0]), Softmax(x[0], 1)};
+         }},
+        {"log_softmax",
+         [](Args x) {
+           return Values{LogSoftmax(x[0]), LogSoftmax(x[0], 1)};
+         }},
+        {"indices", [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; }},
+        {"smooth_indices", [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1], {.label_smoothing = 0.1})}; }},
+        {"probabilities", [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1])}; }},
+        {"smooth_probabilities",
+         [](Args x) { return Values{SoftmaxCrossEntropy(x[0], x[1], {.label_smoothing = 0.1})}; }},
+    });
 
 TEST(Softmax, LargeLogitsDoNotOverflow) {
   Graph graph;

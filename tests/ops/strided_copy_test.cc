@@ -84,9 +84,7 @@ TEST(StridedCopy, TransposesAndCopiesAcrossManyChunks) {
   CheckAgainstNaive<uint32_t>(run);
 }
 
-TEST(StridedCopy, DoesNothingWithoutElements) {
-  StridedCopy({3, 0, 2}, {0, 2, 1}, {0, 2, 1}, 4).Run(nullptr, nullptr);
-}
+TEST(StridedCopy, DoesNothingWithoutElements) { StridedCopy({3, 0, 2}, {0, 2, 1}, {0, 2, 1}, 4).Run(nullptr, nullptr); }
 
 }  // namespace
 }  // namespace adret::kernels

@@ -57,8 +57,12 @@ const OpCases kFunctions({
     Unary("rsqrt", Rsqrt, [](double x) { return 1 / std::sqrt(x); }, {0.5, 4}),
     Unary("exp", Exp, [](double x) { return std::exp(x); }),
     Unary("expm1", Expm1, [](double x) { return std::expm1(x); }),
-    Bad(Unary("log", Log, [](double x) { return std::log(x); }, {0.5, 4}),
-        [](Graph* g) { Log(g->Input("x", DType::kInt32, {2, 3})); }, "log: x must be f32 or f64 (x i32[2,3])"),
+    Bad(
+        Unary("log", Log, [](double x) { return std::log(x); }, {0.5, 4}),
+        [](Graph* g) {
+          Log(g->Input("x", DType::kInt32, {2, 3}));
+        },
+        "log: x must be f32 or f64 (x i32[2,3])"),
     Unary("log1p", Log1p, [](double x) { return std::log1p(x); }, {-0.5, 3}),
     Unary("sin", Sin, [](double x) { return std::sin(x); }, {-6, 6}),
     Unary("cos", Cos, [](double x) { return std::cos(x); }, {-6, 6}),
@@ -72,25 +76,40 @@ const OpCases kFunctions({
 });
 
 const OpCases kWithAttributes({
-    Bad(With("leaky_relu", [](Value x) { return LeakyRelu(x, {.slope = 0.2}); }, [](double x) { return x > 0 ? x : 0.2 * x; }),
-        [](Graph* g) { LeakyRelu(g->Input("x", DType::kFloat32, {2}), {.slope = NAN}); }, "slope must be finite, not nan"),
-    Bad(With("elu", [](Value x) { return Elu(x, {.alpha = 1.5}); }, [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); }),
+    Bad(
+        With(
+            "leaky_relu", [](Value x) { return LeakyRelu(x, {.slope = 0.2}); },
+            [](double x) { return x > 0 ? x : 0.2 * x; }),
+        [](Graph* g) { LeakyRelu(g->Input("x", DType::kFloat32, {2}), {.slope = NAN}); },
+        "slope must be finite, not nan"),
+    Bad(
+        With(
+            "elu", [](Value x) { return Elu(x, {.alpha = 1.5}); },
+            [](double x) { return x > 0 ? x : 1.5 * std::expm1(x); }),
         [](Graph* g) { Elu(g->Input("x", DType::kFloat32, {2}), {.alpha = -1}); },
         "elu: alpha must be finite and at least 0, not -1"),
-    With("gelu", [](Value x) { return Gelu(x); }, Gelu64),
-    With("gelu/approximate", [](Value x) { return Gelu(x, {.approximate = true}); },
-         [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }),
-    Bad(With("hard_sigmoid", [](Value x) { return HardSigmoid(x); },
-             [](double x) { return std::min(std::max(x / 6 + 0.5, 0.0), 1.0); }),
+    With(
+        "gelu", [](Value x) { return Gelu(x); }, Gelu64),
+    With(
+        "gelu/approximate", [](Value x) { return Gelu(x, {.approximate = true}); },
+        [](double x) { return x / 2 * (1 + std::tanh(std::sqrt(2 / M_PI) * (x + 0.044715 * x * x * x))); }),
+    Bad(
+        With(
+            "hard_sigmoid", [](Value x) { return HardSigmoid(x); },
+            [](double x) { return std::min(std::max(x / 6 + 0.5, 0.0), 1.0); }),
         [](Graph* g) { HardSigmoid(g->Input("x", DType::kFloat32, {2}), {.alpha = INFINITY}); },
         "alpha and beta must be finite"),
-    With("hard_sigmoid/onnx", [](Value x) { return HardSigmoid(x, {.alpha = 0.2}); },
-         [](double x) { return std::min(std::max(0.2 * x + 0.5, 0.0), 1.0); }),
-    Bad(With("clip", [](Value x) { return Clip(x, {.min = -1, .max = 0.5}); },
-             [](double x) { return std::min(std::max(x, -1.0), 0.5); }),
+    With(
+        "hard_sigmoid/onnx", [](Value x) { return HardSigmoid(x, {.alpha = 0.2}); },
+        [](double x) { return std::min(std::max(0.2 * x + 0.5, 0.0), 1.0); }),
+    Bad(
+        With(
+            "clip", [](Value x) { return Clip(x, {.min = -1, .max = 0.5}); },
+            [](double x) { return std::min(std::max(x, -1.0), 0.5); }),
         [](Graph* g) { Clip(g->Input("x", DType::kFloat32, {2}), {.min = 1, .max = 0}); },
         "clip: min 1 must not be above max 0 (x f32[2])"),
-    With("clip/one_sided", [](Value x) { return Clip(x, {.min = 0}); }, [](double x) { return std::max(x, 0.0); }),
+    With(
+        "clip/one_sided", [](Value x) { return Clip(x, {.min = 0}); }, [](double x) { return std::max(x, 0.0); }),
 });
 
 const OpCases kIntegers({
@@ -99,42 +118,45 @@ const OpCases kIntegers({
     Integer("sign/i32", DType::kInt32, Sign, Sign64),
     Integer("square/u8", DType::kUint8, Square, [](double x) { return x * x; }),
     Integer("relu/i32", DType::kInt32, Relu, [](double x) { return std::max(x, 0.0); }),
-    Integer("clip/i64", DType::kInt64, [](Value x) { return Clip(x, {.min = -3.5, .max = 4.5}); },
-            [](double x) { return std::min(std::max(x, -3.0), 4.0); }),
-    Integer("clip/u8", DType::kUint8, [](Value x) { return Clip(x, {.max = 4}); },
-            [](double x) { return std::min(x, 4.0); }),
+    Integer(
+        "clip/i64", DType::kInt64, [](Value x) { return Clip(x, {.min = -3.5, .max = 4.5}); },
+        [](double x) { return std::min(std::max(x, -3.0), 4.0); }),
+    Integer(
+        "clip/u8", DType::kUint8, [](Value x) { return Clip(x, {.max = 4}); },
+        [](double x) { return std::min(x, 4.0); }),
 });
 
-const GoldenCases kGolden("elementwise", {
-    {"neg", [](Args x) { return Values{Neg(x[0])}; }},
-    {"abs", [](Args x) { return Values{Abs(x[0])}; }},
-    {"sign", [](Args x) { return Values{Sign(x[0])}; }},
-    {"square", [](Args x) { return Values{Square(x[0])}; }},
-    {"reciprocal", [](Args x) { return Values{Reciprocal(x[0])}; }},
-    {"sqrt", [](Args x) { return Values{Sqrt(x[0])}; }},
-    {"rsqrt", [](Args x) { return Values{Rsqrt(x[0])}; }},
-    {"exp", [](Args x) { return Values{Exp(x[0])}; }},
-    {"expm1", [](Args x) { return Values{Expm1(x[0])}; }},
-    {"log", [](Args x) { return Values{Log(x[0])}; }},
-    {"log1p", [](Args x) { return Values{Log1p(x[0])}; }},
-    {"sin", [](Args x) { return Values{Sin(x[0])}; }},
-    {"cos", [](Args x) { return Values{Cos(x[0])}; }},
-    {"tan", [](Args x) { return Values{Tan(x[0])}; }},
-    {"tanh", [](Args x) { return Values{Tanh(x[0])}; }},
-    {"erf", [](Args x) { return Values{Erf(x[0])}; }},
-    {"sigmoid", [](Args x) { return Values{Sigmoid(x[0])}; }},
-    {"softplus", [](Args x) { return Values{Softplus(x[0])}; }},
-    {"relu", [](Args x) { return Values{Relu(x[0])}; }},
-    {"silu", [](Args x) { return Values{Silu(x[0])}; }},
-    {"leaky_relu", [](Args x) { return Values{LeakyRelu(x[0], {.slope = 0.2})}; }},
-    {"elu", [](Args x) { return Values{Elu(x[0], {.alpha = 1.5})}; }},
-    {"gelu", [](Args x) { return Values{Gelu(x[0])}; }},
-    {"gelu_approximate", [](Args x) { return Values{Gelu(x[0], {.approximate = true})}; }},
-    {"hard_sigmoid", [](Args x) { return Values{HardSigmoid(x[0])}; }},
-    {"clip", [](Args x) { return Values{Clip(x[0], {.min = -1, .max = 0.5})}; }},
-    {"sigmoid_f32", [](Args x) { return Values{Sigmoid(x[0])}; }},
-    {"gelu_f32", [](Args x) { return Values{Gelu(x[0])}; }},
-});
+const GoldenCases kGolden("elementwise",
+                          {
+                              {"neg", [](Args x) { return Values{Neg(x[0])}; }},
+                              {"abs", [](Args x) { return Values{Abs(x[0])}; }},
+                              {"sign", [](Args x) { return Values{Sign(x[0])}; }},
+                              {"square", [](Args x) { return Values{Square(x[0])}; }},
+                              {"reciprocal", [](Args x) { return Values{Reciprocal(x[0])}; }},
+                              {"sqrt", [](Args x) { return Values{Sqrt(x[0])}; }},
+                              {"rsqrt", [](Args x) { return Values{Rsqrt(x[0])}; }},
+                              {"exp", [](Args x) { return Values{Exp(x[0])}; }},
+                              {"expm1", [](Args x) { return Values{Expm1(x[0])}; }},
+                              {"log", [](Args x) { return Values{Log(x[0])}; }},
+                              {"log1p", [](Args x) { return Values{Log1p(x[0])}; }},
+                              {"sin", [](Args x) { return Values{Sin(x[0])}; }},
+                              {"cos", [](Args x) { return Values{Cos(x[0])}; }},
+                              {"tan", [](Args x) { return Values{Tan(x[0])}; }},
+                              {"tanh", [](Args x) { return Values{Tanh(x[0])}; }},
+                              {"erf", [](Args x) { return Values{Erf(x[0])}; }},
+                              {"sigmoid", [](Args x) { return Values{Sigmoid(x[0])}; }},
+                              {"softplus", [](Args x) { return Values{Softplus(x[0])}; }},
+                              {"relu", [](Args x) { return Values{Relu(x[0])}; }},
+                              {"silu", [](Args x) { return Values{Silu(x[0])}; }},
+                              {"leaky_relu", [](Args x) { return Values{LeakyRelu(x[0], {.slope = 0.2})}; }},
+                              {"elu", [](Args x) { return Values{Elu(x[0], {.alpha = 1.5})}; }},
+                              {"gelu", [](Args x) { return Values{Gelu(x[0])}; }},
+                              {"gelu_approximate", [](Args x) { return Values{Gelu(x[0], {.approximate = true})}; }},
+                              {"hard_sigmoid", [](Args x) { return Values{HardSigmoid(x[0])}; }},
+                              {"clip", [](Args x) { return Values{Clip(x[0], {.min = -1, .max = 0.5})}; }},
+                              {"sigmoid_f32", [](Args x) { return Values{Sigmoid(x[0])}; }},
+                              {"gelu_f32", [](Args x) { return Values{Gelu(x[0])}; }},
+                          });
 
 }  // namespace
 }  // namespace adret

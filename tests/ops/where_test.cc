@@ -48,11 +48,12 @@ const OpCases kWhere({
     {.name = "where/row",
      .build = [](Args x) { return Values{Where(x[0], x[1], x[2])}; },
      .inputs = {{.shape = {3, 1}, .dtype = DType::kBool, .values = {1, 0, 1}}, {.shape = {4}}, {.shape = {3, 4}}},
-     .reference = [](absl::Span<const Tensor> x) {
-       Tensor y(DType::kFloat64, {3, 4});
-       for (int i = 0; i < 12; ++i) y.mutable_data<double>()[i] = i / 4 == 1 ? x[2].At(i) : x[1].At(i % 4);
-       return std::vector<Tensor>{y};
-     }},
+     .reference =
+         [](absl::Span<const Tensor> x) {
+           Tensor y(DType::kFloat64, {3, 4});
+           for (int i = 0; i < 12; ++i) y.mutable_data<double>()[i] = i / 4 == 1 ? x[2].At(i) : x[1].At(i % 4);
+           return std::vector<Tensor>{y};
+         }},
 });
 
 // Numbers that fit into every dtype, so that the reference is a plain copy.
@@ -73,11 +74,12 @@ std::vector<OpCase> Casts() {
 }
 const OpCases kCasts(Casts());
 
-const GoldenCases kGolden("elementwise", {
-    {"where", [](Args x) { return Values{Where(x[0], x[1], x[2])}; }},
-    {"cast_f32_f64", [](Args x) { return Values{Cast(x[0], DType::kFloat64)}; }},
-    {"cast_f64_i32", [](Args x) { return Values{Cast(x[0], DType::kInt32)}; }},
-});
+const GoldenCases kGolden("elementwise",
+                          {
+                              {"where", [](Args x) { return Values{Where(x[0], x[1], x[2])}; }},
+                              {"cast_f32_f64", [](Args x) { return Values{Cast(x[0], DType::kFloat64)}; }},
+                              {"cast_f64_i32", [](Args x) { return Values{Cast(x[0], DType::kInt32)}; }},
+                          });
 
 }  // namespace
 }  // namespace adret

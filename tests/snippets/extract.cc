@@ -2,8 +2,8 @@
 //
 //   extract README.md snippets.cc
 //
-// Blocks follow each other in one function, as a reader would type them; #include and using lines go to the top. A comment
-// before a block changes that:
+// Blocks follow each other in one function, as a reader would type them; #include and using lines go to the top. A
+// comment before a block changes that:
 //   <!-- snippet: file -->   the block stands outside of any function (definitions)
 //   <!-- snippet: own -->    the block has a function of its own
 //   <!-- snippet: skip -->   the block is not compiled
@@ -16,7 +16,9 @@
 
 namespace {
 
-bool StartsWith(const std::string& text, const std::string& prefix) { return text.compare(0, prefix.size(), prefix) == 0; }
+bool StartsWith(const std::string& text, const std::string& prefix) {
+  return text.compare(0, prefix.size(), prefix) == 0;
+}
 
 struct Page {
   std::set<std::string> top;     // #include and using lines

@@ -1,6 +1,6 @@
 // LoadExamples(): the data that a report looks at, from files.
 //
-//   absl::StatusOr<report::NamedExamples> data = report::LoadExamples("data/mnist", network);
+//   absl::StatusOr<report::NamedExamples> data = report::LoadExamples("mnist", network);
 //   std::puts(data->name.c_str());                                              // "10,000 test images of mnist"
 #ifndef ADRET_TOOLS_REPORT_EXAMPLES_H_
 #define ADRET_TOOLS_REPORT_EXAMPLES_H_
