@@ -12,11 +12,11 @@
 
 // core: what a graph is and how it runs.
 #include "adret/core/executor.h"
-#include "adret/core/explain.h"
 #include "adret/core/graph.h"
 #include "adret/core/import.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
+#include "adret/core/plan_report.h"
 #include "adret/core/random.h"
 #include "adret/core/shape.h"
 #include "adret/core/state.h"

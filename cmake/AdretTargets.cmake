@@ -10,19 +10,21 @@ function(adret_warnings target)
   target_compile_options(${target} PRIVATE -Wall -Wextra -Wshadow -Wno-sign-compare $<$<BOOL:${ADRET_WERROR}>:-Werror>)
 endfunction()
 
-# adret_folder(core DEPENDS ... PRIVATE ... [KERNELS] [PROTOS]): the object library of one folder, from all its sources.
-# Object libraries, because ops register themselves and a linker drops unreferenced objects of static archives.
-#   DEPENDS  lower folders, and libraries that its headers need
-#   PRIVATE  libraries that only its sources need
-#   KERNELS  it has SIMD loops in kernels/
-#   PROTOS   it has .proto files; the generated headers are for its own sources
+# adret_folder(core SUBFOLDERS plan DEPENDS ... PRIVATE ... [KERNELS] [PROTOS]): the object library of one folder, from
+# all its sources. Object libraries, because ops register themselves and a linker drops unreferenced objects of static
+# archives.
+#   SUBFOLDERS  folders in it whose sources belong to it
+#   DEPENDS     lower folders, and libraries that its headers need
+#   PRIVATE     libraries that only its sources need
+#   KERNELS     among them are SIMD loops
+#   PROTOS      it has .proto files; the generated headers are for its own sources
 function(adret_folder name)
-  cmake_parse_arguments(ARG "KERNELS;PROTOS" "" "DEPENDS;PRIVATE" ${ARGN})
+  cmake_parse_arguments(ARG "KERNELS;PROTOS" "" "SUBFOLDERS;DEPENDS;PRIVATE" ${ARGN})
   file(GLOB sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.cc)
-  if(ARG_KERNELS)
-    file(GLOB kernels CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/kernels/*.cc)
-    list(APPEND sources ${kernels})
-  endif()
+  foreach(subfolder ${ARG_SUBFOLDERS})
+    file(GLOB more CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/${subfolder}/*.cc)
+    list(APPEND sources ${more})
+  endforeach()
   if(NOT sources)
     return()
   endif()

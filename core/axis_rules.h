@@ -1,5 +1,5 @@
 // AxisRules: how a part of an op's result follows from parts of its operands. Ops declare them (Op::axes), plans are
-// rewritten by them (core/rewrite.h), and neither knows of the other.
+// rewritten by them (core/plan/rewrite.h), and neither knows of the other.
 //
 //   // y[n, k, ., .] = sum over c of x[n, c, ., .] w[k, c, ., .]
 //   .axes = MakeAxisRules({.labels = LabelsOf("nc..,kc..->nk.."), .linear_in = Inputs({0, 1})})

@@ -18,8 +18,8 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "adret/core/explain.h"
 #include "adret/core/graph.h"
+#include "adret/core/plan_report.h"
 #include "adret/core/state.h"
 #include "adret/core/tensor.h"
 

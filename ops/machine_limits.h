@@ -7,8 +7,8 @@
 #include <cstdint>
 
 #include "adret/core/dtype.h"
-#include "adret/core/explain.h"
 #include "adret/core/parallel.h"
+#include "adret/core/plan_report.h"
 
 namespace adret {
 

@@ -8,7 +8,7 @@
 #include "absl/flags/flag.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
-#include "adret/core/explain.h"
+#include "adret/core/plan_report.h"
 #include "adret/core/status.h"
 #include "adret/tools/command.h"
 #include "adret/tools/model_file.h"

@@ -1,4 +1,4 @@
-#include "adret/core/memory_plan.h"
+#include "adret/core/plan/memory_plan.h"
 
 #include <algorithm>
 

@@ -1,5 +1,5 @@
 // Looking at one unit costs one unit, and changes no result.
-#include "adret/core/rewrite.h"
+#include "adret/core/plan/rewrite.h"
 
 #include <cmath>
 #include <functional>
@@ -9,7 +9,7 @@
 
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
-#include "adret/core/plan_graph.h"
+#include "adret/core/plan/plan_graph.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/concat.h"

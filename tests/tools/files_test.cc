@@ -3,7 +3,7 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
-#include "adret/core/explain.h"
+#include "adret/core/plan_report.h"
 #include "adret/ops/unary.h"
 #include "adret/tests/tools/tool_test.h"
 

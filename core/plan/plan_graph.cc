@@ -1,8 +1,8 @@
-#include "adret/core/plan_graph.h"
+#include "adret/core/plan/plan_graph.h"
 
 #include "absl/strings/str_cat.h"
-#include "adret/core/rewrite.h"
-#include "adret/core/simplify.h"
+#include "adret/core/plan/rewrite.h"
+#include "adret/core/plan/simplify.h"
 #include "adret/core/status.h"
 
 namespace adret {

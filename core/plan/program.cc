@@ -1,4 +1,4 @@
-#include "adret/core/program.h"
+#include "adret/core/plan/program.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "adret/core/rewrite.h"
+#include "adret/core/plan/rewrite.h"
 
 #include <algorithm>
 #include <array>

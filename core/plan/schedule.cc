@@ -1,4 +1,4 @@
-#include "adret/core/schedule.h"
+#include "adret/core/plan/schedule.h"
 
 #include <algorithm>
 #include <functional>

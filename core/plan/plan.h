@@ -1,6 +1,6 @@
 // Plan: a Schedule made ready to run: kernels specialised, programs built, and every value given a place.
-#ifndef ADRET_CORE_PLAN_H_
-#define ADRET_CORE_PLAN_H_
+#ifndef ADRET_CORE_PLAN_PLAN_H_
+#define ADRET_CORE_PLAN_PLAN_H_
 
 #include <cstdint>
 #include <memory>
@@ -10,12 +10,12 @@
 
 #include "absl/status/statusor.h"
 #include "absl/types/span.h"
-#include "adret/core/explain.h"
 #include "adret/core/graph.h"
-#include "adret/core/memory_plan.h"
-#include "adret/core/plan_graph.h"
-#include "adret/core/program.h"
-#include "adret/core/schedule.h"
+#include "adret/core/plan/memory_plan.h"
+#include "adret/core/plan/plan_graph.h"
+#include "adret/core/plan/program.h"
+#include "adret/core/plan/schedule.h"
+#include "adret/core/plan_report.h"
 
 namespace adret {
 
@@ -127,4 +127,4 @@ class Plan {
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_PLAN_H_
+#endif  // ADRET_CORE_PLAN_PLAN_H_

@@ -1,11 +1,11 @@
-// The sweep that moves parts towards producers (core/rewrite.h).
+// The sweep that moves parts towards producers (core/plan/rewrite.h).
 #include <algorithm>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "adret/core/axis_rules.h"
-#include "adret/core/rewrite.h"
+#include "adret/core/plan/rewrite.h"
 
 namespace adret {
 namespace {

@@ -1,6 +1,6 @@
 // Placing buffers with known lifetimes in one arena.
-#ifndef ADRET_CORE_MEMORY_PLAN_H_
-#define ADRET_CORE_MEMORY_PLAN_H_
+#ifndef ADRET_CORE_PLAN_MEMORY_PLAN_H_
+#define ADRET_CORE_PLAN_MEMORY_PLAN_H_
 
 #include <cstdint>
 #include <vector>
@@ -20,4 +20,4 @@ int64_t PlaceBuffers(std::vector<Buffer>* buffers);
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_MEMORY_PLAN_H_
+#endif  // ADRET_CORE_PLAN_MEMORY_PLAN_H_

@@ -1,6 +1,6 @@
 // Runs one op on tensors, outside any plan: how constants are folded, and a plain reference for compiled plans.
-#ifndef ADRET_CORE_RUN_OP_H_
-#define ADRET_CORE_RUN_OP_H_
+#ifndef ADRET_CORE_PLAN_RUN_OP_H_
+#define ADRET_CORE_PLAN_RUN_OP_H_
 
 #include <vector>
 
@@ -19,4 +19,4 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const Op& op, const Attrs& attrs, absl
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_RUN_OP_H_
+#endif  // ADRET_CORE_PLAN_RUN_OP_H_

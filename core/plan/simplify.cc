@@ -1,4 +1,4 @@
-#include "adret/core/simplify.h"
+#include "adret/core/plan/simplify.h"
 
 #include <deque>
 #include <string>
@@ -7,8 +7,8 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "adret/core/axis_rules.h"
-#include "adret/core/rewrite.h"
-#include "adret/core/run_op.h"
+#include "adret/core/plan/rewrite.h"
+#include "adret/core/plan/run_op.h"
 #include "adret/core/status.h"
 
 namespace adret {

@@ -7,12 +7,12 @@
 // stage above its inputs. A path that leaves a set of element-wise nodes of one stage through any other node comes back
 // at a higher stage, so nodes of one stage that are connected by element-wise edges can be one step without creating a
 // cycle. Linear in the size of the graph.
-#ifndef ADRET_CORE_SCHEDULE_H_
-#define ADRET_CORE_SCHEDULE_H_
+#ifndef ADRET_CORE_PLAN_SCHEDULE_H_
+#define ADRET_CORE_PLAN_SCHEDULE_H_
 
 #include <vector>
 
-#include "adret/core/plan_graph.h"
+#include "adret/core/plan/plan_graph.h"
 
 namespace adret {
 
@@ -45,4 +45,4 @@ ChainOperand ResolveOperand(const PlanGraph& plan, const Schedule& schedule, int
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_SCHEDULE_H_
+#endif  // ADRET_CORE_PLAN_SCHEDULE_H_

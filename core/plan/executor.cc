@@ -8,7 +8,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/parallel.h"
-#include "adret/core/plan.h"
+#include "adret/core/plan/plan.h"
 
 namespace adret {
 namespace {

@@ -1,11 +1,11 @@
 // Simplify: one pass over a PlanGraph from operands to results. Constants are folded, equal nodes merged, identities
-// dropped, and the rules of core/rewrite.h that look from a node at its operands are applied.
-#ifndef ADRET_CORE_SIMPLIFY_H_
-#define ADRET_CORE_SIMPLIFY_H_
+// dropped, and the rules of core/plan/rewrite.h that look from a node at its operands are applied.
+#ifndef ADRET_CORE_PLAN_SIMPLIFY_H_
+#define ADRET_CORE_PLAN_SIMPLIFY_H_
 
 #include "absl/container/inlined_vector.h"
 #include "absl/types/span.h"
-#include "adret/core/plan_graph.h"
+#include "adret/core/plan/plan_graph.h"
 
 namespace adret {
 
@@ -32,4 +32,4 @@ class PlanBuilder {
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_SIMPLIFY_H_
+#endif  // ADRET_CORE_PLAN_SIMPLIFY_H_

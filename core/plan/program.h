@@ -3,8 +3,8 @@
 // The operands of a program are flat arrays of n elements, or smaller arrays that are broadcast to n while they are
 // loaded. Every instruction is one op's SpanKernel over a block of a few hundred elements; its result goes to a
 // register (a block-sized buffer in scratch memory) or, if it is an output, straight to memory.
-#ifndef ADRET_CORE_PROGRAM_H_
-#define ADRET_CORE_PROGRAM_H_
+#ifndef ADRET_CORE_PLAN_PROGRAM_H_
+#define ADRET_CORE_PLAN_PROGRAM_H_
 
 #include <cstdint>
 #include <vector>
@@ -97,4 +97,4 @@ class Program {
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_PROGRAM_H_
+#endif  // ADRET_CORE_PLAN_PROGRAM_H_

@@ -1,4 +1,4 @@
-#include "adret/core/explain.h"
+#include "adret/core/plan_report.h"
 
 #include <algorithm>
 #include <optional>

@@ -1,4 +1,4 @@
-#include "adret/core/placer.h"
+#include "adret/core/plan/placer.h"
 
 #include <algorithm>
 

@@ -1,4 +1,4 @@
-#include "adret/core/run_op.h"
+#include "adret/core/plan/run_op.h"
 
 #include "absl/container/inlined_vector.h"
 #include "adret/core/parallel.h"

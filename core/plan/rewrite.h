@@ -13,14 +13,14 @@
 //
 // Terms that were zero times something are dropped: results differ by the order of summation, and where something was
 // infinite or NaN. Rules are local and lower the work, and their number is linear in the size of the plan.
-#ifndef ADRET_CORE_REWRITE_H_
-#define ADRET_CORE_REWRITE_H_
+#ifndef ADRET_CORE_PLAN_REWRITE_H_
+#define ADRET_CORE_PLAN_REWRITE_H_
 
 #include <optional>
 
 #include "absl/types/span.h"
-#include "adret/core/plan_graph.h"
-#include "adret/core/simplify.h"
+#include "adret/core/plan/plan_graph.h"
+#include "adret/core/plan/simplify.h"
 
 namespace adret {
 
@@ -34,4 +34,4 @@ bool PushParts(PlanGraph* plan);
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_REWRITE_H_
+#endif  // ADRET_CORE_PLAN_REWRITE_H_

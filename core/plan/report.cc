@@ -1,5 +1,3 @@
-#include "adret/core/explain.h"
-
 #include <algorithm>
 #include <cstddef>
 #include <initializer_list>
@@ -10,7 +8,8 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
-#include "adret/core/plan.h"
+#include "adret/core/plan/plan.h"
+#include "adret/core/plan_report.h"
 
 namespace adret {
 namespace {

@@ -1,11 +1,11 @@
 // Placer: decides where every value of a plan lives during a run.
-#ifndef ADRET_CORE_PLACER_H_
-#define ADRET_CORE_PLACER_H_
+#ifndef ADRET_CORE_PLAN_PLACER_H_
+#define ADRET_CORE_PLAN_PLACER_H_
 
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "adret/core/plan.h"
+#include "adret/core/plan/plan.h"
 
 namespace adret {
 
@@ -47,4 +47,4 @@ class Plan::Placer {
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_PLACER_H_
+#endif  // ADRET_CORE_PLAN_PLACER_H_

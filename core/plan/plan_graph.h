@@ -1,8 +1,8 @@
 // PlanGraph: the part of a graph that a plan needs, for one concrete batch, simplified: nothing that no fetch or update
 // depends on, constants folded, equal nodes merged, identities dropped, and no more computed than is looked at
-// (core/rewrite.h). Every rewrite uses facts that ops declare; no op is named.
-#ifndef ADRET_CORE_PLAN_GRAPH_H_
-#define ADRET_CORE_PLAN_GRAPH_H_
+// (core/plan/rewrite.h). Every rewrite uses facts that ops declare; no op is named.
+#ifndef ADRET_CORE_PLAN_PLAN_GRAPH_H_
+#define ADRET_CORE_PLAN_PLAN_GRAPH_H_
 
 #include <cstdint>
 #include <memory>
@@ -53,4 +53,4 @@ absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const Val
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_PLAN_GRAPH_H_
+#endif  // ADRET_CORE_PLAN_PLAN_GRAPH_H_

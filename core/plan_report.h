@@ -5,8 +5,8 @@
 //   ...                                                                     // runs
 //   std::cout << *executor->Explain(/*batch=*/128, MeasureMachineLimits());  // a table
 //   io::AtomicWriteFile("trace.json", *executor->Trace(/*batch=*/128));     // for chrome://tracing or ui.perfetto.dev
-#ifndef ADRET_CORE_EXPLAIN_H_
-#define ADRET_CORE_EXPLAIN_H_
+#ifndef ADRET_CORE_PLAN_REPORT_H_
+#define ADRET_CORE_PLAN_REPORT_H_
 
 #include <cstdint>
 #include <string>
@@ -74,4 +74,4 @@ std::string BytesText(int64_t bytes);
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_EXPLAIN_H_
+#endif  // ADRET_CORE_PLAN_REPORT_H_

@@ -1,4 +1,4 @@
-#include "adret/core/plan.h"
+#include "adret/core/plan/plan.h"
 
 #include <algorithm>
 #include <chrono>
@@ -7,7 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/parallel.h"
-#include "adret/core/placer.h"
+#include "adret/core/plan/placer.h"
 
 namespace adret {
 
