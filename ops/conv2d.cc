@@ -9,11 +9,11 @@
 #include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
-#include "adret/ops/kernels/columns.h"
-#include "adret/ops/kernels/conv2d.h"
-#include "adret/ops/kernels/correlation.h"
-#include "adret/ops/kernels/pointwise.h"
-#include "adret/ops/kernels/winograd.h"
+#include "adret/ops/kernels/conv/columns.h"
+#include "adret/ops/kernels/conv/conv1x1.h"
+#include "adret/ops/kernels/conv/conv2d.h"
+#include "adret/ops/kernels/conv/correlation.h"
+#include "adret/ops/kernels/conv/winograd.h"
 
 namespace adret {
 namespace {
@@ -176,31 +176,30 @@ Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const C
   return kernel;
 }
 
-kernels::PointwiseShape Pointwise(const Conv2dShape& s) {
+kernels::Conv1x1Shape Conv1x1(const Conv2dShape& s) {
   return {s.batch, s.groups, s.channels / s.groups, s.filters / s.groups, s.height * s.width};
 }
 
 // The same for 1x1 windows; transpose: from dy to dx.
 template <class T>
-Kernel PointwiseKernel(const Conv2dShape& s, bool transpose) {
+Kernel Conv1x1Kernel(const Conv2dShape& s, bool transpose) {
   Kernel kernel;
   kernel.flops = s.flops();
-  kernel.run = [shape = Pointwise(s), transpose](const KernelArgs& args) {
-    kernels::PointwiseMap(shape, transpose, args.in<T>(0), args.in<T>(1), args.out<T>(),
-                          [&](int64_t begin, int64_t n) { args.Finished(begin, n); });
+  kernel.run = [shape = Conv1x1(s), transpose](const KernelArgs& args) {
+    kernels::Conv1x1Map(shape, transpose, args.in<T>(0), args.in<T>(1), args.out<T>(),
+                        [&](int64_t begin, int64_t n) { args.Finished(begin, n); });
     return absl::OkStatus();
   };
   return kernel;
 }
 
 template <class T>
-Kernel PointwiseFilterGradientKernel(const Conv2dShape& s) {
+Kernel Conv1x1FilterGradientKernel(const Conv2dShape& s) {
   Kernel kernel;
   kernel.flops = s.flops();
-  kernel.workspace_bytes = kernels::PointwisePartialElements(Pointwise(s)) * static_cast<int64_t>(sizeof(T));
-  kernel.run = [shape = Pointwise(s)](const KernelArgs& args) {
-    kernels::PointwiseFilterGradient(shape, args.in<T>(0), args.in<T>(1), static_cast<T*>(args.workspace),
-                                     args.out<T>());
+  kernel.workspace_bytes = kernels::Conv1x1PartialElements(Conv1x1(s)) * static_cast<int64_t>(sizeof(T));
+  kernel.run = [shape = Conv1x1(s)](const KernelArgs& args) {
+    kernels::Conv1x1FilterGradient(shape, args.in<T>(0), args.in<T>(1), static_cast<T*>(args.workspace), args.out<T>());
     return absl::OkStatus();
   };
   return kernel;
@@ -243,8 +242,8 @@ absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     switch (ChooseMethod(s, Conv2dMap::kForward)) {
-      case Conv2dMethod::kPointwise:
-        return PointwiseKernel<T>(s, /*transpose=*/false);
+      case Conv2dMethod::k1x1:
+        return Conv1x1Kernel<T>(s, /*transpose=*/false);
       case Conv2dMethod::kWinograd:
         return MapKernel<T, kernels::WinogradPlan<T>>(s, kernels::WinogradForwardMap(s));
       case Conv2dMethod::kColumns:
@@ -262,8 +261,8 @@ absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     switch (ChooseMethod(s, Conv2dMap::kInputGradient)) {
-      case Conv2dMethod::kPointwise:
-        return PointwiseKernel<T>(s, /*transpose=*/true);
+      case Conv2dMethod::k1x1:
+        return Conv1x1Kernel<T>(s, /*transpose=*/true);
       case Conv2dMethod::kWinograd:
         return MapKernel<T, kernels::WinogradPlan<T>>(s, kernels::WinogradInputGradientMap(s));
       case Conv2dMethod::kColumns:
@@ -281,8 +280,8 @@ absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     switch (ChooseMethod(s, Conv2dMap::kFilterGradient)) {
-      case Conv2dMethod::kPointwise:
-        return PointwiseFilterGradientKernel<T>(s);
+      case Conv2dMethod::k1x1:
+        return Conv1x1FilterGradientKernel<T>(s);
       case Conv2dMethod::kWinograd:
         return FilterGradientKernel<T, kernels::WinogradFilterGradientPlan<T>>(s);
       case Conv2dMethod::kColumns:

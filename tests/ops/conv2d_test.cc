@@ -10,7 +10,7 @@
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
-#include "adret/ops/kernels/conv2d.h"
+#include "adret/ops/kernels/conv/conv2d.h"
 #include "adret/tests/ops/op_suite.h"
 #include "adret/tests/ops/simd_test.h"
 #include "gtest/gtest.h"

@@ -3,8 +3,8 @@
 // One plan per op and shape, made once; Run() allocates nothing. With w zero outside, x zero-padded, and per group:
 //   forward:      y[n, k, i, j]   = sum_{c, r, s} x[n, c, i sh + r dh - top, j sw + s dw - left] w[k, c, r, s]
 //   x_gradient:   the same sum read as a map from dy to dx, w_gradient: as a map from (x, dy) to dw.
-#ifndef ADRET_OPS_KERNELS_CONV2D_H_
-#define ADRET_OPS_KERNELS_CONV2D_H_
+#ifndef ADRET_OPS_KERNELS_CONV_CONV2D_H_
+#define ADRET_OPS_KERNELS_CONV_CONV2D_H_
 
 #include <cstdint>
 
@@ -27,10 +27,10 @@ struct Conv2dShape {
 Conv2dShape Simplified(Conv2dShape shape);
 
 enum class Conv2dMethod {
-  kTaps,       // planes, shifted: CorrelationPlan and FilterGradientPlan
-  kPointwise,  // a matrix product per image: pointwise.h
-  kWinograd,   // products of transformed tiles: winograd.h
-  kColumns,    // products of matrices that hold what the taps read: columns.h
+  kTaps,      // planes, shifted: CorrelationPlan and FilterGradientPlan
+  k1x1,       // a matrix product per image: conv1x1.h
+  kWinograd,  // products of transformed tiles: winograd.h
+  kColumns,   // products of matrices that hold what the taps read: columns.h
 };
 
 enum class Conv2dMap { kForward, kInputGradient, kFilterGradient };
@@ -78,4 +78,4 @@ using PlaceFn = absl::FunctionRef<T*(int64_t begin)>;
 
 }  // namespace adret::kernels
 
-#endif  // ADRET_OPS_KERNELS_CONV2D_H_
+#endif  // ADRET_OPS_KERNELS_CONV_CONV2D_H_

@@ -1,6 +1,6 @@
 // Products of matrices that lie in cache already, without packing.
-#ifndef ADRET_OPS_KERNELS_PANEL_H_
-#define ADRET_OPS_KERNELS_PANEL_H_
+#ifndef ADRET_OPS_KERNELS_CONV_PANEL_H_
+#define ADRET_OPS_KERNELS_CONV_PANEL_H_
 
 #include <cstdint>
 
@@ -24,4 +24,4 @@ void MultiplyPanel(const PanelProduct<T>& product);
 
 }  // namespace adret::kernels
 
-#endif  // ADRET_OPS_KERNELS_PANEL_H_
+#endif  // ADRET_OPS_KERNELS_CONV_PANEL_H_

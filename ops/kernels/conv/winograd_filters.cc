@@ -1,14 +1,14 @@
 #include <algorithm>
 
-#include "adret/ops/kernels/winograd_transforms.h"
+#include "adret/ops/kernels/conv/winograd_transforms.h"
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "adret/ops/kernels/winograd_filters.cc"
+#define HWY_TARGET_INCLUDE "adret/ops/kernels/conv/winograd_filters.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 // After foreach_target.h.
+#include "adret/ops/kernels/conv/winograd_rules-inl.h"
 #include "adret/ops/kernels/part-inl.h"
-#include "adret/ops/kernels/winograd_rules-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace adret::kernels {

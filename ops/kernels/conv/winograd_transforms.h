@@ -9,8 +9,8 @@
 //
 // Tiles lie beside each other in a vector's lanes. A strip is a row of tiles of one image; strips are numbered through
 // all images. Element e of 36 has a plane of its own: [rows, pitch], a row per channel (or filter), a place per tile.
-#ifndef ADRET_OPS_KERNELS_WINOGRAD_TRANSFORMS_H_
-#define ADRET_OPS_KERNELS_WINOGRAD_TRANSFORMS_H_
+#ifndef ADRET_OPS_KERNELS_CONV_WINOGRAD_TRANSFORMS_H_
+#define ADRET_OPS_KERNELS_CONV_WINOGRAD_TRANSFORMS_H_
 
 #include <cstdint>
 #include <type_traits>
@@ -114,4 +114,4 @@ void WinogradInverseFilters(const WinogradFilterInverse<T>& f);
 
 }  // namespace adret::kernels
 
-#endif  // ADRET_OPS_KERNELS_WINOGRAD_TRANSFORMS_H_
+#endif  // ADRET_OPS_KERNELS_CONV_WINOGRAD_TRANSFORMS_H_

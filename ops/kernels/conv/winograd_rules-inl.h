@@ -1,9 +1,9 @@
 // The matrices of winograd_transforms.h, applied to vectors; see there. Included once per SIMD target.
-#if defined(ADRET_OPS_KERNELS_WINOGRAD_RULES_INL_H_) == defined(HWY_TARGET_TOGGLE)
-#ifdef ADRET_OPS_KERNELS_WINOGRAD_RULES_INL_H_
-#undef ADRET_OPS_KERNELS_WINOGRAD_RULES_INL_H_
+#if defined(ADRET_OPS_KERNELS_CONV_WINOGRAD_RULES_INL_H_) == defined(HWY_TARGET_TOGGLE)
+#ifdef ADRET_OPS_KERNELS_CONV_WINOGRAD_RULES_INL_H_
+#undef ADRET_OPS_KERNELS_CONV_WINOGRAD_RULES_INL_H_
 #else
-#define ADRET_OPS_KERNELS_WINOGRAD_RULES_INL_H_
+#define ADRET_OPS_KERNELS_CONV_WINOGRAD_RULES_INL_H_
 #endif
 
 #include "hwy/highway.h"

@@ -1,4 +1,4 @@
-#include "adret/ops/kernels/columns.h"
+#include "adret/ops/kernels/conv/columns.h"
 
 #include <algorithm>
 #include <utility>

@@ -1,4 +1,4 @@
-#include "adret/ops/kernels/correlation.h"
+#include "adret/ops/kernels/conv/correlation.h"
 
 #include <algorithm>
 #include <utility>

@@ -5,8 +5,8 @@
 // s) reads position + r * pitch + s. So a convolution is a matrix product whose second factor needs no copy of the
 // image (no im2col): row (c, r, s) of it is the plane of c, shifted. Positions that fall into the gap are computed and
 // dropped; for zero padding the gap is shared by the end of one row and the start of the next.
-#ifndef ADRET_OPS_KERNELS_TAPS_H_
-#define ADRET_OPS_KERNELS_TAPS_H_
+#ifndef ADRET_OPS_KERNELS_CONV_TAPS_H_
+#define ADRET_OPS_KERNELS_CONV_TAPS_H_
 
 #include <cstdint>
 
@@ -81,4 +81,4 @@ void AccumulateTapGradient(const TapGradient<T>& gradient);
 
 }  // namespace adret::kernels
 
-#endif  // ADRET_OPS_KERNELS_TAPS_H_
+#endif  // ADRET_OPS_KERNELS_CONV_TAPS_H_

@@ -1,18 +1,18 @@
-#include "adret/ops/kernels/conv2d.h"
+#include "adret/ops/kernels/conv/conv2d.h"
 
 #include <algorithm>
 #include <atomic>
 #include <cstdint>
 
-#include "adret/ops/kernels/columns.h"
-#include "adret/ops/kernels/winograd.h"
+#include "adret/ops/kernels/conv/columns.h"
+#include "adret/ops/kernels/conv/winograd.h"
 
 namespace adret::kernels {
 namespace {
 
 // What makes a matrix product of a 1x1 window worth packing.
 constexpr int64_t kMinPixels = 64;
-constexpr int64_t kMinPointwiseChannels = 16;
+constexpr int64_t kMin1x1Channels = 16;
 // What makes tiles worth transforming.
 constexpr int64_t kMinWinogradChannels = 12;
 constexpr int64_t kMinWinogradTiles = 32;
@@ -54,7 +54,7 @@ bool CanCompute(Conv2dMethod method, const Conv2dShape& s) {
   switch (method) {
     case Conv2dMethod::kTaps:
       return true;
-    case Conv2dMethod::kPointwise:
+    case Conv2dMethod::k1x1:
       // BLAS counts in 32 bits.
       return s.kernel_h == 1 && s.kernel_w == 1 && s.stride_h == 1 && s.stride_w == 1 && s.pad_top == 0 &&
              s.pad_left == 0 && s.out_height == s.height && s.out_width == s.width &&
@@ -78,9 +78,8 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   if (forced >= 0 && CanCompute(static_cast<Conv2dMethod>(forced), s)) return static_cast<Conv2dMethod>(forced);
   const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
   const int64_t pixels = s.height * s.width;
-  if (CanCompute(Conv2dMethod::kPointwise, s) && (pixels >= kMinPixels || pixels == 1) &&
-      channels >= kMinPointwiseChannels) {
-    return Conv2dMethod::kPointwise;
+  if (CanCompute(Conv2dMethod::k1x1, s) && (pixels >= kMinPixels || pixels == 1) && channels >= kMin1x1Channels) {
+    return Conv2dMethod::k1x1;
   }
   const int64_t tiles = CeilDiv(s.out_height, kWinogradTile) * CeilDiv(s.out_width, kWinogradTile);
   if (CanCompute(Conv2dMethod::kWinograd, s) && std::min(channels, filters) >= kMinWinogradChannels &&
@@ -91,11 +90,11 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
   }
   if (!CanCompute(Conv2dMethod::kColumns, s)) return Conv2dMethod::kTaps;
   const int64_t window = s.kernel_h * s.kernel_w;
-  const bool sampled = s.stride_h > 1 || s.stride_w > 1, pointwise = window == 1;
+  const bool sampled = s.stride_h > 1 || s.stride_w > 1, one_by_one = window == 1;
   const bool small = s.out_height * s.out_width <= kSmallImage;
   const bool columns = map == Conv2dMap::kFilterGradient
-                           ? sampled || pointwise || small || channels <= kFewChannels || filters >= kManyFilters
-                           : (pointwise && sampled) || (filters >= kSomeFilters && FilledLanes(s) < kMinFilledLanes);
+                           ? sampled || one_by_one || small || channels <= kFewChannels || filters >= kManyFilters
+                           : (one_by_one && sampled) || (filters >= kSomeFilters && FilledLanes(s) < kMinFilledLanes);
   return columns && filters >= kMinColumnsFilters && channels * window >= kMinColumnsDepth &&
                  s.batch * s.out_height * s.out_width >= kMinPixels
              ? Conv2dMethod::kColumns

@@ -1,4 +1,4 @@
-#include "adret/ops/kernels/winograd.h"
+#include "adret/ops/kernels/conv/winograd.h"
 
 #include <algorithm>
 

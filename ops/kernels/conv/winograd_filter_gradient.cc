@@ -1,8 +1,8 @@
 #include <algorithm>
 
 #include "adret/core/parallel.h"
-#include "adret/ops/kernels/panel.h"
-#include "adret/ops/kernels/winograd.h"
+#include "adret/ops/kernels/conv/panel.h"
+#include "adret/ops/kernels/conv/winograd.h"
 
 namespace adret::kernels {
 namespace {

@@ -2,7 +2,7 @@
 #include <array>
 
 #include "adret/core/parallel.h"
-#include "adret/ops/kernels/correlation.h"
+#include "adret/ops/kernels/conv/correlation.h"
 #include "adret/ops/kernels/sum_chunks.h"
 
 namespace adret::kernels {

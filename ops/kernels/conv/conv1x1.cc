@@ -1,4 +1,4 @@
-#include "adret/ops/kernels/pointwise.h"
+#include "adret/ops/kernels/conv/conv1x1.h"
 
 #include <algorithm>
 
@@ -12,15 +12,15 @@ namespace {
 constexpr double kFlopsPerTask = 2e6;
 constexpr int64_t kMaxChunks = 16;
 
-double FlopsOf(const PointwiseShape& s) { return 2.0 * s.batch * s.groups * s.channels * s.filters * s.pixels; }
+double FlopsOf(const Conv1x1Shape& s) { return 2.0 * s.batch * s.groups * s.channels * s.filters * s.pixels; }
 
 // Tasks of equal work, several to a chunk while they are small.
-int64_t Grain(const PointwiseShape& s, int64_t tasks) {
+int64_t Grain(const Conv1x1Shape& s, int64_t tasks) {
   return std::clamp<int64_t>(kFlopsPerTask * tasks / std::max(FlopsOf(s), 1.0), 1, std::max<int64_t>(tasks, 1));
 }
 
 // Ranges of images with a partial sum each.
-int64_t Chunks(const PointwiseShape& s) {
+int64_t Chunks(const Conv1x1Shape& s) {
   if (s.pixels == 1) return 1;
   const int64_t wanted = std::min<double>(FlopsOf(s) / kFlopsPerTask / s.groups, kMaxChunks);
   return std::clamp<int64_t>(wanted, 1, std::max<int64_t>(s.batch, 1));
@@ -28,7 +28,7 @@ int64_t Chunks(const PointwiseShape& s) {
 
 // Images of one pixel are the rows of a matrix, with the other groups between them.
 template <class T>
-void MapPixels(const PointwiseShape& s, bool transpose, const T* in, const T* w, T* out,
+void MapPixels(const Conv1x1Shape& s, bool transpose, const T* in, const T* w, T* out,
                absl::FunctionRef<void(int64_t begin, int64_t n)> finished) {
   const int64_t k = transpose ? s.filters : s.channels, n = transpose ? s.channels : s.filters;
   const GemmSplit split = SplitGemm(s.groups, s.batch, n, k);
@@ -55,7 +55,7 @@ void MapPixels(const PointwiseShape& s, bool transpose, const T* in, const T* w,
 }
 
 template <class T>
-void PixelsFilterGradient(const PointwiseShape& s, const T* x, const T* dy, T* dw) {
+void PixelsFilterGradient(const Conv1x1Shape& s, const T* x, const T* dy, T* dw) {
   const GemmSplit split = SplitGemm(s.groups, s.filters, s.channels, s.batch);
   const int64_t tasks = s.groups * split.parts();
   ParallelFor(tasks, Grain(s, tasks), [&](int64_t begin, int64_t end) {
@@ -75,8 +75,8 @@ void PixelsFilterGradient(const PointwiseShape& s, const T* x, const T* dy, T* d
 }  // namespace
 
 template <class T>
-void PointwiseMap(const PointwiseShape& s, bool transpose, const T* in, const T* w, T* out,
-                  absl::FunctionRef<void(int64_t begin, int64_t n)> finished) {
+void Conv1x1Map(const Conv1x1Shape& s, bool transpose, const T* in, const T* w, T* out,
+                absl::FunctionRef<void(int64_t begin, int64_t n)> finished) {
   if (s.pixels == 1) return MapPixels(s, transpose, in, w, out, finished);
   const int64_t m = transpose ? s.channels : s.filters, k = transpose ? s.filters : s.channels, n = s.pixels;
   const GemmSplit split = SplitGemm(s.batch * s.groups, m, n, k);
@@ -102,13 +102,13 @@ void PointwiseMap(const PointwiseShape& s, bool transpose, const T* in, const T*
   });
 }
 
-int64_t PointwisePartialElements(const PointwiseShape& s) {
+int64_t Conv1x1PartialElements(const Conv1x1Shape& s) {
   const int64_t chunks = Chunks(s);
   return chunks == 1 ? 0 : chunks * s.groups * s.filters * s.channels;
 }
 
 template <class T>
-void PointwiseFilterGradient(const PointwiseShape& s, const T* x, const T* dy, T* partial, T* dw) {
+void Conv1x1FilterGradient(const Conv1x1Shape& s, const T* x, const T* dy, T* partial, T* dw) {
   if (s.pixels == 1) return PixelsFilterGradient(s, x, dy, dw);
   const int64_t chunks = Chunks(s), size = s.filters * s.channels;
   if (chunks == 1) partial = dw;
@@ -136,10 +136,10 @@ void PointwiseFilterGradient(const PointwiseShape& s, const T* x, const T* dy, T
   if (chunks > 1) SumChunks(partial, chunks, s.groups * size, dw);
 }
 
-#define ADRET_INSTANTIATE(T)                                                         \
-  template void PointwiseMap<T>(const PointwiseShape&, bool, const T*, const T*, T*, \
-                                absl::FunctionRef<void(int64_t, int64_t)>);          \
-  template void PointwiseFilterGradient<T>(const PointwiseShape&, const T*, const T*, T*, T*)
+#define ADRET_INSTANTIATE(T)                                                     \
+  template void Conv1x1Map<T>(const Conv1x1Shape&, bool, const T*, const T*, T*, \
+                              absl::FunctionRef<void(int64_t, int64_t)>);        \
+  template void Conv1x1FilterGradient<T>(const Conv1x1Shape&, const T*, const T*, T*, T*)
 ADRET_INSTANTIATE(float);
 ADRET_INSTANTIATE(double);
 #undef ADRET_INSTANTIATE

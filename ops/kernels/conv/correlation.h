@@ -1,12 +1,12 @@
 // Convolutions of any kind as correlations of planes: what Conv2dMethod::kTaps stands for.
-#ifndef ADRET_OPS_KERNELS_CORRELATION_H_
-#define ADRET_OPS_KERNELS_CORRELATION_H_
+#ifndef ADRET_OPS_KERNELS_CONV_CORRELATION_H_
+#define ADRET_OPS_KERNELS_CONV_CORRELATION_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "adret/ops/kernels/conv2d.h"
-#include "adret/ops/kernels/taps.h"
+#include "adret/ops/kernels/conv/conv2d.h"
+#include "adret/ops/kernels/conv/taps.h"
 
 namespace adret::kernels {
 
@@ -142,4 +142,4 @@ class FilterGradientPlan {
 
 }  // namespace adret::kernels
 
-#endif  // ADRET_OPS_KERNELS_CORRELATION_H_
+#endif  // ADRET_OPS_KERNELS_CONV_CORRELATION_H_

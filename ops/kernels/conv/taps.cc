@@ -1,9 +1,9 @@
-#include "adret/ops/kernels/taps.h"
+#include "adret/ops/kernels/conv/taps.h"
 
 #include <algorithm>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "adret/ops/kernels/taps.cc"
+#define HWY_TARGET_INCLUDE "adret/ops/kernels/conv/taps.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 // After foreach_target.h.

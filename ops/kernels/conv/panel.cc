@@ -1,9 +1,9 @@
-#include "adret/ops/kernels/panel.h"
+#include "adret/ops/kernels/conv/panel.h"
 
 #include <algorithm>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "adret/ops/kernels/panel.cc"
+#define HWY_TARGET_INCLUDE "adret/ops/kernels/conv/panel.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 

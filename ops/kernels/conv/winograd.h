@@ -2,15 +2,15 @@
 // of the multiplications of the definition, and transforms whose cost is shared by all filters (inputs), channels
 // (outputs) and tiles (filters): for layers with some dozen of each. Rounding errors in f32 are little
 // above those of a plain sum.
-#ifndef ADRET_OPS_KERNELS_WINOGRAD_H_
-#define ADRET_OPS_KERNELS_WINOGRAD_H_
+#ifndef ADRET_OPS_KERNELS_CONV_WINOGRAD_H_
+#define ADRET_OPS_KERNELS_CONV_WINOGRAD_H_
 
 #include <cstdint>
 #include <vector>
 
-#include "adret/ops/kernels/conv2d.h"
-#include "adret/ops/kernels/taps.h"
-#include "adret/ops/kernels/winograd_transforms.h"
+#include "adret/ops/kernels/conv/conv2d.h"
+#include "adret/ops/kernels/conv/taps.h"
+#include "adret/ops/kernels/conv/winograd_transforms.h"
 
 namespace adret::kernels {
 
@@ -100,4 +100,4 @@ class WinogradFilterGradientPlan {
 
 }  // namespace adret::kernels
 
-#endif  // ADRET_OPS_KERNELS_WINOGRAD_H_
+#endif  // ADRET_OPS_KERNELS_CONV_WINOGRAD_H_

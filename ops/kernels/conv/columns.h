@@ -1,15 +1,15 @@
 // Convolution as products of matrices: what the taps of a block of results read is copied into the columns of a matrix
 // (im2col), which BLAS multiplies with the filters. The block is as large as the second-level cache holds: some rows of
 // an image, or several small images side by side, so that small images fill whole vectors and share the packed filters.
-#ifndef ADRET_OPS_KERNELS_COLUMNS_H_
-#define ADRET_OPS_KERNELS_COLUMNS_H_
+#ifndef ADRET_OPS_KERNELS_CONV_COLUMNS_H_
+#define ADRET_OPS_KERNELS_CONV_COLUMNS_H_
 
 #include <algorithm>
 #include <cstdint>
 #include <memory>
 #include <vector>
 
-#include "adret/ops/kernels/correlation.h"
+#include "adret/ops/kernels/conv/correlation.h"
 
 namespace adret::kernels {
 
@@ -116,4 +116,4 @@ class ColumnsFilterGradientPlan {
 
 }  // namespace adret::kernels
 
-#endif  // ADRET_OPS_KERNELS_COLUMNS_H_
+#endif  // ADRET_OPS_KERNELS_CONV_COLUMNS_H_

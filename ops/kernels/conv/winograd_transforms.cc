@@ -1,15 +1,15 @@
-#include "adret/ops/kernels/winograd_transforms.h"
+#include "adret/ops/kernels/conv/winograd_transforms.h"
 
 #include <algorithm>
 #include <bit>
 
 #undef HWY_TARGET_INCLUDE
-#define HWY_TARGET_INCLUDE "adret/ops/kernels/winograd_transforms.cc"
+#define HWY_TARGET_INCLUDE "adret/ops/kernels/conv/winograd_transforms.cc"
 #include "hwy/foreach_target.h"  // IWYU pragma: keep
 #include "hwy/highway.h"
 // After foreach_target.h.
+#include "adret/ops/kernels/conv/winograd_rules-inl.h"
 #include "adret/ops/kernels/part-inl.h"
-#include "adret/ops/kernels/winograd_rules-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace adret::kernels {
