@@ -41,6 +41,7 @@ const std::map<std::string, std::set<std::string>>& Floors() {
       {"plot", {"core", "io"}},
       {"tools/report", {"core", "ops", "nn", "explain", "io", "plot"}},
       {"tools", {"core", "ops", "autograd", "nn", "explain", "io", "plot", "tools/report"}},
+      {"tools/commands", {"core", "ops", "autograd", "nn", "explain", "io", "plot", "tools", "tools/report"}},
   };
   return *floors;
 }
