@@ -1,6 +1,6 @@
 // Drawings of graphs as SVG, by Graphviz.
 //
-//   absl::StatusOr<std::string> svg = plot::GraphvizSvg(io::LayerDot(graph, {.fetches = {logits}}));
+//   absl::StatusOr<std::string> svg = plot::GraphvizSvg(nn::LayerDot(graph, {.fetches = {logits}}));
 //   AD_RETURN_IF_ERROR(io::WriteFile("net.svg", *svg));
 #ifndef ADRET_PLOT_GRAPH_SVG_H_
 #define ADRET_PLOT_GRAPH_SVG_H_

@@ -7,7 +7,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/text.h"
-#include "adret/io/dot.h"
+#include "adret/nn/layer_dot.h"
 #include "adret/ops/binary.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -53,7 +53,7 @@ TEST_F(GraphSvgTest, NamesOfLayersStayTextInTheDrawing) {
     const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2});
     const Value layer = (x * graph.Variable(absl::StrCat(name, "/w"), Tensor::Scalar(DType::kFloat32, 1))).Named(name);
     const auto echo = [](const std::string& text) { return text; };
-    const std::string svg = GraphvizSvg(io::LayerDot(graph, {.fetches = {layer}, .tooltip = echo})).value();
+    const std::string svg = GraphvizSvg(nn::LayerDot(graph, {.fetches = {layer}, .tooltip = echo})).value();
     EXPECT_THAT(svg, HasSubstr(absl::StrCat(">", shown, "</text>"))) << name;
     EXPECT_THAT(svg, HasSubstr(absl::StrCat("xlink:title=\"", shown, "\""))) << name;
     EXPECT_EQ(CleanText(svg), svg) << name;

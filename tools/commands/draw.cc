@@ -10,6 +10,7 @@
 #include "adret/core/status.h"
 #include "adret/explain/objective.h"
 #include "adret/io/dot.h"
+#include "adret/nn/layer_dot.h"
 #include "adret/plot/graph_svg.h"
 #include "adret/tools/command.h"
 #include "adret/tools/common_flags.h"
@@ -38,7 +39,7 @@ absl::StatusOr<std::string> DrawModel(const std::string& path) {
   std::vector<Value> fetches;
   if (output.has_value()) fetches = {output->value};
   if (absl::GetFlag(FLAGS_nodes)) return io::Dot(*model.graph, {.fetches = fetches});
-  return io::LayerDot(*model.graph, {.fetches = fetches});
+  return nn::LayerDot(*model.graph, {.fetches = fetches});
 }
 
 // The network with the gradient's way through its layers, or the gradient itself, node by node.
@@ -48,7 +49,7 @@ absl::StatusOr<std::string> DrawUnit(const std::string& path, const std::string&
   if (!absl::GetFlag(FLAGS_nodes)) {
     AD_ASSIGN_OR_RETURN(const explain::Units units, explain::ParseUnits(unit, network));
     AD_ASSIGN_OR_RETURN(const explain::Layer layer, network.FindLayer(units.layer));
-    return io::LayerDot(*network.graph(),
+    return nn::LayerDot(*network.graph(),
                         {.fetches = {network.output()}, .highlight = layer.value, .highlight_text = unit});
   }
   AD_ASSIGN_OR_RETURN(const std::vector<explain::Objective> objectives, explain::ParseObjectives(unit, network));

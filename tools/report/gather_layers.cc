@@ -9,7 +9,7 @@
 #include "absl/types/span.h"
 #include "adret/core/status.h"
 #include "adret/explain/maximize.h"
-#include "adret/io/dot.h"
+#include "adret/nn/layer_dot.h"
 #include "adret/nn/summary.h"
 #include "adret/plot/graph_svg.h"
 #include "adret/tools/report/gather_internal.h"
@@ -101,7 +101,7 @@ absl::Status DrawLayers(const Subject& subject, const LayerPlaces& places, Repor
   const auto tooltip = [&](const std::string& name) {
     return anchors.count(name) == 0 ? "" : absl::StrCat("what ", name, " looks for");
   };
-  const absl::StatusOr<std::string> svg = plot::GraphvizSvg(io::LayerDot(
+  const absl::StatusOr<std::string> svg = plot::GraphvizSvg(nn::LayerDot(
       *subject.network.graph(), {.fetches = {subject.network.output()}, .link = link, .tooltip = tooltip}));
   if (absl::IsUnimplemented(svg.status()) || absl::IsResourceExhausted(svg.status())) {
     data->no_drawing = std::string(svg.status().message());  // the table of layers has to do

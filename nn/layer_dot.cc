@@ -1,4 +1,5 @@
-// LayerDot().
+#include "adret/nn/layer_dot.h"
+
 #include <algorithm>
 #include <utility>
 
@@ -6,11 +7,10 @@
 #include "absl/container/btree_set.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/ancestors.h"
-#include "adret/io/dot.h"
 #include "adret/io/dot_internal.h"
 #include "adret/nn/summary.h"
 
-namespace adret::io {
+namespace adret::nn {
 namespace {
 
 constexpr char kHighlight[] = "#c2410c";
@@ -19,11 +19,11 @@ constexpr char kHighlight[] = "#c2410c";
 class LayerDrawing {
  public:
   LayerDrawing(const Graph& graph, const LayerDotOptions& options)
-      : graph_(graph), options_(options), drawn_(DrawnNodes(graph, options.fetches)), sources_(graph.num_nodes()) {
-    layers_ = options.fetches.empty() ? nn::Layers(graph) : nn::Layers(options.fetches);
+      : graph_(graph), options_(options), drawn_(io::DrawnNodes(graph, options.fetches)), sources_(graph.num_nodes()) {
+    layers_ = options.fetches.empty() ? Layers(graph) : Layers(options.fetches);
     std::vector<std::string> names;
-    for (const nn::LayerSummary& layer : layers_) names.push_back(layer.name);
-    layer_of_ = nn::LayerOfNodes(graph, names);
+    for (const LayerSummary& layer : layers_) names.push_back(layer.name);
+    layer_of_ = LayerOfNodes(graph, names);
     const bool colours = options.highlight.valid() && options.highlight.graph() == &graph;
     on_path_ = colours ? Ancestors(graph, {options.highlight}) : std::vector<bool>(graph.num_nodes(), false);
     for (const Value& fetch : options.fetches) {
@@ -35,7 +35,7 @@ class LayerDrawing {
     for (NodeId id = 0; id < graph_.num_nodes(); ++id) {
       if (drawn_[id]) Visit(id);
     }
-    std::string out = kDotHead;
+    std::string out = io::kDotHead;
     for (const Box& box : boxes_) absl::StrAppend(&out, "  ", box.id, " [", Attributes(box), "];\n");
     for (const auto& [ends, highlighted] : edges_) {
       absl::StrAppend(&out, "  ", boxes_[ends.first].id, " -> ", boxes_[ends.second].id,
@@ -59,7 +59,7 @@ class LayerDrawing {
   void Visit(NodeId id) {
     const Node& node = graph_.node(id);
     if (node.attrs.Is<InputAttrs>()) {
-      sources_[id] = {AddBox(kInput, absl::StrCat("input", id), node.name, nn::ExampleShape(node.outputs[0].shape))};
+      sources_[id] = {AddBox(kInput, absl::StrCat("input", id), node.name, ExampleShape(node.outputs[0].shape))};
       boxes_.back().highlighted = on_path_[id];
     }
     if (node.op->traits.leaf) return;
@@ -80,9 +80,9 @@ class LayerDrawing {
 
   int LayerBox(int layer) {
     if (auto known = layer_boxes_.find(layer); known != layer_boxes_.end()) return known->second;
-    const nn::LayerSummary& summary = layers_[layer];
-    std::string lines = nn::ExampleShape(summary.output);
-    if (summary.parameters > 0) absl::StrAppend(&lines, "\\n", nn::WithCommas(summary.parameters), " parameters");
+    const LayerSummary& summary = layers_[layer];
+    std::string lines = ExampleShape(summary.output);
+    if (summary.parameters > 0) absl::StrAppend(&lines, "\\n", WithCommas(summary.parameters), " parameters");
     const int box = AddBox(kLayer, absl::StrCat("layer", layer), summary.name, std::move(lines));
     boxes_[box].parameters = summary.parameters > 0;
     return layer_boxes_[layer] = box;
@@ -92,7 +92,7 @@ class LayerDrawing {
   int OtherBox(NodeId id, const Sources& from) {
     const Node& node = graph_.node(id);
     const std::string name = absl::StrCat("node", id);
-    if (fetched_.contains(id)) return AddBox(kResult, name, node.name, nn::ExampleShape(node.outputs[0].shape));
+    if (fetched_.contains(id)) return AddBox(kResult, name, node.name, ExampleShape(node.outputs[0].shape));
     return from.size() > 1 ? AddBox(kJunction, name, node.op->name, "") : -1;
   }
 
@@ -102,18 +102,18 @@ class LayerDrawing {
   }
 
   std::string Attributes(const Box& box) const {
-    std::string label = DotEscape(box.name);
+    std::string label = io::DotEscape(box.name);
     if (!box.lines.empty()) absl::StrAppend(&label, "\\n", box.lines);
-    if (Highlighted(box)) absl::StrAppend(&label, "\\n", DotEscape(options_.highlight_text));
+    if (Highlighted(box)) absl::StrAppend(&label, "\\n", io::DotEscape(options_.highlight_text));
     std::string out = absl::StrCat("label=\"", label, "\"");
-    if (box.kind == kInput) absl::StrAppend(&out, ", fillcolor=\"", kInputFill, "\"");
-    if (box.parameters) absl::StrAppend(&out, ", fillcolor=\"", kVariableFill, "\"");
+    if (box.kind == kInput) absl::StrAppend(&out, ", fillcolor=\"", io::kInputFill, "\"");
+    if (box.parameters) absl::StrAppend(&out, ", fillcolor=\"", io::kVariableFill, "\"");
     if (box.kind == kJunction) absl::StrAppend(&out, ", shape=ellipse, fontsize=8, width=0.3, height=0.2");
     if (box.highlighted) absl::StrAppend(&out, ", color=\"", kHighlight, "\", penwidth=2");
     if (box.kind != kInput && box.kind != kLayer) return out;
     const auto add = [&](absl::string_view key, const auto& hook) {
       const std::string text = hook == nullptr ? "" : hook(box.name);
-      if (!text.empty()) absl::StrAppend(&out, ", ", key, "=\"", DotEscape(text), "\"");
+      if (!text.empty()) absl::StrAppend(&out, ", ", key, "=\"", io::DotEscape(text), "\"");
     };
     add("URL", options_.link);
     add("tooltip", options_.tooltip);
@@ -131,7 +131,7 @@ class LayerDrawing {
   const LayerDotOptions& options_;
   std::vector<bool> drawn_, on_path_;
   absl::btree_set<NodeId> fetched_;
-  std::vector<nn::LayerSummary> layers_;
+  std::vector<LayerSummary> layers_;
   std::vector<int> layer_of_;
   std::vector<Sources> sources_;  // of nodes: the boxes that their values come from
   std::vector<Box> boxes_;
@@ -143,4 +143,4 @@ class LayerDrawing {
 
 std::string LayerDot(const Graph& graph, const LayerDotOptions& options) { return LayerDrawing(graph, options).Draw(); }
 
-}  // namespace adret::io
+}  // namespace adret::nn
