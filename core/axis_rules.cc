@@ -73,7 +73,7 @@ LabelMap LabelsFor(const KernelSpec& spec) {
   const AxisRules* rules = spec.op->axes.get();
   if (rules != nullptr && rules->labels != nullptr) return rules->labels(spec);
   if (rules != nullptr && rules->window.kind != WindowRules::Kind::kNone) {
-    const Shape& whole = rules->window.kind == WindowRules::Kind::kPart ? spec.x(0) : spec.y();
+    const Shape& whole = rules->window.kind == WindowRules::Kind::kSlice ? spec.x(0) : spec.y();
     const Windows windows = rules->window.windows(*spec.attrs, whole);
     absl::InlinedVector<int64_t, 4> cut;
     for (int a = 0; a < whole.rank(); ++a) {
@@ -91,7 +91,7 @@ const Window* LabelWindows::Find(int id) const {
   return nullptr;
 }
 
-bool LabelWindows::Pay() const {
+bool LabelWindows::WorthCutting() const {
   double share = 1;
   for (const Entry& e : entries_) share *= static_cast<double>(e.window.count) / static_cast<double>(e.whole);
   return share <= 0.5;
@@ -127,10 +127,10 @@ bool MakePartialOp(const KernelSpec& whole, const LabelMap& labels, const LabelW
   result->attrs = *whole.attrs;
   if (const AxisRules* rules = whole.op->axes.get(); rules != nullptr) {
     const WindowRules& w = rules->window;
-    if (rules->attrs_of_parts != nullptr) {
-      result->attrs = rules->attrs_of_parts({whole.op, whole.attrs, result->inputs, result->outputs});
+    if (rules->attrs_of_slices != nullptr) {
+      result->attrs = rules->attrs_of_slices({whole.op, whole.attrs, result->inputs, result->outputs});
     } else if (w.kind != WindowRules::Kind::kNone) {
-      const bool part = w.kind == WindowRules::Kind::kPart;
+      const bool part = w.kind == WindowRules::Kind::kSlice;
       const Shape& shape = part ? result->inputs[0].shape : result->outputs[0].shape;
       Windows cut = w.windows(*whole.attrs, part ? whole.x(0) : whole.y());
       for (int a = 0; a < shape.rank(); ++a) {

@@ -51,7 +51,7 @@ Windows Compose(const Windows& outer, const Windows& inner);
 
 // Ops that take a window out of a tensor, and those that put it back among zeros.
 struct WindowRules {
-  enum class Kind : uint8_t { kNone, kPart, kInset };
+  enum class Kind : uint8_t { kNone, kSlice, kPad };
   Kind kind = Kind::kNone;
   std::string other = "";  // the op of the opposite kind
   // The windows of the whole tensor: a part's input, an inset's output.
@@ -69,7 +69,7 @@ struct AxisRules {
   uint32_t zero_with = 0;
   // The attributes of the op on parts, where they mention shapes: `parts` has the parts' types and the whole's
   // attributes.
-  Attrs (*attrs_of_parts)(const KernelSpec& parts) = nullptr;
+  Attrs (*attrs_of_slices)(const KernelSpec& parts) = nullptr;
   WindowRules window = {};
   // The axis along which output 0 is the inputs one after the other.
   int (*joined_axis)(const Attrs& attrs) = nullptr;
@@ -104,7 +104,7 @@ class LabelWindows {
   absl::InlinedVector<Entry, 2>& entries() { return entries_; }
   const Window* Find(int id) const;
   // Whether they leave so little that it pays to cut every operand, which may take a copy: at most half.
-  bool Pay() const;
+  bool WorthCutting() const;
   // The same windows along the axes of a tensor; axes without these labels are whole.
   Windows Along(const AxisLabels& labels, const Shape& shape) const;
 

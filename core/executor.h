@@ -41,6 +41,9 @@ struct ExecutorOptions {
   bool fuse = true;                          // element-wise fusion and epilogues; off for tests
   bool profile = false;                      // time every step (one after the other), for Explain() and Trace()
   int max_plans = 16;                        // concrete batches kept; the oldest goes first
+  // Kernels use no method whose rounding errors exceed those of a sum in order (fast convolutions do, see
+  // docs/numerics.md).
+  bool strict = false;
 };
 
 class Executor {

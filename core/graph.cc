@@ -1,12 +1,13 @@
 #include "adret/core/graph.h"
 
 #include <algorithm>
+#include <atomic>
 
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "adret/core/infer_types.h"
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 
 namespace adret {
 namespace {
@@ -95,6 +96,11 @@ Value Graph::Variable(absl::string_view name, Tensor initial, bool trainable, st
   return Variable(
       name, type.dtype, type.shape, [initial = std::move(initial)](const Type&, RandomKey) { return initial; },
       trainable, location);
+}
+
+int64_t Graph::NextSerial() {
+  static std::atomic<int64_t> next = 1;
+  return next.fetch_add(1, std::memory_order_relaxed);
 }
 
 Value Graph::Constant(Tensor value, std::source_location location) {

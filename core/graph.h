@@ -175,6 +175,10 @@ class Graph {
                  std::source_location location = std::source_location::current());
   Value Constant(Tensor value, std::source_location location = std::source_location::current());
 
+  // A number that no other graph of this process has or had: what belongs to a graph is found by it, since another graph
+  // may come to stand at the address of one that is gone.
+  int64_t serial() const { return serial_; }
+
   // The first error of any builder, or ok.
   const absl::Status& status() const { return status_; }
 
@@ -224,6 +228,9 @@ class Graph {
   std::string Scoped(absl::string_view name) const;
   absl::Status Rename(NodeId node, absl::string_view name);
 
+  static int64_t NextSerial();
+
+  const int64_t serial_ = NextSerial();
   std::deque<Node> nodes_;  // stable addresses
   absl::Status status_;
   absl::flat_hash_map<std::string, NodeId> by_name_;

@@ -102,6 +102,7 @@ struct KernelSpec {
   const Attrs* attrs = nullptr;
   absl::Span<const Type> inputs;
   absl::Span<const Type> outputs;
+  bool strict = false;  // see ExecutorOptions::strict
 
   const Shape& x(int i) const { return inputs[i].shape; }
   const Shape& y(int i = 0) const { return outputs[i].shape; }

@@ -39,7 +39,7 @@ struct StepReport {
   std::vector<Type> inputs = {}, outputs = {};
   std::string place = {};     // of the first output: "variable w", "fetch 0"; empty for the arena
   int64_t arena_offset = -1;  // of the first output; -1 when it is elsewhere
-  int wave = 0;               // steps of one wave may run side by side
+  int level = 0;              // steps of one level may run side by side
   // Arithmetic: what kernels say of themselves (2 for a multiply-add), and 1 for every element of an element-wise op,
   // whichever it is. Kernels that only move or compare numbers have none.
   double flops = 0;

@@ -7,7 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 #include "adret/explain/attribution_internal.h"
 #include "adret/explain/errors_internal.h"
 
@@ -94,7 +94,7 @@ absl::StatusOr<Attribution> Attribute(const Network& network, const Tensor& imag
   AD_ASSIGN_OR_RETURN(const Tensor pixels, network.AsImages(images));
   Values maps;
   if (method.uses_maps) {
-    AD_ASSIGN_OR_RETURN(const Layer layer, FindMaps(network, target, options.maps));
+    AD_ASSIGN_OR_RETURN(const UnitLayer layer, FindMaps(network, target, options.maps));
     maps.push_back(layer.value);
   }
   AD_ASSIGN_OR_RETURN(const TargetGraph f, TargetGraph::Create(network, target, maps));

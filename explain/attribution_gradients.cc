@@ -48,19 +48,19 @@ absl::StatusOr<Attribution> AttributeGuidedGradCam(const AttributionProblem& pro
   return EachImage(problem, GuidedGradCam(problem.f.y, problem.f.images, problem.f.more[0]));
 }
 
-absl::StatusOr<Layer> FindMaps(const Network& network, const Target& target, const std::string& name) {
-  Layer top = network.output_layer();
+absl::StatusOr<UnitLayer> FindMaps(const Network& network, const Target& target, const std::string& name) {
+  UnitLayer top = network.output_layer();
   if (!target.layer.empty()) {
     AD_ASSIGN_OR_RETURN(top, network.FindLayer(target.layer));
   }
-  const auto before = [&](const Layer& layer) { return layer.has_maps() && FollowsFrom(top.value, layer.value); };
+  const auto before = [&](const UnitLayer& layer) { return layer.has_maps() && FollowsFrom(top.value, layer.value); };
   if (!name.empty()) {
-    AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(name));
+    AD_ASSIGN_OR_RETURN(const UnitLayer layer, network.FindLayer(name));
     if (before(layer)) return layer;
     return layer.has_maps() ? Bad("the target '", top.name, "' does not follow from the maps of '", layer.name, "'")
                             : Bad("'", layer.name, "' is ", layer.value.type().ToString(), ", which has no maps");
   }
-  const std::vector<Layer>& layers = network.layers();
+  const std::vector<UnitLayer>& layers = network.layers();
   for (auto layer = layers.rbegin(); layer != layers.rend(); ++layer) {
     if (before(*layer)) return *layer;
   }

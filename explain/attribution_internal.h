@@ -71,7 +71,7 @@ absl::StatusOr<Attribution> AttributeDeconvnet(const AttributionProblem& problem
 absl::StatusOr<Attribution> AttributeGradCam(const AttributionProblem& problem);
 absl::StatusOr<Attribution> AttributeGuidedGradCam(const AttributionProblem& problem);
 // The layer whose maps Grad-CAM weighs, by name; none: the last one with maps before the target.
-absl::StatusOr<Layer> FindMaps(const Network& network, const Target& target, const std::string& name);
+absl::StatusOr<UnitLayer> FindMaps(const Network& network, const Target& target, const std::string& name);
 
 // attribution_paths.cc: gradients at many places around the image.
 absl::StatusOr<Attribution> AttributeSmoothGrad(const AttributionProblem& problem);

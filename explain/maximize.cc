@@ -158,7 +158,7 @@ class Climb {
     if (!pays) return absl::OkStatus();
     cost_ = Penalty(options_.penalties, canvas_->images());
     if (options_.diversity > 0) {
-      AD_ASSIGN_OR_RETURN(const Layer layer, network_.FindLayer(options_.diversity_layer));
+      AD_ASSIGN_OR_RETURN(const UnitLayer layer, network_.FindLayer(options_.diversity_layer));
       AD_ASSIGN_OR_RETURN(const Values copy, network_.Apply({layer.value}, canvas_->images()));
       cost_ = cost_ + options_.diversity * static_cast<double>(canvas_->images().shape().num_elements() / n_) *
                           Cast(Likeness(copy[0], objectives_), network_.dtype());

@@ -11,7 +11,7 @@
 #include "absl/strings/strip.h"
 #include "adret/core/ancestors.h"
 #include "adret/core/import.h"
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 #include "adret/explain/errors_internal.h"
 #include "adret/nn/inference.h"
 #include "adret/nn/summary.h"
@@ -77,12 +77,12 @@ absl::Status CheckEnds(Value input, Value output) {
 
 }  // namespace
 
-absl::Status Layer::CheckUnit(int64_t unit) const {
+absl::Status UnitLayer::CheckUnit(int64_t unit) const {
   if (unit >= 0 && unit < units()) return absl::OkStatus();
   return absl::OutOfRangeError(absl::StrCat("layer ", name, " has units 0 to ", units() - 1, ", and no unit ", unit));
 }
 
-absl::Status Layer::CheckPosition(const std::array<int64_t, 2>& position) const {
+absl::Status UnitLayer::CheckPosition(const std::array<int64_t, 2>& position) const {
   if (!has_maps()) return Bad("the units of layer ", name, " are neurons, which have no positions");
   const int64_t height = value.shape()[2], width = value.shape()[3];
   if (position[0] >= 0 && position[0] < height && position[1] >= 0 && position[1] < width) return absl::OkStatus();
@@ -96,7 +96,7 @@ struct Network::Impl {
   Value input, output;
   std::string output_name;
   std::vector<bool> follows;  // nodes that follow from the input
-  std::vector<Layer> layers;
+  std::vector<UnitLayer> layers;
   Shape image_shape;
 
   // Keeps of the state what the graph's variables need.
@@ -171,18 +171,18 @@ Graph* Network::graph() const { return &impl_->graph; }
 const State& Network::state() const { return impl_->state; }
 Value Network::input() const { return impl_->input; }
 Value Network::output() const { return impl_->output; }
-const std::vector<Layer>& Network::layers() const { return impl_->layers; }
-Layer Network::output_layer() const { return {impl_->NameOf(impl_->output), impl_->output}; }
+const std::vector<UnitLayer>& Network::layers() const { return impl_->layers; }
+UnitLayer Network::output_layer() const { return {impl_->NameOf(impl_->output), impl_->output}; }
 Shape Network::image_shape() const { return impl_->image_shape; }
 
-absl::StatusOr<Layer> Network::FindLayer(absl::string_view name) const {
+absl::StatusOr<UnitLayer> Network::FindLayer(absl::string_view name) const {
   std::vector<std::string> names;
-  for (const Layer& layer : impl_->layers) {
+  for (const UnitLayer& layer : impl_->layers) {
     if (layer.name == name) return layer;
     names.push_back(layer.name);
   }
   if (const absl::StatusOr<Value> value = impl_->graph.Find(name); value.ok() && impl_->follows[value->node()]) {
-    if (HasUnits(value->type()) && *value != impl_->input) return Layer{impl_->NameOf(*value), *value};
+    if (HasUnits(value->type()) && *value != impl_->input) return UnitLayer{impl_->NameOf(*value), *value};
     return Bad("'", absl::CEscape(name), "' is ", value->type().ToString(), ", which has no units to look at");
   }
   return absl::NotFoundError(absl::StrCat("the network has no layer '", absl::CEscape(name),
@@ -190,7 +190,7 @@ absl::StatusOr<Layer> Network::FindLayer(absl::string_view name) const {
                                           absl::StrJoin(NearestNames(name, std::move(names), 3), ", ")));
 }
 
-absl::StatusOr<Layer> Network::LastMaps() const {
+absl::StatusOr<UnitLayer> Network::LastMaps() const {
   for (auto layer = impl_->layers.rbegin(); layer != impl_->layers.rend(); ++layer) {
     if (layer->has_maps() && layer->value != impl_->output) return *layer;
   }

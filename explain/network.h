@@ -2,7 +2,7 @@
 //
 //   io::Model model = *io::LoadModel("digits.adret");
 //   explain::Network network = *explain::Network::Create(*model.Input("image"), *model.Output("logits"), model.state);
-//   for (const explain::Layer& layer : network.layers()) std::puts(layer.name.c_str());
+//   for (const explain::UnitLayer& layer : network.layers()) std::puts(layer.name.c_str());
 //
 //   Graph graph;                                                         // the network, on images of one's own
 //   Value images = graph.Variable("images", Tensor::Zeros(DType::kFloat32, {50, 1, 28, 28}));
@@ -28,7 +28,7 @@
 namespace adret::explain {
 
 // A value that has units: filters, whose maps are a plane each, or neurons. Units run along axis 1.
-struct Layer {
+struct UnitLayer {
   std::string name;  // "conv2", "residual1/conv1"; the output is called what the network calls it
   Value value;       // in Network::graph(): [?, units] or [?, units, height, width]; other ranks count as neurons, too
 
@@ -60,14 +60,14 @@ class Network {
   DType dtype() const { return input().dtype(); }
 
   // Layers that somebody named, from the input to the output; in a graph where nobody did, all values that have units.
-  const std::vector<Layer>& layers() const;
+  const std::vector<UnitLayer>& layers() const;
   // The layer of this name, or any value of the network that has units, by its node's name. NotFound suggests the
   // nearest names.
-  absl::StatusOr<Layer> FindLayer(absl::string_view name) const;
+  absl::StatusOr<UnitLayer> FindLayer(absl::string_view name) const;
   // The output as a layer.
-  Layer output_layer() const;
+  UnitLayer output_layer() const;
   // The last layer before the output whose units have maps. NotFound when there is none.
-  absl::StatusOr<Layer> LastMaps() const;
+  absl::StatusOr<UnitLayer> LastMaps() const;
 
   // [channels, height, width]: how an example is shown as a picture. Of an input [?, d] it is one plane, square where d
   // is a square number, or three where d / 3 is, and otherwise one row.

@@ -20,7 +20,7 @@ namespace {
 
 Objective Single(std::string name, Term term) { return {std::move(name), {std::move(term)}}; }
 
-absl::Status CheckTerm(const Term& term, const Layer& layer) {
+absl::Status CheckTerm(const Term& term, const UnitLayer& layer) {
   if (term.units.empty() && term.measure != Measure::kEnergy) {
     return absl::InvalidArgumentError(absl::StrCat("an objective names layer ", term.layer, " but none of its units"));
   }
@@ -162,7 +162,7 @@ absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Object
   Values values;
   for (const Objective& objective : objectives) {
     for (const Term& term : objective.terms) {
-      AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(term.layer));
+      AD_ASSIGN_OR_RETURN(const UnitLayer layer, network.FindLayer(term.layer));
       if (std::find(names.begin(), names.end(), term.layer) != names.end()) continue;
       names.push_back(term.layer);
       values.push_back(layer.value);
@@ -174,13 +174,13 @@ absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Object
     for (const Term& term : objectives[i].terms) {
       const size_t at = std::find(names.begin(), names.end(), term.layer) - names.begin();
       // The copy's maps: images of another size have others than the network.
-      AD_RETURN_IF_ERROR(CheckTerm(term, Layer{term.layer, copies[at]}));
+      AD_RETURN_IF_ERROR(CheckTerm(term, UnitLayer{term.layer, copies[at]}));
       const Look look{term.layer, term.measure, term.position};
       auto group = groups.find(look);
       if (group == groups.end()) {
         Scores scores = Scores::kOther;
         if (look.measure == Measure::kProbability) {
-          AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(look.layer));
+          AD_ASSIGN_OR_RETURN(const UnitLayer layer, network.FindLayer(look.layer));
           AD_ASSIGN_OR_RETURN(scores, ScoresOf(network, layer));
         }
         group = groups.try_emplace(look, look, copies[at], scores).first;

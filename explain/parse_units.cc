@@ -20,7 +20,7 @@ absl::Status Unclear(absl::string_view text, absl::string_view what) {
                                                  "logits:5% or conv2"));
 }
 
-absl::StatusOr<int64_t> ParseUnit(absl::string_view text, absl::string_view digits, const Layer& layer) {
+absl::StatusOr<int64_t> ParseUnit(absl::string_view text, absl::string_view digits, const UnitLayer& layer) {
   if (digits.empty() || digits.find_first_not_of("0123456789") != absl::string_view::npos) {
     return Unclear(text, absl::StrCat("has '", absl::CEscape(digits), "' where a unit's number is expected"));
   }
@@ -31,7 +31,8 @@ absl::StatusOr<int64_t> ParseUnit(absl::string_view text, absl::string_view digi
 }
 
 // "7", "0-9", "1,4,8-9" or "*".
-absl::StatusOr<std::vector<int64_t>> ParseNumbers(absl::string_view text, absl::string_view list, const Layer& layer) {
+absl::StatusOr<std::vector<int64_t>> ParseNumbers(absl::string_view text, absl::string_view list,
+                                                  const UnitLayer& layer) {
   std::vector<int64_t> units;
   constexpr int64_t kMostUnits = 1 << 16;
   const std::string all = absl::StrCat("0-", layer.units() - 1);
@@ -51,7 +52,7 @@ absl::StatusOr<std::vector<int64_t>> ParseNumbers(absl::string_view text, absl::
 
 // "3,5"
 absl::StatusOr<std::array<int64_t, 2>> ParsePosition(absl::string_view text, absl::string_view place,
-                                                     const Layer& layer) {
+                                                     const UnitLayer& layer) {
   const std::vector<absl::string_view> parts = absl::StrSplit(place, ',');
   std::array<int64_t, 2> position{};
   if (parts.size() != 2 || !absl::SimpleAtoi(parts[0], &position[0]) || !absl::SimpleAtoi(parts[1], &position[1])) {
@@ -109,7 +110,7 @@ absl::StatusOr<Units> ParseUnits(absl::string_view text, const Network& network)
   const size_t colon = text.rfind(':');
   units.layer = std::string(text.substr(0, colon));
   if (units.layer.empty()) return Unclear(text, "names no layer");
-  AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(units.layer));
+  AD_ASSIGN_OR_RETURN(const UnitLayer layer, network.FindLayer(units.layer));
   if (colon == absl::string_view::npos) return units;
   absl::string_view rest = text.substr(colon + 1);
   units.probability = absl::ConsumeSuffix(&rest, "%");

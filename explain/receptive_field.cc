@@ -77,7 +77,7 @@ ReceptiveField Extent(const Tensor& slope) {
 
 }  // namespace
 
-absl::StatusOr<ReceptiveField> ReceptiveFieldOf(const Network& network, const Layer& layer) {
+absl::StatusOr<ReceptiveField> ReceptiveFieldOf(const Network& network, const UnitLayer& layer) {
   if (!layer.has_maps()) return absl::InvalidArgumentError(absl::StrCat("layer ", layer.name, " has no maps"));
   Graph graph;
   Shape shape = network.image_shape();

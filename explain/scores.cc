@@ -70,7 +70,7 @@ Value SoftmaxOf(const Value& values) {
 
 }  // namespace
 
-absl::StatusOr<Scores> ScoresOf(const Network& network, const Layer& layer, const ExecutorOptions& options) {
+absl::StatusOr<Scores> ScoresOf(const Network& network, const UnitLayer& layer, const ExecutorOptions& options) {
   if (layer.value.rank() != 2) return Scores::kOther;
   AD_ASSIGN_OR_RETURN(const Tensor rows,
                       nn::RunInBatches(layer.value, network.input(), network.FromImages(Noise(network)),

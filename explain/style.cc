@@ -44,7 +44,7 @@ absl::Status CheckOptions(const StyleOptions& o) {
 // At most so many layers with maps, from the first to the last.
 std::vector<std::string> SomeLayers(const Network& network, size_t most) {
   std::vector<std::string> all, some;
-  for (const Layer& layer : network.layers()) {
+  for (const UnitLayer& layer : network.layers()) {
     const Shape& shape = layer.value.shape();
     if (layer.has_maps() && shape[2] * shape[3] > 1) all.push_back(layer.name);
   }
@@ -56,7 +56,7 @@ std::vector<std::string> SomeLayers(const Network& network, size_t most) {
 absl::StatusOr<Values> ValuesOf(const Network& network, const std::vector<std::string>& names) {
   Values values;
   for (const std::string& name : names) {
-    AD_ASSIGN_OR_RETURN(const Layer layer, network.FindLayer(name));
+    AD_ASSIGN_OR_RETURN(const UnitLayer layer, network.FindLayer(name));
     if (!layer.has_maps()) {
       return absl::InvalidArgumentError(
           absl::StrCat("layer ", name, " is ", layer.value.type().ToString(), ": its units have no maps"));

@@ -17,7 +17,7 @@
 namespace adret::explain {
 namespace {
 
-absl::Status CheckTarget(const Target& target, const Layer& layer) {
+absl::Status CheckTarget(const Target& target, const UnitLayer& layer) {
   if (target.probability) AD_RETURN_IF_ERROR(CheckClasses(layer));
   for (int64_t unit : target.units) AD_RETURN_IF_ERROR(layer.CheckUnit(unit));
   return target.position.has_value() ? layer.CheckPosition(*target.position) : absl::OkStatus();
@@ -38,7 +38,7 @@ Value Pick(Operand values, Operand unit) {
   return Squeeze(GatherElements(values, Unsqueeze(unit, {1}), 1), {1});
 }
 
-absl::Status CheckClasses(const Layer& layer) {
+absl::Status CheckClasses(const UnitLayer& layer) {
   if (layer.value.rank() == 2) return absl::OkStatus();
   return Bad("a probability is one of classes [n, classes], but '", layer.name, "' is ", layer.value.type().ToString());
 }

@@ -45,7 +45,7 @@ struct TargetGraph {
   absl::StatusOr<std::vector<int64_t>> UnitsOf(const Network& network, const Target& target, const Tensor& images,
                                                const ExecutorOptions& options = {}) const;
 
-  Layer layer;  // of the network
+  UnitLayer layer;  // of the network
   std::unique_ptr<Graph> graph;
   Value images;  // input [?, channels, height, width]
   Value unit;    // input i64[?]: as UnitsOf says
@@ -61,7 +61,7 @@ Value UnitValues(Operand layer);
 Value Pick(Operand values, Operand unit);
 
 // Ok for a layer [n, classes]: what has probabilities.
-absl::Status CheckClasses(const Layer& layer);
+absl::Status CheckClasses(const UnitLayer& layer);
 
 // True where y follows from x, another value of the same graph.
 bool FollowsFrom(const Value& y, const Value& x);

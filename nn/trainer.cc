@@ -32,8 +32,8 @@ void Accumulate(const std::vector<Tensor>& fetched, int64_t n, Score* score) {
 
 }  // namespace
 
-absl::StatusOr<Trainer> Trainer::Create(const Objective& objective, const TrainerOptions& options) {
-  Objective o = objective;
+absl::StatusOr<Trainer> Trainer::Create(const Task& task, const TrainerOptions& options) {
+  Task o = task;
   if (!o.test_loss.valid()) o.test_loss = o.loss;
   if (!o.test_accuracy.valid()) o.test_accuracy = o.accuracy;
   const ExecutorOptions executor_options{.threads = options.threads};
@@ -47,7 +47,7 @@ absl::StatusOr<Score> Trainer::Epoch(const Batches& batches, State* state, const
   const Stopwatch stopwatch;
   for (int64_t i = 0; i < batches.count(); ++i) {
     auto [x, y] = batches.Get(i);
-    AD_ASSIGN_OR_RETURN(const std::vector<Tensor> fetched, train_.Run({{objective_.x, x}, {objective_.y, y}}, state));
+    AD_ASSIGN_OR_RETURN(const std::vector<Tensor> fetched, train_.Run({{task_.x, x}, {task_.y, y}}, state));
     Accumulate(fetched, x.shape()[0], &record.so_far);
     record.so_far.seconds = stopwatch.seconds();
     record.batch = i + 1;
@@ -58,8 +58,7 @@ absl::StatusOr<Score> Trainer::Epoch(const Batches& batches, State* state, const
 }
 
 absl::StatusOr<Batches> Trainer::MakeBatches(const Examples& examples, bool drop_last) const {
-  return Batches::Create(examples, objective_.x.type(), objective_.y.type(),
-                         {.batch = options_.batch, .drop_last = drop_last});
+  return Batches::Create(examples, task_.x.type(), task_.y.type(), {.batch = options_.batch, .drop_last = drop_last});
 }
 
 absl::StatusOr<int64_t> Trainer::EpochsDone(const Examples& train, const State& state) const {
@@ -94,7 +93,7 @@ absl::StatusOr<Score> Trainer::Evaluate(const Examples& examples, const State& s
   const Stopwatch stopwatch;
   for (int64_t i = 0; i < batches.count(); ++i) {
     auto [x, y] = batches.Get(i);
-    AD_ASSIGN_OR_RETURN(const std::vector<Tensor> fetched, test_.Run({{objective_.x, x}, {objective_.y, y}}, state));
+    AD_ASSIGN_OR_RETURN(const std::vector<Tensor> fetched, test_.Run({{task_.x, x}, {task_.y, y}}, state));
     Accumulate(fetched, x.shape()[0], &score);
   }
   score.seconds = stopwatch.seconds();

@@ -26,7 +26,7 @@
 namespace adret::nn {
 
 // What to train: two inputs of a graph, what to watch, and what a step does.
-struct Objective {
+struct Task {
   Value x, y;
   Value loss;           // scalar, in training mode
   Value accuracy = {};  // scalar, or invalid: none
@@ -85,7 +85,7 @@ struct FitOptions {
 class Trainer {
  public:
   // Fails as Executor::Create does.
-  static absl::StatusOr<Trainer> Create(const Objective& objective, const TrainerOptions& options = {});
+  static absl::StatusOr<Trainer> Create(const Task& task, const TrainerOptions& options = {});
 
   // Trains from where state stands until options.epochs epochs have been done. Returns a record for each epoch that it
   // ran: none when there was nothing left to do. Fails when the state's step is not at the beginning of an epoch.
@@ -98,12 +98,12 @@ class Trainer {
   absl::StatusOr<Score> Evaluate(const Examples& examples, const State& state);
 
  private:
-  Trainer(const Objective& objective, const TrainerOptions& options, Executor train, Executor test)
-      : objective_(objective), options_(options), train_(std::move(train)), test_(std::move(test)) {}
+  Trainer(const Task& task, const TrainerOptions& options, Executor train, Executor test)
+      : task_(task), options_(options), train_(std::move(train)), test_(std::move(test)) {}
   absl::StatusOr<Batches> MakeBatches(const Examples& examples, bool drop_last) const;
   absl::StatusOr<Score> Epoch(const Batches& batches, State* state, const FitOptions& options, int64_t epoch);
 
-  Objective objective_;
+  Task task_;
   TrainerOptions options_;
   Executor train_, test_;
 };

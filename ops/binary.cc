@@ -41,31 +41,31 @@ Values PowGradient(const GradientContext& c) {
   return {da, db};
 }
 
-const OpRegistration kAdd(ZeroWhere(WithNeutral(Binary("add", "y = a + b.",
-                                                       [](const GradientContext& c) {
-                                                         return Values{c.dy(), c.dy()};
-                                                       }),
-                                                0, true),
-                                    0, Inputs({0, 1})));
-const OpRegistration kSub(ZeroWhere(WithNeutral(Binary("sub", "y = a - b.",
-                                                       [](const GradientContext& c) {
-                                                         return Values{c.dy(), -c.dy()};
-                                                       }),
-                                                0, false),
-                                    0, Inputs({0, 1})));
-const OpRegistration kMul(ZeroWhere(WithNeutral(Binary("mul", "y = a * b.",
-                                                       [](const GradientContext& c) {
-                                                         return Values{c.dy() * c.x(1), c.dy() * c.x(0)};
-                                                       }),
-                                                1, true),
-                                    Inputs({0, 1})));
-const OpRegistration kDiv(ZeroWhere(WithNeutral(Binary("div", "y = a / b; for integers truncated, with x / 0 = 0.",
-                                                       [](const GradientContext& c) {
-                                                         const Value da = c.dy() / c.x(1);
-                                                         return Values{da, -(da * c.y())};
-                                                       }),
-                                                1, false),
-                                    Inputs({0})));
+const OpRegistration kAdd(DeclareLinear(WithNeutral(Binary("add", "y = a + b.",
+                                                           [](const GradientContext& c) {
+                                                             return Values{c.dy(), c.dy()};
+                                                           }),
+                                                    0, true),
+                                        0, Inputs({0, 1})));
+const OpRegistration kSub(DeclareLinear(WithNeutral(Binary("sub", "y = a - b.",
+                                                           [](const GradientContext& c) {
+                                                             return Values{c.dy(), -c.dy()};
+                                                           }),
+                                                    0, false),
+                                        0, Inputs({0, 1})));
+const OpRegistration kMul(DeclareLinear(WithNeutral(Binary("mul", "y = a * b.",
+                                                           [](const GradientContext& c) {
+                                                             return Values{c.dy() * c.x(1), c.dy() * c.x(0)};
+                                                           }),
+                                                    1, true),
+                                        Inputs({0, 1})));
+const OpRegistration kDiv(DeclareLinear(WithNeutral(Binary("div", "y = a / b; for integers truncated, with x / 0 = 0.",
+                                                           [](const GradientContext& c) {
+                                                             const Value da = c.dy() / c.x(1);
+                                                             return Values{da, -(da * c.y())};
+                                                           }),
+                                                    1, false),
+                                        Inputs({0})));
 const OpRegistration kPow(WithNeutral(Binary("pow", "y = a^b.", PowGradient), 1, false));
 const OpRegistration kMaximum(
     Binary("maximum", "y = max(a, b); the gradient of a tie goes to a.", [](const GradientContext& c) {

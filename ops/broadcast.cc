@@ -51,7 +51,7 @@ const OpRegistration kBroadcastTo({
     .axes = MakeAxisRules({
         .labels = BroadcastLabels,
         .linear_in = Inputs({0}),
-        .attrs_of_parts = [](const KernelSpec& parts) { return Attrs(BroadcastToAttrs{parts.y()}); },
+        .attrs_of_slices = [](const KernelSpec& parts) { return Attrs(BroadcastToAttrs{parts.y()}); },
     }),
     .traits = {.broadcast = true},
 });

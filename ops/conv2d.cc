@@ -366,7 +366,7 @@ const OpRegistration kConv2d({
     .axes = MakeAxisRules({
         .labels = ConvolutionLabels<Conv2dAttrs>("nc..,kc..->nk.."),
         .linear_in = Inputs({0, 1}),
-        .attrs_of_parts = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dAttrs>(), s.x(0), s.x(1)); },
+        .attrs_of_slices = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dAttrs>(), s.x(0), s.x(1)); },
     }),
     .traits = {.epilogue = true},
 });
@@ -384,7 +384,7 @@ const OpRegistration kConv2dXGrad({
     .axes = MakeAxisRules({
         .labels = ConvolutionLabels<Conv2dXGradAttrs>("nk..,kc..->nc.."),
         .linear_in = Inputs({0, 1}),
-        .attrs_of_parts = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dXGradAttrs>(), s.y(), s.x(1)); },
+        .attrs_of_slices = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dXGradAttrs>(), s.y(), s.x(1)); },
     }),
     .traits = {.epilogue = true},
 });
@@ -402,7 +402,7 @@ const OpRegistration kConv2dWGrad({
     .axes = MakeAxisRules({
         .labels = ConvolutionLabels<Conv2dWGradAttrs>("nc..,nk..->kc.."),
         .linear_in = Inputs({0, 1}),
-        .attrs_of_parts = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dWGradAttrs>(), s.x(0), s.y()); },
+        .attrs_of_slices = [](const KernelSpec& s) { return WithGroups(s.As<Conv2dWGradAttrs>(), s.x(0), s.y()); },
     }),
 });
 

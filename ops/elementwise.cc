@@ -20,7 +20,7 @@ Op Elementwise(Op op) {
   return op;
 }
 
-Op ZeroWhere(Op op, uint32_t linear_in, uint32_t zero_with) {
+Op DeclareLinear(Op op, uint32_t linear_in, uint32_t zero_with) {
   op.axes = MakeAxisRules({.linear_in = linear_in, .zero_with = zero_with});
   return op;
 }

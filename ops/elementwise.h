@@ -25,7 +25,7 @@ SpanKernel ElementwiseSpan(const KernelSpec& spec, std::array<double, 3> params 
 Op Elementwise(Op op);
 
 // The op, made zero by inputs: by any one of `linear_in`, in which it is linear, or by all of `zero_with` together.
-Op ZeroWhere(Op op, uint32_t linear_in, uint32_t zero_with = 0);
+Op DeclareLinear(Op op, uint32_t linear_in, uint32_t zero_with = 0);
 
 // Whether a constant (null when unknown) is `value` everywhere: for Op::same_as_input.
 bool IsAll(const Tensor* constant, double value);

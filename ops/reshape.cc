@@ -52,7 +52,7 @@ const OpRegistration kReshape({
     .axes = MakeAxisRules({
         .labels = ReshapeLabels,
         .linear_in = Inputs({0}),
-        .attrs_of_parts = [](const KernelSpec& parts) { return Attrs(ReshapeAttrs{parts.y()}); },
+        .attrs_of_slices = [](const KernelSpec& parts) { return Attrs(ReshapeAttrs{parts.y()}); },
     }),
     .traits = {.view = true},
 });

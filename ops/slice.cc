@@ -181,7 +181,7 @@ const OpRegistration kSlice({
         },
     .axes = MakeAxisRules(
         {.window = {
-             .kind = WindowRules::Kind::kPart,
+             .kind = WindowRules::Kind::kSlice,
              .other = "slice_x_grad",
              .windows = [](const Attrs& attrs, const Shape& whole) { return WindowsOf(whole, attrs.As<SliceAttrs>()); },
              .attrs = [](const Shape& whole, const Windows& windows) { return Attrs(SliceOf(whole, windows)); }}}),
@@ -203,7 +203,7 @@ const OpRegistration kSliceGrad({
           const bool same = attrs.As<SliceGradAttrs>().shape == types[0].shape;
           return same && ranges.ok() && IsWhole(*ranges, types[0].shape) ? 0 : -1;
         },
-    .axes = MakeAxisRules({.window = {.kind = WindowRules::Kind::kInset,
+    .axes = MakeAxisRules({.window = {.kind = WindowRules::Kind::kPad,
                                       .other = "slice",
                                       .windows =
                                           [](const Attrs& attrs, const Shape& whole) {

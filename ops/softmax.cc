@@ -15,8 +15,8 @@
 namespace adret {
 namespace {
 
+using kernels::ClassLabel;
 using kernels::SoftmaxLayout;
-using kernels::Target;
 
 constexpr int64_t kTaskElements = 8192;  // an exponential each: about 10 us
 
@@ -167,19 +167,19 @@ absl::StatusOr<Types> CrossEntropyXGradType(const TypeContext& c) {
 
 // Where each row's target is found: probabilities, or indices of 4 or 8 bytes.
 template <class T>
-struct Targets {
+struct ClassLabels {
   DType dtype;
   int64_t rows, n;
   double smoothing;
 
-  explicit Targets(const KernelSpec& spec)
+  explicit ClassLabels(const KernelSpec& spec)
       : dtype(spec.inputs[1].dtype), smoothing(spec.As<SoftmaxCrossEntropyAttrs>().label_smoothing) {
     const AxisSplit split = SplitAt(spec.x(0), spec.x(0).rank() - 1);
     rows = split.outer, n = split.n;
   }
-  Target<T> Of(const KernelArgs& args, int64_t row) const {
+  ClassLabel<T> Of(const KernelArgs& args, int64_t row) const {
     if (IsFloating(dtype)) return {.probabilities = args.in<T>(1) + row * n, .smoothing = smoothing};
-    return {.label = Label(args, row), .smoothing = smoothing};
+    return {.index = Label(args, row), .smoothing = smoothing};
   }
   absl::Status CheckLabels(const KernelArgs& args) const {
     if (IsFloating(dtype)) return absl::OkStatus();
@@ -201,7 +201,7 @@ struct Targets {
 absl::StatusOr<Kernel> MakeCrossEntropy(const KernelSpec& spec) {
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Targets<T> targets(spec);
+    const ClassLabels<T> targets(spec);
     return Kernel{.run = [targets](const KernelArgs& args) {
       AD_RETURN_IF_ERROR(targets.CheckLabels(args));
       ParallelFor(targets.rows, targets.Grain(), [&](int64_t begin, int64_t end) {
@@ -217,7 +217,7 @@ absl::StatusOr<Kernel> MakeCrossEntropy(const KernelSpec& spec) {
 absl::StatusOr<Kernel> MakeCrossEntropyGrad(const KernelSpec& spec) {
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    const Targets<T> targets(spec);
+    const ClassLabels<T> targets(spec);
     return Kernel{.run = [targets](const KernelArgs& args) {
       AD_RETURN_IF_ERROR(targets.CheckLabels(args));
       ParallelFor(targets.rows, targets.Grain(), [&](int64_t begin, int64_t end) {

@@ -23,19 +23,19 @@ Op Unary(std::string name, std::string doc, GradientRule gradient, TypeRule type
 
 // ---- Functions without attributes ----------------------------------------------------------------------------------
 
-const OpRegistration kNeg(ZeroWhere(Unary(
-                                        "neg", "y = -x.", [](G c) { return Values{-c.dy()}; }, ArithmeticType),
-                                    Inputs({0})));
-const OpRegistration kAbs(ZeroWhere(Unary(
-                                        "abs", "y = |x|.", [](G c) { return Values{c.dy() * Sign(c.x())}; },
-                                        ArithmeticType),
-                                    0, Inputs({0})));
+const OpRegistration kNeg(DeclareLinear(Unary(
+                                            "neg", "y = -x.", [](G c) { return Values{-c.dy()}; }, ArithmeticType),
+                                        Inputs({0})));
+const OpRegistration kAbs(DeclareLinear(Unary(
+                                            "abs", "y = |x|.", [](G c) { return Values{c.dy() * Sign(c.x())}; },
+                                            ArithmeticType),
+                                        0, Inputs({0})));
 const OpRegistration kSign(Unary(
     "sign", "y = -1, 0 or 1.", [](G) { return Values(1); }, ArithmeticType));
-const OpRegistration kSquare(ZeroWhere(Unary(
-                                           "square", "y = x * x.", [](G c) { return Values{c.dy() * (2.0 * c.x())}; },
-                                           ArithmeticType),
-                                       0, Inputs({0})));
+const OpRegistration kSquare(DeclareLinear(Unary(
+                                               "square", "y = x * x.",
+                                               [](G c) { return Values{c.dy() * (2.0 * c.x())}; }, ArithmeticType),
+                                           0, Inputs({0})));
 const OpRegistration kReciprocal(Unary("reciprocal", "y = 1 / x.",
                                        [](G c) { return Values{-(c.dy() * Square(c.y()))}; }));
 const OpRegistration kSqrt(Unary("sqrt", "y = sqrt(x).", [](G c) { return Values{0.5 * c.dy() / c.y()}; }));
@@ -66,13 +66,13 @@ const OpRegistration kSilu(Unary("silu", "y = x * sigmoid(x).", [](G c) {
 // Their gradients choose between multiples of dy. As one op each they read a float where a composition would write and
 // read a mask; they are linear in dy, so their own gradients are themselves.
 
-const OpRegistration kRelu(ZeroWhere(Unary(
-                                         "relu", "y = max(x, 0).",
-                                         [](G c) {
-                                           return Values{Build("relu_x_grad", {c.dy(), c.y()})};
-                                         },
-                                         ArithmeticType),
-                                     0, Inputs({0})));
+const OpRegistration kRelu(DeclareLinear(Unary(
+                                             "relu", "y = max(x, 0).",
+                                             [](G c) {
+                                               return Values{Build("relu_x_grad", {c.dy(), c.y()})};
+                                             },
+                                             ArithmeticType),
+                                         0, Inputs({0})));
 const OpRegistration kReluXGrad(Elementwise({
     .name = "relu_x_grad",
     .doc = "dx = dy where y > 0, 0 elsewhere.",

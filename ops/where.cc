@@ -25,13 +25,13 @@ int SameAsChoice(const Attrs&, absl::Span<const Type>, absl::Span<const Tensor* 
   return IsAll(constants[0], 0) ? 2 : -1;
 }
 
-const OpRegistration kWhere(ZeroWhere(Elementwise({.name = "where",
-                                                   .doc = "y = a where condition holds, b elsewhere.",
-                                                   .inputs = {"condition", "a", "b"},
-                                                   .type = WhereType,
-                                                   .gradient = WhereGradient,
-                                                   .same_as_input = SameAsChoice}),
-                                      0, Inputs({1, 2})));
+const OpRegistration kWhere(DeclareLinear(Elementwise({.name = "where",
+                                                       .doc = "y = a where condition holds, b elsewhere.",
+                                                       .inputs = {"condition", "a", "b"},
+                                                       .type = WhereType,
+                                                       .gradient = WhereGradient,
+                                                       .same_as_input = SameAsChoice}),
+                                          0, Inputs({1, 2})));
 
 const OpRegistration kCast({.name = "cast",
                             .doc = "y = x converted to another dtype: truncating, saturating; to bool: x != 0.",

@@ -8,7 +8,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/strip.h"
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 #include "adret/core/status.h"
 
 namespace adret::tools {

@@ -10,7 +10,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_split.h"
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 #include "adret/core/status.h"
 #include "adret/tools/arguments.h"
 

@@ -4,7 +4,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "adret/core/ancestors.h"
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 #include "adret/core/status.h"
 
 ABSL_FLAG(std::string, input_name, "", "name of the model's input that takes the pictures, where it has several");

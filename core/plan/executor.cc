@@ -141,7 +141,7 @@ absl::StatusOr<CachedPlan*> Executor::Impl::PlanFor(int64_t batch) {
     if (cached.batch == batch) return &cached;
   }
   if (symbolic && batch < 1) return absl::InvalidArgumentError(absl::StrCat("the batch must be positive, not ", batch));
-  const PlanOptions plan_options{pool.threads(), options.memory_limit, options.fuse, options.profile};
+  const PlanOptions plan_options{pool.threads(), options.memory_limit, options.fuse, options.profile, options.strict};
   AD_ASSIGN_OR_RETURN(auto plan, Plan::Make(*graph, fetches, updates, batch, plan_options));
   while (static_cast<int>(plans.size()) >= std::max(1, options.max_plans)) plans.pop_front();
   plans.push_back({batch, std::move(plan), {}, {}});
@@ -252,9 +252,9 @@ std::vector<Tensor> Executor::Impl::Collect(const CachedPlan& cached, const Feed
   std::vector<Tensor> results;
   for (const Plan::Fetch& fetch : cached.plan->fetches()) {
     const Tensor* source = nullptr;
-    if (fetch.place.kind == Place::Kind::kFetch) {
+    if (fetch.place.kind == ValuePlace::Kind::kFetch) {
       source = &cached.fetch_tensors[fetch.place.index];
-    } else if (fetch.place.kind == Place::Kind::kConstant) {
+    } else if (fetch.place.kind == ValuePlace::Kind::kConstant) {
       source = &cached.plan->constant(fetch.place.index);
     } else {
       const NodeId input = cached.plan->inputs()[fetch.place.index];

@@ -7,7 +7,7 @@
 
 namespace adret {
 
-// A buffer that is in use during waves first .. last, both included.
+// A buffer that is in use during levels first .. last, both included.
 struct Buffer {
   int64_t bytes = 0;
   int first = 0;

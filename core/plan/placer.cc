@@ -37,20 +37,20 @@ void Plan::Placer::PlaceLeaves() {
     if (!node.node->op->traits.leaf) continue;
     const bool variable = node.node->attrs.Is<VariableAttrs>();
     auto& list = variable ? plan_.variables_ : plan_.inputs_;
-    plan_.places_[node.first_output] = {variable ? Place::Kind::kVariable : Place::Kind::kInput,
+    plan_.places_[node.first_output] = {variable ? ValuePlace::Kind::kVariable : ValuePlace::Kind::kInput,
                                         static_cast<int64_t>(list.size())};
     list.push_back(node.id);
   }
   for (size_t v = 0; v < plan_.graph_.values.size(); ++v) {
     const int constant = plan_.graph_.values[v].constant;
-    if (constant >= 0) plan_.places_[v] = {Place::Kind::kConstant, constant};
+    if (constant >= 0) plan_.places_[v] = {ValuePlace::Kind::kConstant, constant};
   }
 }
 
 void Plan::Placer::FindReads() {
   for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
     auto read = [&](int value) {
-      last_read_[value] = std::max(last_read_[value], wave(s));
+      last_read_[value] = std::max(last_read_[value], level(s));
       if (readers_[value].empty() || readers_[value].back() != s) readers_[value].push_back(s);
     };
     for (int v : plan_.steps_[s].inputs) read(v);
@@ -62,11 +62,11 @@ void Plan::Placer::FindReads() {
 void Plan::Placer::PlaceFetches() {
   for (int value : plan_.graph_.fetches) {
     const int r = root(value);
-    Place& place = plan_.places_[r];
-    const bool leaf_variable = place.kind == Place::Kind::kVariable;
-    Place fetched = place;
-    if (place.kind == Place::Kind::kNone || leaf_variable) {
-      fetched = {Place::Kind::kFetch, static_cast<int64_t>(plan_.fetch_buffers_.size())};
+    ValuePlace& place = plan_.places_[r];
+    const bool leaf_variable = place.kind == ValuePlace::Kind::kVariable;
+    ValuePlace fetched = place;
+    if (place.kind == ValuePlace::Kind::kNone || leaf_variable) {
+      fetched = {ValuePlace::Kind::kFetch, static_cast<int64_t>(plan_.fetch_buffers_.size())};
       plan_.fetch_buffers_.push_back(plan_.graph_.values[r].type);
       // A variable is returned as it was before the run.
       if (leaf_variable) {
@@ -81,18 +81,18 @@ void Plan::Placer::PlaceFetches() {
 
 bool Plan::Placer::UpdateInPlace(int variable, int value) const {
   const int s = plan_.schedule_.step_of[value];
-  if (s < 0 || plan_.places_[value].kind != Place::Kind::kNone || in_place_.contains(value)) return false;
+  if (s < 0 || plan_.places_[value].kind != ValuePlace::Kind::kNone || in_place_.contains(value)) return false;
   const StepData& data = plan_.steps_[s];
   if (data.kernel.run) return false;
   // A kernel may fail as long as there is one, and a failed run must not have changed any variable.
   for (int t = s; t < static_cast<int>(plan_.steps_.size()); ++t) {
     if (plan_.steps_[t].kernel.run) return false;
   }
-  for (int t = s; t-- > 0 && wave(t) == wave(s);) {
+  for (int t = s; t-- > 0 && level(t) == level(s);) {
     if (plan_.steps_[t].kernel.run) return false;
   }
   for (int reader : readers_[variable]) {
-    if (reader != s && wave(reader) >= wave(s)) return false;
+    if (reader != s && level(reader) >= level(s)) return false;
   }
   const auto& outputs = data.program_outputs;
   const int out = static_cast<int>(std::find(outputs.begin(), outputs.end(), value) - outputs.begin());
@@ -103,9 +103,9 @@ bool Plan::Placer::UpdateInPlace(int variable, int value) const {
 }
 
 void Plan::Placer::PlaceUpdates() {
-  const int end = plan_.schedule_.steps.empty() ? 0 : plan_.schedule_.steps.back().wave + 1;
+  const int end = plan_.schedule_.steps.empty() ? 0 : plan_.schedule_.steps.back().level + 1;
   for (auto [variable, new_value] : plan_.graph_.updates) {
-    const Place target = plan_.places_[variable];
+    const ValuePlace target = plan_.places_[variable];
     plan_.written_variables_.push_back(static_cast<int>(target.index));
     const int value = root(new_value);
     if (value == variable) continue;
@@ -114,16 +114,16 @@ void Plan::Placer::PlaceUpdates() {
       plan_.places_[value] = target;
       continue;
     }
-    Place source = plan_.places_[value];
-    if (source.kind == Place::Kind::kVariable && !in_place_.contains(value)) {
+    ValuePlace source = plan_.places_[value];
+    if (source.kind == ValuePlace::Kind::kVariable && !in_place_.contains(value)) {
       // Another variable's old value, which may be overwritten before it is copied: keep it aside.
       const int buffer = NewBuffer(Bytes(value), 0, end);
-      plan_.copies_before_.push_back({source, {Place::Kind::kArena, buffer}, Bytes(value)});
-      plan_.copies_after_.push_back({{Place::Kind::kArena, buffer}, target, Bytes(value)});
+      plan_.copies_before_.push_back({source, {ValuePlace::Kind::kArena, buffer}, Bytes(value)});
+      plan_.copies_after_.push_back({{ValuePlace::Kind::kArena, buffer}, target, Bytes(value)});
       continue;
     }
     last_read_[value] = end;
-    plan_.copies_after_.push_back({{Place::Kind::kNone, value}, target, Bytes(value)});
+    plan_.copies_after_.push_back({{ValuePlace::Kind::kNone, value}, target, Bytes(value)});
   }
 }
 
@@ -135,32 +135,32 @@ bool Plan::Placer::ReuseInput(int s, int output_index) {
     const int buffer = buffer_of_[input];
     if (buffer < 0 || !data.program.CanOverwrite(output_index, k) || Bytes(input) != Bytes(value)) continue;
     // The buffer may hold something newer than the input already (another output of this step).
-    if (buffers_[buffer].last > wave(s) || last_read_[input] > wave(s)) continue;
+    if (buffers_[buffer].last > level(s) || last_read_[input] > level(s)) continue;
     const auto reads_input = [&](int v) { return v == input; };
     if (std::count_if(data.program_inputs.begin(), data.program_inputs.end(), reads_input) > 1) continue;
     if (std::any_of(data.inputs.begin(), data.inputs.end(), reads_input)) continue;
     const bool read_beside = std::any_of(readers_[input].begin(), readers_[input].end(),
-                                         [&](int t) { return t != s && wave(t) == wave(s); });
+                                         [&](int t) { return t != s && level(t) == level(s); });
     if (read_beside) continue;
     const bool taken = std::any_of(data.program_outputs.begin(), data.program_outputs.begin() + output_index,
                                    [&](int v) { return buffer_of_[v] == buffer; });
     if (taken) continue;
     buffer_of_[value] = buffer;
-    buffers_[buffer].last = std::max(buffers_[buffer].last, std::max(last_read_[value], wave(s)));
+    buffers_[buffer].last = std::max(buffers_[buffer].last, std::max(last_read_[value], level(s)));
     return true;
   }
   return false;
 }
 
 void Plan::Placer::PlaceOutput(int s, int value) {
-  if (plan_.places_[value].kind != Place::Kind::kNone) return;
-  buffer_of_[value] = NewBuffer(Bytes(value), wave(s), std::max(wave(s), last_read_[value]));
+  if (plan_.places_[value].kind != ValuePlace::Kind::kNone) return;
+  buffer_of_[value] = NewBuffer(Bytes(value), level(s), std::max(level(s), last_read_[value]));
 }
 
 bool Plan::Placer::FitsTile(int s, int value) const {
-  if (plan_.places_[value].kind != Place::Kind::kNone || last_read_[value] > wave(s)) return false;
+  if (plan_.places_[value].kind != ValuePlace::Kind::kNone || last_read_[value] > level(s)) return false;
   return std::all_of(readers_[value].begin(), readers_[value].end(),
-                     [&](int t) { return t == s || t == plan_.steps_[s].follower; });
+                     [&](int t) { return t == s || t == plan_.steps_[s].consumer; });
 }
 
 bool Plan::Placer::ReuseTile(int s, int output_index) {
@@ -168,12 +168,13 @@ bool Plan::Placer::ReuseTile(int s, int output_index) {
   const int value = data.program_outputs[output_index];
   for (int k = 0; k < static_cast<int>(data.program_inputs.size()); ++k) {
     const int input = data.program_inputs[k];
-    const Place place = plan_.places_[input];
-    if (place.kind != Place::Kind::kTile || !data.program.CanOverwrite(output_index, k)) continue;
-    if (readers_[input].size() > 1) continue;  // the follower reads it too
-    const bool taken = std::any_of(
-        data.program_outputs.begin(), data.program_outputs.begin() + output_index,
-        [&](int v) { return plan_.places_[v].kind == Place::Kind::kTile && plan_.places_[v].index == place.index; });
+    const ValuePlace place = plan_.places_[input];
+    if (place.kind != ValuePlace::Kind::kTile || !data.program.CanOverwrite(output_index, k)) continue;
+    if (readers_[input].size() > 1) continue;  // the consumer reads it too
+    const bool taken =
+        std::any_of(data.program_outputs.begin(), data.program_outputs.begin() + output_index, [&](int v) {
+          return plan_.places_[v].kind == ValuePlace::Kind::kTile && plan_.places_[v].index == place.index;
+        });
     if (taken) continue;
     plan_.places_[value] = place;
     return true;
@@ -183,9 +184,9 @@ bool Plan::Placer::ReuseTile(int s, int output_index) {
 
 void Plan::Placer::PlaceTiles(int s) {
   StepData& data = plan_.steps_[s];
-  if (data.follower < 0 || data.kernel.tile_elements == 0) return;
+  if (data.consumer < 0 || data.kernel.tile_elements == 0) return;
   auto place = [&](int value) {
-    plan_.places_[value] = {Place::Kind::kTile, data.tile_stride};
+    plan_.places_[value] = {ValuePlace::Kind::kTile, data.tile_stride};
     data.tile_stride += AlignUp(data.kernel.tile_elements * plan_.ElementSize(value));
   };
   if (FitsTile(s, data.outputs[0])) place(data.outputs[0]);
@@ -199,19 +200,19 @@ void Plan::Placer::PlaceStep(int s) {
   const StepData& data = plan_.steps_[s];
   PlaceTiles(s);
   for (int v : data.outputs) {
-    const bool unread = plan_.Follows(s) && last_read_[v] < 0;  // followers need not write it
+    const bool unread = plan_.IsConsumer(s) && last_read_[v] < 0;  // consumers need not write it
     if (!unread) PlaceOutput(s, v);
   }
   for (int j = 0; j < static_cast<int>(data.program_outputs.size()); ++j) {
     const int v = data.program_outputs[j];
-    if (plan_.places_[v].kind == Place::Kind::kNone && !ReuseInput(s, j)) PlaceOutput(s, v);
+    if (plan_.places_[v].kind == ValuePlace::Kind::kNone && !ReuseInput(s, j)) PlaceOutput(s, v);
   }
 }
 
 void Plan::Placer::PlaceScratch(int s) {
   StepData& data = plan_.steps_[s];
   auto reserve = [&](int64_t bytes, int64_t* offset) {
-    if (bytes > 0) offsets_.emplace_back(offset, NewBuffer(bytes, wave(s), wave(s)));
+    if (bytes > 0) offsets_.emplace_back(offset, NewBuffer(bytes, level(s), level(s)));
   };
   data.kernel_stride = AlignUp(data.kernel.scratch_bytes);
   data.program_stride = data.program.num_instructions() > 0 ? AlignUp(data.program.scratch_bytes()) : 0;
@@ -223,16 +224,16 @@ void Plan::Placer::PlaceScratch(int s) {
 
 void Plan::Placer::ReadOffsets() {
   for (size_t v = 0; v < buffer_of_.size(); ++v) {
-    if (buffer_of_[v] >= 0) plan_.places_[v] = {Place::Kind::kArena, buffers_[buffer_of_[v]].offset};
+    if (buffer_of_[v] >= 0) plan_.places_[v] = {ValuePlace::Kind::kArena, buffers_[buffer_of_[v]].offset};
   }
   for (auto [where, buffer] : offsets_) *where = buffers_[buffer].offset;
   // Copies named buffers and values while offsets were unknown.
   for (Copy& c : plan_.copies_before_) {
-    if (c.to.kind == Place::Kind::kArena) c.to.index = buffers_[c.to.index].offset;
+    if (c.to.kind == ValuePlace::Kind::kArena) c.to.index = buffers_[c.to.index].offset;
   }
   for (Copy& c : plan_.copies_after_) {
-    if (c.from.kind == Place::Kind::kArena) c.from.index = buffers_[c.from.index].offset;
-    if (c.from.kind == Place::Kind::kNone) c.from = plan_.places_[c.from.index];
+    if (c.from.kind == ValuePlace::Kind::kArena) c.from.index = buffers_[c.from.index].offset;
+    if (c.from.kind == ValuePlace::Kind::kNone) c.from = plan_.places_[c.from.index];
   }
 }
 

@@ -21,7 +21,7 @@ class Plan::Placer {
   void PlaceStep(int s);
   void PlaceOutput(int s, int value);
   bool ReuseInput(int s, int output_index);
-  // Keeps what only step s and its follower read in tiles, where the kernel writes tile by tile.
+  // Keeps what only step s and its consumer read in tiles, where the kernel writes tile by tile.
   void PlaceTiles(int s);
   bool FitsTile(int s, int value) const;
   bool ReuseTile(int s, int output_index);
@@ -31,7 +31,7 @@ class Plan::Placer {
   void ReadOffsets();
 
   int root(int value) const { return plan_.schedule_.root[value]; }
-  int wave(int s) const { return plan_.schedule_.steps[s].wave; }
+  int level(int s) const { return plan_.schedule_.steps[s].level; }
   int NewBuffer(int64_t bytes, int first, int last);
   int64_t Bytes(int value) const { return plan_.graph_.values[value].type.bytes(); }
 
@@ -39,7 +39,7 @@ class Plan::Placer {
   const int threads_;
   std::vector<Buffer> buffers_;
   std::vector<int> buffer_of_;                     // of root values: index into buffers_, or -1
-  std::vector<int> last_read_;                     // of root values: last wave that reads it, or -1
+  std::vector<int> last_read_;                     // of root values: last level that reads it, or -1
   std::vector<std::vector<int>> readers_;          // of root values: steps, ascending, without repetition
   absl::flat_hash_map<int, int> in_place_;         // root value -> index of the variable that it is written into
   std::vector<std::pair<int64_t*, int>> offsets_;  // scratch offsets to fill in: (where, buffer)

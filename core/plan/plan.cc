@@ -24,7 +24,8 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::Make(const Graph& graph, absl::Span<
                                                      BytesText(options.memory_limit)));
   }
   plan->profile_ = options.profile;
-  plan->schedule_ = MakeSchedule(plan->graph_, options.fuse);
+  plan->strict_ = options.strict;
+  plan->schedule_ = MakeStepSchedule(plan->graph_, options.fuse);
   AD_RETURN_IF_ERROR(plan->MakeSteps());
   Placer(plan.get(), options.threads).Run();
   if (plan->arena_bytes_ > options.memory_limit) {
@@ -40,9 +41,9 @@ absl::Status Plan::MakeSteps() {
     if (schedule_.steps[s].kernel >= 0) AD_RETURN_IF_ERROR(MakeKernel(schedule_.steps[s], &steps_[s]));
     if (!schedule_.steps[s].chain.empty()) MakeProgram(s, &steps_[s]);
     StepData& data = steps_[s];
-    if (const int host = schedule_.steps[s].host; host >= 0) {
-      const int64_t unit = steps_[host].kernel.finished_unit, plane = data.kernel.in_plane;
-      if (unit > 0 && plane > 0 && unit % plane == 0) steps_[host].follower = s;
+    if (const int producer_step = schedule_.steps[s].producer_step; producer_step >= 0) {
+      const int64_t unit = steps_[producer_step].kernel.finished_unit, plane = data.kernel.in_plane;
+      if (unit > 0 && plane > 0 && unit % plane == 0) steps_[producer_step].consumer = s;
     }
     data.input_pointers.resize(data.inputs.size());
     data.output_pointers.resize(data.outputs.size());
@@ -64,7 +65,7 @@ absl::Status Plan::MakeKernel(const Step& step, StepData* data) {
     outputs.push_back(graph_.values[node.first_output + k].type);
     data->outputs.push_back(node.first_output + k);
   }
-  auto kernel = op.kernel(KernelSpec{&op, &node.node->attrs, inputs, outputs});
+  auto kernel = op.kernel(KernelSpec{&op, &node.node->attrs, inputs, outputs, strict_});
   if (!kernel.ok()) {
     return absl::Status(kernel.status().code(), absl::StrCat(node.node->name, ": ", kernel.status().message()));
   }
@@ -120,20 +121,20 @@ void Plan::MakeProgram(int s, StepData* data) {
   data->program.Finish(n);
 }
 
-void* Plan::Resolve(const Place& place, const Bindings& b) const {
+void* Plan::Resolve(const ValuePlace& place, const Bindings& b) const {
   switch (place.kind) {
-    case Place::Kind::kArena:
+    case ValuePlace::Kind::kArena:
       return b.arena + place.index;
-    case Place::Kind::kConstant:
+    case ValuePlace::Kind::kConstant:
       return const_cast<void*>(graph_.constants[place.index].raw());
-    case Place::Kind::kVariable:
+    case ValuePlace::Kind::kVariable:
       return b.variables[place.index];
-    case Place::Kind::kInput:
+    case ValuePlace::Kind::kInput:
       return const_cast<void*>(b.inputs[place.index]);
-    case Place::Kind::kFetch:
+    case ValuePlace::Kind::kFetch:
       return b.fetches[place.index];
-    case Place::Kind::kTile:
-    case Place::Kind::kNone:
+    case ValuePlace::Kind::kTile:
+    case ValuePlace::Kind::kNone:
       break;
   }
   return nullptr;
@@ -154,11 +155,11 @@ class Plan::StepEpilogue : public Epilogue {
     } else {
       RunTileChain(begin, n);
     }
-    if (data_.follower >= 0) RunFollower(begin, n);
+    if (data_.consumer >= 0) RunConsumer(begin, n);
   }
 
   void* Tile() const override {
-    if (data_.outputs.empty() || plan_.places_[data_.outputs[0]].kind != Place::Kind::kTile) return nullptr;
+    if (data_.outputs.empty() || plan_.places_[data_.outputs[0]].kind != ValuePlace::Kind::kTile) return nullptr;
     return ThreadTiles() + plan_.places_[data_.outputs[0]].index;
   }
 
@@ -174,8 +175,8 @@ class Plan::StepEpilogue : public Epilogue {
 
   // Where element 0 of a value would be if the range at `begin` lay in the whole.
   void* Base(int value, void* pointer, int64_t begin) const {
-    const Place& place = plan_.places_[value];
-    if (place.kind != Place::Kind::kTile) return pointer;
+    const ValuePlace& place = plan_.places_[value];
+    if (place.kind != ValuePlace::Kind::kTile) return pointer;
     const auto tile = reinterpret_cast<uintptr_t>(ThreadTiles() + place.index);
     return reinterpret_cast<void*>(tile - static_cast<uintptr_t>(begin * plan_.ElementSize(value)));
   }
@@ -192,8 +193,8 @@ class Plan::StepEpilogue : public Epilogue {
     RunChain(data_, begin, n, inputs, outputs);
   }
 
-  void RunFollower(int64_t begin, int64_t n) const {
-    const StepData& f = plan_.steps_[data_.follower];
+  void RunConsumer(int64_t begin, int64_t n) const {
+    const StepData& f = plan_.steps_[data_.consumer];
     const int64_t first = begin / f.kernel.in_plane, out = first * f.kernel.out_plane;
     const int x = f.inputs[0];
     absl::InlinedVector<void*, 2> outputs;
@@ -222,7 +223,7 @@ absl::Status Plan::RunKernel(int s, const Bindings& bindings) {
   args.scratch_stride = data.kernel_stride;
   args.random = bindings.random;
   const StepEpilogue epilogue(*this, s, bindings.arena);
-  if (data.program.num_instructions() > 0 || data.follower >= 0) args.epilogue = &epilogue;
+  if (data.program.num_instructions() > 0 || data.consumer >= 0) args.epilogue = &epilogue;
   absl::Status status = data.kernel.run(args);
   if (status.ok()) return status;
   const Node& node = *graph_.nodes[schedule_.steps[s].kernel].node;
@@ -248,7 +249,7 @@ void Plan::FillPointers(int s, const Bindings& bindings) {
 
 absl::Status Plan::RunStep(int s, const Bindings& bindings) {
   FillPointers(s, bindings);
-  if (steps_[s].follower >= 0) FillPointers(steps_[s].follower, bindings);
+  if (steps_[s].consumer >= 0) FillPointers(steps_[s].consumer, bindings);
   if (steps_[s].kernel.run) return RunKernel(s, bindings);
   RunProgram(s, bindings);
   return absl::OkStatus();
@@ -257,7 +258,7 @@ absl::Status Plan::RunStep(int s, const Bindings& bindings) {
 absl::Status Plan::RunPair(int s, const Bindings& bindings) {
   AD_RETURN_IF_ERROR(RunStep(s, bindings));
   const int t = s + 1;
-  const bool waits = t < static_cast<int>(steps_.size()) && schedule_.steps[t].host == s && !Follows(t);
+  const bool waits = t < static_cast<int>(steps_.size()) && schedule_.steps[t].producer_step == s && !IsConsumer(t);
   return waits ? RunStep(t, bindings) : absl::OkStatus();
 }
 
@@ -266,7 +267,7 @@ absl::Status Plan::RunProfiled(const Bindings& bindings) {
   const Clock::time_point start = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
-    if (Follows(s)) continue;
+    if (IsConsumer(s)) continue;
     const double begin = elapsed();
     AD_RETURN_IF_ERROR(RunStep(s, bindings));
     const double end = elapsed();
@@ -280,17 +281,17 @@ absl::Status Plan::RunProfiled(const Bindings& bindings) {
 
 absl::Status Plan::Run(const Bindings& bindings) {
   CopyAll(copies_before_, bindings);
-  AD_RETURN_IF_ERROR(profile_ ? RunProfiled(bindings) : RunWaves(bindings));
+  AD_RETURN_IF_ERROR(profile_ ? RunProfiled(bindings) : RunLevels(bindings));
   CopyAll(copies_after_, bindings);
   return absl::OkStatus();
 }
 
-absl::Status Plan::RunWaves(const Bindings& bindings) {
+absl::Status Plan::RunLevels(const Bindings& bindings) {
   const int n = static_cast<int>(steps_.size());
   for (int s = 0; s < n;) {
     int end = s, pairs = 0;
-    for (; end < n && schedule_.steps[end].wave == schedule_.steps[s].wave; ++end) {
-      pairs += schedule_.steps[end].host < 0;
+    for (; end < n && schedule_.steps[end].level == schedule_.steps[s].level; ++end) {
+      pairs += schedule_.steps[end].producer_step < 0;
     }
     if (pairs == 1) {
       AD_RETURN_IF_ERROR(RunPair(s, bindings));
@@ -299,7 +300,7 @@ absl::Status Plan::RunWaves(const Bindings& bindings) {
       ParallelFor(end - s, 1, [&](int64_t begin, int64_t stop) {
         for (int64_t k = begin; k < stop; ++k) {
           const int t = s + static_cast<int>(k);
-          if (schedule_.steps[t].host < 0) statuses[k] = RunPair(t, bindings);
+          if (schedule_.steps[t].producer_step < 0) statuses[k] = RunPair(t, bindings);
         }
       });
       for (absl::Status& status : statuses) AD_RETURN_IF_ERROR(status);

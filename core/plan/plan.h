@@ -1,4 +1,4 @@
-// Plan: a Schedule made ready to run: kernels specialised, programs built, and every value given a place.
+// Plan: a StepSchedule made ready to run: kernels specialised, programs built, and every value given a place.
 #ifndef ADRET_CORE_PLAN_PLAN_H_
 #define ADRET_CORE_PLAN_PLAN_H_
 
@@ -14,7 +14,7 @@
 #include "adret/core/plan/memory_plan.h"
 #include "adret/core/plan/plan_graph.h"
 #include "adret/core/plan/program.h"
-#include "adret/core/plan/schedule.h"
+#include "adret/core/plan/step_schedule.h"
 #include "adret/core/plan_report.h"
 
 namespace adret {
@@ -24,10 +24,11 @@ struct PlanOptions {
   int64_t memory_limit = 0;
   bool fuse = true;
   bool profile = false;
+  bool strict = false;  // KernelSpec::strict
 };
 
 // Where a value's numbers are during a run.
-struct Place {
+struct ValuePlace {
   // kTile: only the range that a thread is working on exists, in the tile memory of the step that makes it.
   enum class Kind : uint8_t { kNone, kArena, kTile, kConstant, kVariable, kInput, kFetch };
   Kind kind = Kind::kNone;
@@ -46,7 +47,7 @@ class Plan {
   };
   // How to get fetch k from the tensors of a run.
   struct Fetch {
-    Place place;
+    ValuePlace place;
     Shape shape;
   };
 
@@ -76,7 +77,7 @@ class Plan {
     std::vector<int> program_inputs, program_outputs;
     int64_t workspace = 0, kernel_scratch = 0, program_scratch = 0;  // arena offsets
     int64_t kernel_stride = 0, program_stride = 0;                   // of scratch, per thread
-    int follower = -1;                    // the step that runs on each range of this one's result
+    int consumer = -1;                    // the step that runs on each range of this one's result
     int64_t tiles = 0, tile_stride = 0;   // as scratch
     double seconds = 0;                   // of the profiled runs together
     double last_start = 0, last_end = 0;  // in the last one, in seconds from its start
@@ -85,7 +86,7 @@ class Plan {
     std::vector<void*> output_pointers, program_output_pointers;
   };
   struct Copy {
-    Place from, to;
+    ValuePlace from, to;
     int64_t bytes;
   };
   class StepEpilogue;
@@ -96,14 +97,16 @@ class Plan {
   absl::Status MakeSteps();
   absl::Status MakeKernel(const Step& step, StepData* data);
   void MakeProgram(int s, StepData* data);
-  // Whether step s runs on ranges of its host's result.
-  bool Follows(int s) const { return schedule_.steps[s].host >= 0 && steps_[schedule_.steps[s].host].follower == s; }
+  // Whether step s runs on ranges of its producer_step's result.
+  bool IsConsumer(int s) const {
+    return schedule_.steps[s].producer_step >= 0 && steps_[schedule_.steps[s].producer_step].consumer == s;
+  }
   int64_t ElementSize(int value) const { return static_cast<int64_t>(SizeOf(graph_.values[value].type.dtype)); }
 
-  void* Resolve(const Place& place, const Bindings& bindings) const;
-  absl::Status RunWaves(const Bindings& bindings);
+  void* Resolve(const ValuePlace& place, const Bindings& bindings) const;
+  absl::Status RunLevels(const Bindings& bindings);
   absl::Status RunProfiled(const Bindings& bindings);
-  // Step s and its follower.
+  // Step s and its consumer.
   absl::Status RunPair(int s, const Bindings& bindings);
   absl::Status RunStep(int s, const Bindings& bindings);
   void FillPointers(int s, const Bindings& bindings);
@@ -112,16 +115,16 @@ class Plan {
   void CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) const;
 
   PlanGraph graph_;
-  Schedule schedule_;
+  StepSchedule schedule_;
   std::vector<StepData> steps_;
-  std::vector<Place> places_;  // of root values
+  std::vector<ValuePlace> places_;  // of root values
   std::vector<NodeId> variables_, inputs_;
   std::vector<int> written_variables_;
   std::vector<Type> fetch_buffers_;
   std::vector<Fetch> fetches_;
   std::vector<Copy> copies_before_, copies_after_;
   int64_t arena_bytes_ = 0;
-  bool profile_ = false;
+  bool profile_ = false, strict_ = false;
   int64_t profiled_runs_ = 0;
 };
 

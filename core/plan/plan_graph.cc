@@ -65,15 +65,15 @@ const Node* PlanGraph::MakeNode(const Op& op, Attrs attrs, Types outputs, const 
   node->outputs = std::move(outputs);
   node->name = origin.name;
   node->location = origin.location;
-  made.push_back(std::move(node));
-  return made.back().get();
+  owned_nodes.push_back(std::move(node));
+  return owned_nodes.back().get();
 }
 
 absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const ValueId> fetches,
                                         absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch) {
   AD_ASSIGN_OR_RETURN(PlanGraph plan, Lower(graph, fetches, updates, batch));
   plan = Simplify(std::move(plan));
-  for (int round = 0; round < kMaxRounds && PushParts(&plan); ++round) plan = Simplify(std::move(plan));
+  for (int round = 0; round < kMaxRounds && PushDownSlices(&plan); ++round) plan = Simplify(std::move(plan));
   return plan;
 }
 

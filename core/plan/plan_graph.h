@@ -35,9 +35,9 @@ struct PlanGraph {
   std::vector<PlanNode> nodes;  // in topological order
   std::vector<PlanValue> values;
   std::vector<Tensor> constants;
-  std::vector<int> fetches;                       // values
-  std::vector<std::pair<int, int>> updates;       // (value of the variable, new value)
-  std::vector<std::unique_ptr<const Node>> made;  // nodes that the graph does not have
+  std::vector<int> fetches;                              // values
+  std::vector<std::pair<int, int>> updates;              // (value of the variable, new value)
+  std::vector<std::unique_ptr<const Node>> owned_nodes;  // nodes that the graph does not have
 
   const Op& op(int node) const { return *nodes[node].node->op; }
   const Attrs& attrs(int node) const { return nodes[node].node->attrs; }

@@ -91,7 +91,7 @@ void LoadBroadcast(const BroadcastPattern& pattern, const void* source, size_t e
 
 Program::Slot Program::AddInput(DType dtype) {
   const Slot slot = static_cast<Slot>(slots_.size());
-  slots_.push_back({.dtype = dtype, .place = Place::kInput, .index = static_cast<int32_t>(input_slots_.size())});
+  slots_.push_back({.dtype = dtype, .storage = Storage::kInput, .index = static_cast<int32_t>(input_slots_.size())});
   input_slots_.push_back(slot);
   return slot;
 }
@@ -99,7 +99,7 @@ Program::Slot Program::AddInput(DType dtype) {
 Program::Slot Program::AddBroadcastInput(DType dtype, BroadcastPattern pattern) {
   const Slot slot = static_cast<Slot>(slots_.size());
   slots_.push_back({.dtype = dtype,
-                    .place = Place::kLoaded,
+                    .storage = Storage::kLoaded,
                     .index = static_cast<int32_t>(input_slots_.size()),
                     .pattern = static_cast<int32_t>(patterns_.size())});
   input_slots_.push_back(slot);
@@ -114,14 +114,14 @@ Program::Slot Program::AddInstruction(const SpanKernel& kernel, absl::Span<const
     slots_[s].last_use = at;
   }
   const Slot result = static_cast<Slot>(slots_.size());
-  slots_.push_back({.dtype = dtype, .place = Place::kRegister, .first_use = at, .last_use = at});
+  slots_.push_back({.dtype = dtype, .storage = Storage::kRegister, .first_use = at, .last_use = at});
   instructions_.push_back({kernel, {operands.begin(), operands.end()}, result});
   return result;
 }
 
 void Program::AddOutput(Slot slot) {
-  AD_CHECK(slots_[slot].place == Place::kRegister);
-  slots_[slot].place = Place::kOutput;
+  AD_CHECK(slots_[slot].storage == Storage::kRegister);
+  slots_[slot].storage = Storage::kOutput;
   slots_[slot].index = static_cast<int32_t>(output_slots_.size());
   output_slots_.push_back(slot);
 }
@@ -148,8 +148,8 @@ void Program::AssignRegisters() {
   std::vector<bool> keeps(slots_.size());
   for (Slot s = 0; s < static_cast<Slot>(slots_.size()); ++s) {
     SlotInfo& slot = slots_[s];
-    if (slot.place == Place::kInput || slot.place == Place::kOutput) flat_slots_.push_back(s);
-    if (slot.place != Place::kLoaded || slot.first_use < 0) continue;
+    if (slot.storage == Storage::kInput || slot.storage == Storage::kOutput) flat_slots_.push_back(s);
+    if (slot.storage != Storage::kLoaded || slot.first_use < 0) continue;
     if (patterns_[slot.pattern].is_scalar() && scalar_loads_.size() < kMaxScalars) {
       scalar_loads_.push_back(s);
       slot.reg = take();
@@ -180,7 +180,7 @@ void Program::AssignRegisters() {
       const bool same_size = SizeOf(slots_[s].dtype) == SizeOf(result.dtype);
       same_size ? free.push_back(slots_[s].reg) : free_after.push_back(slots_[s].reg);
     }
-    if (result.place == Place::kRegister) {
+    if (result.storage == Storage::kRegister) {
       result.reg = take();
       if (result.last_use == at) free.push_back(result.reg);  // nobody reads it
     }
@@ -191,7 +191,7 @@ void Program::AssignRegisters() {
 bool Program::CanOverwrite(int output, int input) const {
   const SlotInfo& in = slots_[input_slots_[input]];
   const SlotInfo& out = slots_[output_slots_[output]];
-  return in.place == Place::kInput && SizeOf(in.dtype) == SizeOf(out.dtype) && in.last_use <= out.first_use;
+  return in.storage == Storage::kInput && SizeOf(in.dtype) == SizeOf(out.dtype) && in.last_use <= out.first_use;
 }
 
 int64_t Program::grain() const {
@@ -232,7 +232,7 @@ void Program::Run(int64_t begin, int64_t count, absl::Span<const void* const> in
     for (Slot s : flat_slots_) {
       const SlotInfo& slot = slots_[s];
       const char* base =
-          static_cast<const char*>(slot.place == Place::kInput ? inputs[slot.index] : outputs[slot.index]);
+          static_cast<const char*>(slot.storage == Storage::kInput ? inputs[slot.index] : outputs[slot.index]);
       pointers[s] = const_cast<char*>(base) + at * static_cast<int64_t>(SizeOf(slot.dtype));
     }
     RunBlock(at, std::min(block_, begin + count - at), inputs, pointers);

@@ -61,10 +61,10 @@ class Program {
            void* scratch) const;
 
  private:
-  enum class Place : uint8_t { kInput, kLoaded, kRegister, kOutput };
+  enum class Storage : uint8_t { kInput, kLoaded, kRegister, kOutput };
   struct SlotInfo {
     DType dtype;
-    Place place;
+    Storage storage;
     int32_t index = -1;      // of the input, or the output
     int32_t reg = -1;        // for kLoaded and kRegister
     int32_t first_use = -1;  // instruction that makes or first reads it

@@ -153,14 +153,14 @@ int64_t PlanReport::bytes() const {
   return total;
 }
 
-// What a step and its follower write, the result first, and what they read from outside of themselves. What only they
+// What a step and its consumer write, the result first, and what they read from outside of themselves. What only they
 // read, in tiles, is not listed, nor is a kernel's output that its chain writes over: it never leaves the cache.
 StepReport Plan::ReportStep(int s) const {
   const StepData& data = steps_[s];
-  StepReport r{.wave = schedule_.steps[s].wave, .last_start = data.last_start, .last_end = data.last_end};
+  StepReport r{.level = schedule_.steps[s].level, .last_start = data.last_start, .last_end = data.last_end};
   if (profiled_runs_ > 0) r.seconds = data.seconds / static_cast<double>(profiled_runs_);
   std::vector<int> parts{s};
-  if (data.follower >= 0) parts.push_back(data.follower);
+  if (data.consumer >= 0) parts.push_back(data.consumer);
   for (int part : parts) {
     const Step& step = schedule_.steps[part];
     r.flops += steps_[part].kernel.flops;
@@ -175,12 +175,12 @@ StepReport Plan::ReportStep(int s) const {
   r.node = node.name;
   r.source = SourceLine(node.location);
   absl::flat_hash_set<int> seen;
-  absl::flat_hash_set<std::pair<Place::Kind, int64_t>> written;
+  absl::flat_hash_set<std::pair<ValuePlace::Kind, int64_t>> written;
   const auto list = [&](const std::vector<int>& values, std::vector<Type>* types) {
     for (int v : values) {
       const bool output = types == &r.outputs;
-      const Place& place = places_[v];
-      if (place.kind == Place::Kind::kNone || place.kind == Place::Kind::kTile) continue;
+      const ValuePlace& place = places_[v];
+      if (place.kind == ValuePlace::Kind::kNone || place.kind == ValuePlace::Kind::kTile) continue;
       if (!seen.insert(v).second || (output && !written.emplace(place.kind, place.index).second)) continue;
       types->push_back(graph_.values[v].type);
       r.bytes += types->back().bytes();
@@ -197,17 +197,18 @@ PlanReport Plan::Report() const {
   PlanReport report{.arena_bytes = arena_bytes_, .profiled_runs = profiled_runs_};
   std::vector<absl::string_view> variables(variables_.size());
   for (const auto& node : graph_.nodes) {
-    const Place& place = places_[node.first_output];
-    if (node.node->op->traits.leaf && place.kind == Place::Kind::kVariable) variables[place.index] = node.node->name;
+    const ValuePlace& place = places_[node.first_output];
+    if (node.node->op->traits.leaf && place.kind == ValuePlace::Kind::kVariable)
+      variables[place.index] = node.node->name;
   }
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
-    if (Follows(s)) continue;
+    if (IsConsumer(s)) continue;
     StepReport step = ReportStep(s);
-    const StepData& last = steps_[steps_[s].follower >= 0 ? steps_[s].follower : s];
-    const Place& place = places_[last.program_outputs.empty() ? last.outputs[0] : last.program_outputs[0]];
-    if (place.kind == Place::Kind::kArena) step.arena_offset = place.index;
-    if (place.kind == Place::Kind::kVariable) step.place = absl::StrCat("variable ", variables[place.index]);
-    if (place.kind == Place::Kind::kFetch) step.place = absl::StrCat("fetch ", place.index);
+    const StepData& last = steps_[steps_[s].consumer >= 0 ? steps_[s].consumer : s];
+    const ValuePlace& place = places_[last.program_outputs.empty() ? last.outputs[0] : last.program_outputs[0]];
+    if (place.kind == ValuePlace::Kind::kArena) step.arena_offset = place.index;
+    if (place.kind == ValuePlace::Kind::kVariable) step.place = absl::StrCat("variable ", variables[place.index]);
+    if (place.kind == ValuePlace::Kind::kFetch) step.place = absl::StrCat("fetch ", place.index);
     report.steps.push_back(std::move(step));
   }
   return report;
@@ -216,7 +217,7 @@ PlanReport Plan::Report() const {
 std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) {
   constexpr size_t kOpsWidth = 48, kShapesWidth = 60;
   const bool timed = report.profiled_runs > 0, shares = timed && limits.known();
-  std::vector<Table::Column> columns = {{"step", true},  {"wave", true},  {"ops", false}, {"shapes", false},
+  std::vector<Table::Column> columns = {{"step", true},  {"level", true}, {"ops", false}, {"shapes", false},
                                         {"place", true}, {"flops", true}, {"bytes", true}};
   if (timed) columns.push_back({"time", true});
   if (shares) columns.insert(columns.end(), {{"share", true}, {"of", false}});
@@ -240,7 +241,7 @@ std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) 
     const StepReport& step = report.steps[s];
     const double by_flops = shares ? step.FlopsFloor(limits) : 0, by_bytes = shares ? step.BytesFloor(limits) : 0;
     const double floor = std::max(by_flops, by_bytes);
-    add({absl::StrCat(s), absl::StrCat(step.wave), Shortened(absl::StrJoin(step.ops, " + "), kOpsWidth),
+    add({absl::StrCat(s), absl::StrCat(step.level), Shortened(absl::StrJoin(step.ops, " + "), kOpsWidth),
          Shortened(ShapesText(step), kShapesWidth),
          step.arena_offset >= 0 ? absl::StrCat(step.arena_offset) : step.place},
         costs(step.flops, step.bytes, step.seconds, floor, by_flops > by_bytes ? "flops" : "bytes"),
@@ -263,8 +264,8 @@ std::string ChromeTrace(const PlanReport& report) {
         "%s\n{\"name\": %s, \"cat\": \"step\", \"ph\": \"X\", \"pid\": 1, \"tid\": 1, \"ts\": %.3f, \"dur\": %.3f, ",
         s == 0 ? "" : ",", Quoted(absl::StrJoin(step.ops, " + ")), step.last_start * 1e6,
         (step.last_end - step.last_start) * 1e6);
-    absl::StrAppendFormat(&out, "\"args\": {\"step\": %d, \"wave\": %d, \"node\": %s, \"built at\": %s, ", s, step.wave,
-                          Quoted(step.node), Quoted(step.source));
+    absl::StrAppendFormat(&out, "\"args\": {\"step\": %d, \"level\": %d, \"node\": %s, \"built at\": %s, ", s,
+                          step.level, Quoted(step.node), Quoted(step.source));
     absl::StrAppendFormat(&out, "\"inputs\": %s, \"outputs\": %s, \"flops\": %.0f, \"bytes\": %d}}",
                           Quoted(TypesText(step.inputs)), Quoted(TypesText(step.outputs)), step.flops, step.bytes);
   }

@@ -30,7 +30,7 @@ class Rules {
 
   std::optional<PlanValues> Run() {
     if (rules_.window.kind != Kind::kNone) return ComposeWindows();
-    if (auto moved = MoveInsets()) return moved;
+    if (auto moved = MovePadding()) return moved;
     if (auto before = WorkBeforeScatter()) return before;
     return SumBeforeScatter();
   }
@@ -56,12 +56,12 @@ class Rules {
 
   // ---- Windows ----
 
-  int AddPart(const Op& op, int value, const Windows& windows) {
+  int AddSlice(const Op& op, int value, const Windows& windows) {
     const Shape whole = TypeOf(value).shape;
     if (AreWhole(windows, whole)) return value;
     return builder_.Add(op, op.axes->window.attrs(whole, windows), {value})[0];
   }
-  int AddInset(const Op& op, int value, const Shape& whole, const Windows& windows) {
+  int AddPadding(const Op& op, int value, const Shape& whole, const Windows& windows) {
     if (AreWhole(windows, whole)) return value;
     return builder_.Add(op, op.axes->window.attrs(whole, windows), {value})[0];
   }
@@ -70,20 +70,20 @@ class Rules {
   std::optional<PlanValues> ComposeWindows() {
     const Produced inner = ProducerOf(inputs_[0]);
     if (inner.rules() == nullptr || inner.rules()->window.kind == Kind::kNone) return std::nullopt;
-    const bool part = rules_.window.kind == Kind::kPart;
+    const bool part = rules_.window.kind == Kind::kSlice;
     const Shape whole = part ? TypeOf(inputs_[0]).shape : outputs_[0].shape;
     const Windows windows = rules_.window.windows(attrs_, whole);
-    const bool inner_part = inner.IsWindow(Kind::kPart);
-    if (part && !inner_part) return PartOfInset(inner, windows);
-    if (part != inner_part) return std::nullopt;
-    const Shape inner_whole = inner_part ? TypeOf(inner.inputs[0]).shape : TypeOf(inputs_[0]).shape;
+    const bool inner_is_slice = inner.IsWindow(Kind::kSlice);
+    if (part && !inner_is_slice) return SliceOfPadding(inner, windows);
+    if (part != inner_is_slice) return std::nullopt;
+    const Shape inner_whole = inner_is_slice ? TypeOf(inner.inputs[0]).shape : TypeOf(inputs_[0]).shape;
     const Windows inner_windows = inner.rules()->window.windows(*inner.attrs, inner_whole);
-    if (part) return PlanValues{AddPart(op_, inner.inputs[0], Compose(inner_windows, windows))};
-    return PlanValues{AddInset(op_, inner.inputs[0], whole, Compose(windows, inner_windows))};
+    if (part) return PlanValues{AddSlice(op_, inner.inputs[0], Compose(inner_windows, windows))};
+    return PlanValues{AddPadding(op_, inner.inputs[0], whole, Compose(windows, inner_windows))};
   }
 
   // A part that lies within what was set in, or has nothing to do with it, axis by axis.
-  std::optional<PlanValues> PartOfInset(const Produced& inset, const Windows& part) {
+  std::optional<PlanValues> SliceOfPadding(const Produced& inset, const Windows& part) {
     const Shape whole = TypeOf(inputs_[0]).shape;
     const Windows set = inset.rules()->window.windows(*inset.attrs, whole);
     Windows cut = WholeWindows(TypeOf(inset.inputs[0]).shape), rest = WholeWindows(whole);
@@ -100,20 +100,20 @@ class Rules {
       }
       cut[a] = {begin, 1, part[a].count};
     }
-    const Op& inset_op = *inset.op;
-    const int inner = AddPart(op_, inset.inputs[0], cut);
-    return PlanValues{AddInset(inset_op, inner, outputs_[0].shape, rest)};
+    const Op& pad_op = *inset.op;
+    const int inner = AddSlice(op_, inset.inputs[0], cut);
+    return PlanValues{AddPadding(pad_op, inner, outputs_[0].shape, rest)};
   }
 
   // ---- Insets towards readers ----
 
   // The windows, along labels, of insets among the operands outside which the op's result is zero or not needed.
-  LabelWindows MovableWindows(const LabelMap& labels, const Op** inset_op) {
+  LabelWindows MovableWindows(const LabelMap& labels, const Op** pad_op) {
     LabelWindows result;
     for (size_t i = 0; i < inputs_.size(); ++i) {
       const uint32_t bit = uint32_t{1} << std::min<size_t>(i, 31);
       const Produced p = ProducerOf(inputs_[i]);
-      if (!p.IsWindow(Kind::kInset) || !((rules_.linear_in | rules_.zero_with) & bit)) continue;
+      if (!p.IsWindow(Kind::kPad) || !((rules_.linear_in | rules_.zero_with) & bit)) continue;
       const Shape& whole = TypeOf(inputs_[i]).shape;
       const Windows windows = p.rules()->window.windows(*p.attrs, whole);
       for (int a = 0; a < whole.rank(); ++a) {
@@ -124,7 +124,7 @@ class Rules {
         const bool linear = (rules_.linear_in & bit) != 0;
         if (!linear && !(kept && OthersAreZero(labels, i, entry))) continue;
         result.entries().push_back(entry);
-        *inset_op = p.op;
+        *pad_op = p.op;
       }
     }
     return result;
@@ -142,7 +142,7 @@ class Rules {
     for (size_t j = 0; j < inputs_.size(); ++j) {
       if (j == i || !(rules_.zero_with >> j & 1) || IsZero(inputs_[j])) continue;
       const Produced p = ProducerOf(inputs_[j]);
-      if (!p.IsWindow(Kind::kInset)) return false;
+      if (!p.IsWindow(Kind::kPad)) return false;
       const Shape& whole = TypeOf(inputs_[j]).shape;
       const Windows windows = p.rules()->window.windows(*p.attrs, whole);
       bool equal = false;
@@ -157,49 +157,49 @@ class Rules {
   }
 
   bool IsZero(int value) const {
-    const Tensor* t = builder_.KnownNumbers(value);
+    const Tensor* t = builder_.ConstantValue(value);
     return t != nullptr && t->num_elements() == 1 && t->At(0) == 0;
   }
 
-  bool InsetsHaveIdleReaders() const {
+  bool PaddingHasLightReaders() const {
     for (int v : inputs_) {
-      if (ProducerOf(v).IsWindow(Kind::kInset) && builder_.NumIdleReaders(v) > 1) return true;
+      if (ProducerOf(v).IsWindow(Kind::kPad) && builder_.NumLightReaders(v) > 1) return true;
     }
     return false;
   }
 
-  bool ReadsInsets() const {
+  bool ReadsPadding() const {
     for (int v : inputs_) {
-      if (ProducerOf(v).IsWindow(Kind::kInset)) return true;
+      if (ProducerOf(v).IsWindow(Kind::kPad)) return true;
     }
     return false;
   }
 
-  std::optional<PlanValues> MoveInsets() {
-    if ((rules_.linear_in | rules_.zero_with) == 0 || !ReadsInsets()) return std::nullopt;
+  std::optional<PlanValues> MovePadding() {
+    if ((rules_.linear_in | rules_.zero_with) == 0 || !ReadsPadding()) return std::nullopt;
     // Where nothing follows but element-wise work, several insets in place of one would cost more than they spare.
     const bool light = op_.elementwise() || op_.traits.view || op_.traits.broadcast;
-    if (light && !builder_.LeadsToWork() && InsetsHaveIdleReaders()) return std::nullopt;
+    if (light && !builder_.FeedsHeavyOp() && PaddingHasLightReaders()) return std::nullopt;
     const KernelSpec spec = Spec(op_, attrs_, inputs_, outputs_);
     const LabelMap labels = LabelsFor(spec);
     if (labels.inputs.size() != inputs_.size()) return std::nullopt;
-    const Op* inset_op = nullptr;
-    const LabelWindows windows = MovableWindows(labels, &inset_op);
+    const Op* pad_op = nullptr;
+    const LabelWindows windows = MovableWindows(labels, &pad_op);
     PartialOp partial;
-    if (!windows.Pay() || !MakePartialOp(spec, labels, windows, &partial)) {
+    if (!windows.WorthCutting() || !MakePartialOp(spec, labels, windows, &partial)) {
       return std::nullopt;
     }
-    const Op* part_op = FindOp(inset_op->axes->window.other);
-    if (part_op == nullptr) return std::nullopt;
+    const Op* slice_op = FindOp(pad_op->axes->window.other);
+    if (slice_op == nullptr) return std::nullopt;
     PlanValues parts;
     for (size_t i = 0; i < inputs_.size(); ++i) {
-      parts.push_back(AddPart(*part_op, inputs_[i], windows.Along(labels.inputs[i], TypeOf(inputs_[i]).shape)));
+      parts.push_back(AddSlice(*slice_op, inputs_[i], windows.Along(labels.inputs[i], TypeOf(inputs_[i]).shape)));
     }
     PlanValues results = builder_.Add(op_, partial.attrs, parts);
     // What lacks the labels is summed over them, and complete.
     for (size_t k = 0; k < results.size(); ++k) {
       const Shape& whole = outputs_[k].shape;
-      results[k] = AddInset(*inset_op, results[k], whole, windows.Along(labels.outputs[k], whole));
+      results[k] = AddPadding(*pad_op, results[k], whole, windows.Along(labels.outputs[k], whole));
     }
     return results;
   }

@@ -30,7 +30,7 @@ std::optional<PlanValues> RewriteFromOperands(PlanBuilder& builder, const Op& op
 
 // Moves parts towards producers, in one sweep from results to operands. False when there was nothing to do. Types and
 // attributes are right afterwards; equal parts are not merged yet.
-bool PushParts(PlanGraph* plan);
+bool PushDownSlices(PlanGraph* plan);
 
 }  // namespace adret
 

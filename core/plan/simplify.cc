@@ -37,7 +37,7 @@ class Simplifier : public PlanBuilder {
   explicit Simplifier(PlanGraph old) : old_(std::move(old)) {}
 
   PlanGraph Run() {
-    plan_.made = std::move(old_.made);
+    plan_.owned_nodes = std::move(old_.owned_nodes);
     CountReaders();
     renamed_.assign(old_.values.size(), -1);
     for (size_t v = 0; v < old_.values.size(); ++v) {
@@ -60,7 +60,7 @@ class Simplifier : public PlanBuilder {
     return Emit(node, std::move(inputs), *outputs);
   }
 
-  const Tensor* KnownNumbers(int value) const override {
+  const Tensor* ConstantValue(int value) const override {
     for (;;) {
       const auto& v = plan_.values[value];
       if (v.constant >= 0) return &plan_.constants[v.constant];
@@ -73,14 +73,14 @@ class Simplifier : public PlanBuilder {
   }
 
   int NumReaders(int value) const override { return ReadersOf(value).all; }
-  int NumIdleReaders(int value) const override { return ReadersOf(value).idle; }
-  bool LeadsToWork() const override { return leads_to_work_[current_]; }
+  int NumLightReaders(int value) const override { return ReadersOf(value).light; }
+  bool FeedsHeavyOp() const override { return feeds_heavy_op_[current_]; }
 
  private:
   const PlanGraph::PlanNode& Origin() const { return old_.nodes[current_]; }
 
   struct Readers {
-    int all = 0, idle = 0;
+    int all = 0, light = 0;
   };
   Readers ReadersOf(int value) const {
     return value < static_cast<int>(new_readers_.size()) ? new_readers_[value] : Readers();
@@ -88,17 +88,17 @@ class Simplifier : public PlanBuilder {
 
   void CountReaders() {
     old_readers_.assign(old_.values.size(), {});
-    leads_to_work_.assign(old_.nodes.size(), false);
-    const auto count = [&](int v, bool idle) { ++old_readers_[v].all, old_readers_[v].idle += idle; };
+    feeds_heavy_op_.assign(old_.nodes.size(), false);
+    const auto count = [&](int v, bool light) { ++old_readers_[v].all, old_readers_[v].light += light; };
     for (int v : old_.fetches) count(v, true);
     for (auto [variable, value] : old_.updates) count(variable, true), count(value, true);
     for (int i = static_cast<int>(old_.nodes.size()) - 1; i >= 0; --i) {
       const Op& op = old_.op(i);
       const bool light = op.elementwise() || op.traits.view || op.traits.broadcast;
-      const bool works = light ? leads_to_work_[i] : op.axes != nullptr && op.axes->labels != nullptr;
+      const bool works = light ? feeds_heavy_op_[i] : op.axes != nullptr && op.axes->labels != nullptr;
       for (int v : old_.nodes[i].inputs) {
         count(v, !works);
-        if (works && old_.values[v].producer >= 0) leads_to_work_[old_.values[v].producer] = true;
+        if (works && old_.values[v].producer >= 0) feeds_heavy_op_[old_.values[v].producer] = true;
       }
     }
   }
@@ -107,7 +107,7 @@ class Simplifier : public PlanBuilder {
     renamed_[old_value] = value;
     if (static_cast<int>(new_readers_.size()) <= value) new_readers_.resize(value + 1);
     new_readers_[value].all += old_readers_[old_value].all;
-    new_readers_[value].idle += old_readers_[old_value].idle;
+    new_readers_[value].light += old_readers_[old_value].light;
   }
 
   void Visit() {
@@ -149,7 +149,7 @@ class Simplifier : public PlanBuilder {
     absl::InlinedVector<const Tensor*, 3> constants;
     absl::InlinedVector<Type, 3> types;
     for (int v : inputs) {
-      constants.push_back(KnownNumbers(v));
+      constants.push_back(ConstantValue(v));
       types.push_back(plan_.values[v].type);
     }
     const int i = op.same_as_input(node.attrs, types, constants);
@@ -240,7 +240,7 @@ class Simplifier : public PlanBuilder {
     }
     for (int v : plan_.fetches) result.fetches.push_back(renumbered[v]);
     for (auto [variable, value] : plan_.updates) result.updates.emplace_back(renumbered[variable], renumbered[value]);
-    result.made = std::move(plan_.made);
+    result.owned_nodes = std::move(plan_.owned_nodes);
     return result;
   }
 
@@ -248,7 +248,7 @@ class Simplifier : public PlanBuilder {
   int current_ = 0;                                 // node of old_ that is visited
   std::vector<int> renamed_;                        // value of old_ -> value of plan_
   std::vector<Readers> old_readers_, new_readers_;  // of values
-  std::vector<bool> leads_to_work_;                 // of old_'s nodes
+  std::vector<bool> feeds_heavy_op_;                // of old_'s nodes
   std::deque<std::vector<int>> key_inputs_;
   absl::flat_hash_map<NodeKey, int> seen_;
   absl::flat_hash_map<std::pair<Type, std::string>, int> scalars_;

@@ -21,13 +21,13 @@ class PlanBuilder {
   // The outputs of op on these values, simplified in turn. The operands must satisfy the op's type rule.
   virtual PlanValues Add(const Op& op, Attrs attrs, PlanValues inputs) = 0;
   // The numbers of a constant, or of the scalar constant that a value repeats; else null.
-  virtual const Tensor* KnownNumbers(int value) const = 0;
+  virtual const Tensor* ConstantValue(int value) const = 0;
   // How often the result is read, as far as is known: by all nodes that read the old plan's value.
   virtual int NumReaders(int value) const = 0;
   // Whether the node that is being rewritten leads, through element-wise nodes and views, to a kernel that has rules.
-  virtual bool LeadsToWork() const = 0;
+  virtual bool FeedsHeavyOp() const = 0;
   // How many of the result's readers do not.
-  virtual int NumIdleReaders(int value) const = 0;
+  virtual int NumLightReaders(int value) const = 0;
 };
 
 }  // namespace adret

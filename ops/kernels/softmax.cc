@@ -138,31 +138,31 @@ void SoftmaxGradOf(const SoftmaxLayout& l, const T* y, const T* dy, T* dx) {
   IsRow(l) ? SoftmaxGradRow(y, dy, l.n, dx) : SoftmaxGradColumns(l, y, dy, dx);
 }
 
-// With z = x - max(x): sum(target) * log(sum(exp(z))) - sum(target * z).
+// With z = x - max(x): sum(label) * log(sum(exp(z))) - sum(label * z).
 template <class T>
-T CrossEntropyOf(const T* x, int64_t n, const Target<T>& target) {
+T CrossEntropyOf(const T* x, int64_t n, const ClassLabel<T>& label) {
   const Row<T> row(n);
   const T m = row.Max(x);
   const auto vm = hn::Set(row.d, m);
   const double log_sum = std::log(row.Sum([&](int64_t i) { return row.ExpMinus(x, i, m); }));
   double mass = 1, score;  // sum of the given probabilities, of their products with z
-  if (target.probabilities == nullptr) {
-    score = x[target.label] - m;
+  if (label.probabilities == nullptr) {
+    score = x[label.index] - m;
   } else {
-    mass = row.Sum([&](int64_t i) { return row.Load(target.probabilities, i, 0); });
+    mass = row.Sum([&](int64_t i) { return row.Load(label.probabilities, i, 0); });
     score = row.Sum(
-        [&](int64_t i) { return hn::Mul(row.Load(target.probabilities, i, 0), hn::Sub(row.Load(x, i, 0), vm)); });
+        [&](int64_t i) { return hn::Mul(row.Load(label.probabilities, i, 0), hn::Sub(row.Load(x, i, 0), vm)); });
   }
-  double loss = (1 - target.smoothing) * (mass * log_sum - score);
-  if (target.smoothing > 0) {
+  double loss = (1 - label.smoothing) * (mass * log_sum - score);
+  if (label.smoothing > 0) {
     const double uniform = row.Sum([&](int64_t i) { return hn::Sub(row.Load(x, i, m), vm); }) / n;
-    loss += target.smoothing * (log_sum - uniform);
+    loss += label.smoothing * (log_sum - uniform);
   }
   return static_cast<T>(loss);
 }
 
 template <class T>
-void CrossEntropyGradOf(const T* x, int64_t n, const Target<T>& target, T dy, T* dx) {
+void CrossEntropyGradOf(const T* x, int64_t n, const ClassLabel<T>& label, T dy, T* dx) {
   const Row<T> row(n);
   const T m = row.Max(x);
   const double sum = row.Sum([&](int64_t i) {
@@ -170,20 +170,20 @@ void CrossEntropyGradOf(const T* x, int64_t n, const Target<T>& target, T dy, T*
     row.Store(e, dx, i);
     return e;
   });
-  const T given = static_cast<T>(dy * (1 - target.smoothing));
-  const auto uniform = hn::Set(row.d, static_cast<T>(dy * target.smoothing / n));
-  if (target.probabilities == nullptr) {
+  const T given = static_cast<T>(dy * (1 - label.smoothing));
+  const auto uniform = hn::Set(row.d, static_cast<T>(dy * label.smoothing / n));
+  if (label.probabilities == nullptr) {
     const auto scale = hn::Set(row.d, static_cast<T>(dy / sum));
     for (int64_t i = 0; i < n; i += row.lanes) row.Store(hn::MulSub(row.Load(dx, i, 0), scale, uniform), dx, i);
-    dx[target.label] -= given;
+    dx[label.index] -= given;
     return;
   }
-  const double given_mass = row.Sum([&](int64_t i) { return row.Load(target.probabilities, i, 0); });
-  const double mass = (1 - target.smoothing) * given_mass + target.smoothing;
+  const double given_mass = row.Sum([&](int64_t i) { return row.Load(label.probabilities, i, 0); });
+  const double mass = (1 - label.smoothing) * given_mass + label.smoothing;
   const auto scale = hn::Set(row.d, static_cast<T>(dy * mass / sum));
   const auto vgiven = hn::Set(row.d, given);
   for (int64_t i = 0; i < n; i += row.lanes) {
-    const auto wanted = hn::MulAdd(row.Load(target.probabilities, i, 0), vgiven, uniform);
+    const auto wanted = hn::MulAdd(row.Load(label.probabilities, i, 0), vgiven, uniform);
     row.Store(hn::MulSub(row.Load(dx, i, 0), scale, wanted), dx, i);
   }
 }
@@ -196,12 +196,12 @@ void SoftmaxGradF32(const SoftmaxLayout& l, const float* y, const float* dy, flo
 void SoftmaxGradF64(const SoftmaxLayout& l, const double* y, const double* dy, double* dx) {
   SoftmaxGradOf(l, y, dy, dx);
 }
-float CrossEntropyF32(const float* x, int64_t n, const Target<float>& t) { return CrossEntropyOf(x, n, t); }
-double CrossEntropyF64(const double* x, int64_t n, const Target<double>& t) { return CrossEntropyOf(x, n, t); }
-void CrossEntropyGradF32(const float* x, int64_t n, const Target<float>& t, float dy, float* dx) {
+float CrossEntropyF32(const float* x, int64_t n, const ClassLabel<float>& t) { return CrossEntropyOf(x, n, t); }
+double CrossEntropyF64(const double* x, int64_t n, const ClassLabel<double>& t) { return CrossEntropyOf(x, n, t); }
+void CrossEntropyGradF32(const float* x, int64_t n, const ClassLabel<float>& t, float dy, float* dx) {
   CrossEntropyGradOf(x, n, t, dy, dx);
 }
-void CrossEntropyGradF64(const double* x, int64_t n, const Target<double>& t, double dy, double* dx) {
+void CrossEntropyGradF64(const double* x, int64_t n, const ClassLabel<double>& t, double dy, double* dx) {
   CrossEntropyGradOf(x, n, t, dy, dx);
 }
 
@@ -236,17 +236,17 @@ void SoftmaxGrad(const SoftmaxLayout& l, const float* y, const float* dy, float*
 void SoftmaxGrad(const SoftmaxLayout& l, const double* y, const double* dy, double* dx) {
   HWY_DYNAMIC_DISPATCH(SoftmaxGradF64)(l, y, dy, dx);
 }
-float CrossEntropy(const float* x, int64_t n, const Target<float>& target) {
-  return HWY_DYNAMIC_DISPATCH(CrossEntropyF32)(x, n, target);
+float CrossEntropy(const float* x, int64_t n, const ClassLabel<float>& label) {
+  return HWY_DYNAMIC_DISPATCH(CrossEntropyF32)(x, n, label);
 }
-double CrossEntropy(const double* x, int64_t n, const Target<double>& target) {
-  return HWY_DYNAMIC_DISPATCH(CrossEntropyF64)(x, n, target);
+double CrossEntropy(const double* x, int64_t n, const ClassLabel<double>& label) {
+  return HWY_DYNAMIC_DISPATCH(CrossEntropyF64)(x, n, label);
 }
-void CrossEntropyGrad(const float* x, int64_t n, const Target<float>& target, float dy, float* dx) {
-  HWY_DYNAMIC_DISPATCH(CrossEntropyGradF32)(x, n, target, dy, dx);
+void CrossEntropyGrad(const float* x, int64_t n, const ClassLabel<float>& label, float dy, float* dx) {
+  HWY_DYNAMIC_DISPATCH(CrossEntropyGradF32)(x, n, label, dy, dx);
 }
-void CrossEntropyGrad(const double* x, int64_t n, const Target<double>& target, double dy, double* dx) {
-  HWY_DYNAMIC_DISPATCH(CrossEntropyGradF64)(x, n, target, dy, dx);
+void CrossEntropyGrad(const double* x, int64_t n, const ClassLabel<double>& label, double dy, double* dx) {
+  HWY_DYNAMIC_DISPATCH(CrossEntropyGradF64)(x, n, label, dy, dx);
 }
 
 }  // namespace adret::kernels

@@ -27,19 +27,19 @@ void SoftmaxGrad(const SoftmaxLayout& layout, const float* y, const float* dy, f
 void SoftmaxGrad(const SoftmaxLayout& layout, const double* y, const double* dy, double* dx);
 
 // What a row of logits should predict: probabilities, or (null) one class. Mixed with the uniform distribution:
-// target = (1 - smoothing) * probabilities + smoothing / n.
+// label = (1 - smoothing) * probabilities + smoothing / n.
 template <class T>
-struct Target {
+struct ClassLabel {
   const T* probabilities = nullptr;
-  int64_t label = 0;  // in [0, n)
+  int64_t index = 0;  // in [0, n)
   double smoothing = 0;
 };
-// -sum(target * log_softmax(x)) of a row of n.
-float CrossEntropy(const float* x, int64_t n, const Target<float>& target);
-double CrossEntropy(const double* x, int64_t n, const Target<double>& target);
-// dx = dy * (softmax(x) * sum(target) - target)
-void CrossEntropyGrad(const float* x, int64_t n, const Target<float>& target, float dy, float* dx);
-void CrossEntropyGrad(const double* x, int64_t n, const Target<double>& target, double dy, double* dx);
+// -sum(label * log_softmax(x)) of a row of n.
+float CrossEntropy(const float* x, int64_t n, const ClassLabel<float>& label);
+double CrossEntropy(const double* x, int64_t n, const ClassLabel<double>& label);
+// dx = dy * (softmax(x) * sum(label) - label)
+void CrossEntropyGrad(const float* x, int64_t n, const ClassLabel<float>& label, float dy, float* dx);
+void CrossEntropyGrad(const double* x, int64_t n, const ClassLabel<double>& label, double dy, double* dx);
 
 }  // namespace adret::kernels
 

@@ -2,7 +2,7 @@
 
 #include "absl/strings/match.h"
 #include "adret/core/executor.h"
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/matmul.h"
 #include "adret/ops/unary.h"

@@ -10,9 +10,9 @@ namespace adret {
 namespace {
 
 // The most bytes that are alive at one time: no arena can be smaller.
-int64_t LowerBound(const std::vector<Buffer>& buffers, int waves) {
+int64_t LowerBound(const std::vector<Buffer>& buffers, int levels) {
   int64_t most = 0;
-  for (int w = 0; w < waves; ++w) {
+  for (int w = 0; w < levels; ++w) {
     int64_t alive = 0;
     for (const Buffer& b : buffers) {
       if (b.first <= w && w <= b.last) alive += (b.bytes + kAlignment - 1) / kAlignment * kAlignment;
@@ -26,15 +26,15 @@ class MemoryPlan : public testing::TestWithParam<int> {};
 
 TEST_P(MemoryPlan, LivingBuffersNeverOverlap) {
   RandomStream random(GetParam());
-  constexpr int kWaves = 300;
+  constexpr int kLevels = 300;
   std::vector<Buffer> buffers;
   for (int i = 0; i < GetParam(); ++i) {
-    const int first = random.Below(kWaves);
+    const int first = random.Below(kLevels);
     buffers.push_back(
-        {static_cast<int64_t>(random.Below(5000)), first, std::min<int>(kWaves - 1, first + random.Below(10))});
+        {static_cast<int64_t>(random.Below(5000)), first, std::min<int>(kLevels - 1, first + random.Below(10))});
   }
   const int64_t total = PlaceBuffers(&buffers);
-  EXPECT_LE(total, 2 * LowerBound(buffers, kWaves));
+  EXPECT_LE(total, 2 * LowerBound(buffers, kLevels));
   for (size_t i = 0; i < buffers.size(); ++i) {
     const Buffer& a = buffers[i];
     ASSERT_EQ(a.offset % kAlignment, 0);

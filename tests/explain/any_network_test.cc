@@ -88,7 +88,7 @@ class AnyNetworkTest : public testing::TestWithParam<Case> {};
 TEST_P(AnyNetworkTest, EveryLayerCanBeClimbed) {
   const Network network = FromFile(GetParam().net(), GetParam().input, GetParam().dtype);
   EXPECT_EQ(network.layers().size(), GetParam().layers);
-  for (const Layer& layer : network.layers()) {
+  for (const UnitLayer& layer : network.layers()) {
     std::vector<Objective> objectives = {Unit(layer.name, 0), Unit(layer.name, layer.units() - 1), Energy(layer.name)};
     if (layer.has_maps()) objectives.push_back(Unit(layer.name, 1, {.position = {{0, 0}}}));
     const absl::StatusOr<Ascent> ascent = Maximize(network, objectives, {.steps = 2, .rate = 0.01});
@@ -103,7 +103,7 @@ TEST_P(AnyNetworkTest, EveryLayerCanBeClimbed) {
 TEST_P(AnyNetworkTest, EveryMethodExplainsEveryKindOfUnit) {
   const Network network = FromFile(GetParam().net(), GetParam().input, GetParam().dtype);
   const Tensor images = SomeImages(network, 2);
-  for (const Layer& layer :
+  for (const UnitLayer& layer :
        {network.layers().front(), network.layers()[network.layers().size() / 2], network.output_layer()}) {
     for (const AttributionMethod& method : AttributionMethods()) {
       const absl::StatusOr<Attribution> found =

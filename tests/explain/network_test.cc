@@ -17,7 +17,7 @@ using ::testing::HasSubstr;
 
 std::vector<std::string> Names(const Network& network) {
   std::vector<std::string> names;
-  for (const Layer& layer : network.layers()) names.push_back(layer.name);
+  for (const UnitLayer& layer : network.layers()) names.push_back(layer.name);
   return names;
 }
 

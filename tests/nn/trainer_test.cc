@@ -34,15 +34,15 @@ Examples Bars(int64_t n, uint64_t seed) {
 }
 
 // A small network with everything that has state: dropout, running statistics, a schedule, Adam.
-struct Task {
-  explicit Task(std::optional<int> threads = {}) {
+struct BarsTask {
+  explicit BarsTask(std::optional<int> threads = {}) {
     const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 1, 6, 6});
     const Value y = graph.Input("y", DType::kInt64, {kAnyBatch});
     const Sequential net{Conv2d(4, 3), BatchNorm(), Relu(), MaxPool2d(2), Flatten(), Dropout(0.1), Dense(2)};
     const Value logits = net(x);
     answer = net(x, Mode::kInference);
     const Value loss = SoftmaxCrossEntropy(logits, y);
-    objective = {
+    task = {
         .x = x,
         .y = y,
         .loss = loss,
@@ -50,18 +50,18 @@ struct Task {
         .updates = Adam({.learning_rate = OneCycle({.max = 0.03, .steps = 20 * 7})}).Minimize(loss, graph.variables()),
         .test_loss = SoftmaxCrossEntropy(answer, y),
         .test_accuracy = Accuracy(answer, y)};
-    trainer.emplace(Trainer::Create(objective, {.batch = 32, .threads = threads}));
+    trainer.emplace(Trainer::Create(task, {.batch = 32, .threads = threads}));
     if (trainer->ok()) state = *InitialState(graph, 5);
   }
   Graph graph;
   Value answer;
-  Objective objective;
+  Task task;
   std::optional<absl::StatusOr<Trainer>> trainer;
   State state;
 };
 
 TEST(TrainerTest, LearnsASmallProblem) {
-  Task task;
+  BarsTask task;
   ASSERT_TRUE(task.trainer->ok()) << task.trainer->status();
   int batches = 0;
   const auto history =
@@ -80,7 +80,7 @@ TEST(TrainerTest, LearnsASmallProblem) {
 }
 
 TEST(TrainerTest, ResumesExactly) {
-  Task whole, parts;
+  BarsTask whole, parts;
   ASSERT_TRUE(whole.trainer->ok());
   const Examples bars = Bars(200, 1);
   ASSERT_TRUE((*whole.trainer)->Fit(bars, &whole.state, {.epochs = 4}).ok());
@@ -89,7 +89,7 @@ TEST(TrainerTest, ResumesExactly) {
   ASSERT_TRUE(first.ok());
   EXPECT_EQ(first->size(), 1);
   // Elsewhere, with what a checkpoint holds.
-  Task later;
+  BarsTask later;
   State checkpoint;
   checkpoint.seed = parts.state.seed;
   checkpoint.step = parts.state.step;
@@ -106,7 +106,7 @@ TEST(TrainerTest, ResumesExactly) {
 TEST(TrainerTest, ThreadsDoNotChangeTheResult) {
   std::vector<std::string> digests;
   for (int threads : {1, 2, 4}) {
-    Task task(threads);
+    BarsTask task(threads);
     ASSERT_TRUE((*task.trainer)->Fit(Bars(100, 1), &task.state, {.epochs = 1}).ok());
     digests.push_back(task.state.Digest());
   }
@@ -115,7 +115,7 @@ TEST(TrainerTest, ThreadsDoNotChangeTheResult) {
 }
 
 TEST(TrainerTest, StopsWhereACallbackFails) {
-  Task task;
+  BarsTask task;
   const auto history = (*task.trainer)->Fit(Bars(64, 1), &task.state, {.epochs = 3, .on_epoch = [](const EpochRecord&) {
                                                                          return absl::DataLossError("disk full");
                                                                        }});
@@ -124,18 +124,18 @@ TEST(TrainerTest, StopsWhereACallbackFails) {
 }
 
 TEST(TrainerTest, RefusesAStateInTheMiddleOfAnEpoch) {
-  Task task;
+  BarsTask task;
   task.state.step = 3;
   EXPECT_THAT((*task.trainer)->Fit(Bars(64, 1), &task.state, {}).status().message(),
               HasSubstr("the state is 1 steps into an epoch of 2"));
 }
 
 TEST(TrainerTest, RunInBatchesGivesEveryAnswer) {
-  Task task;
+  BarsTask task;
   const Examples bars = Bars(70, 3);
   const Value predicted = ArgMax(task.answer, {.axis = 1});
-  const auto all = RunInBatches(predicted, task.objective.x, bars.x, task.state, {.batch = 70});
-  const auto pieces = RunInBatches(predicted, task.objective.x, bars.x, task.state, {.batch = 32});
+  const auto all = RunInBatches(predicted, task.task.x, bars.x, task.state, {.batch = 70});
+  const auto pieces = RunInBatches(predicted, task.task.x, bars.x, task.state, {.batch = 32});
   ASSERT_TRUE(all.ok() && pieces.ok()) << all.status() << pieces.status();
   EXPECT_EQ(all->shape(), Shape({70}));
   EXPECT_TRUE(all->BitEqual(*pieces));

@@ -48,7 +48,7 @@ absl::StatusOr<std::string> DrawUnit(const std::string& path, const std::string&
   const explain::Network& network = open.network;
   if (!absl::GetFlag(FLAGS_nodes)) {
     AD_ASSIGN_OR_RETURN(const explain::Units units, explain::ParseUnits(unit, network));
-    AD_ASSIGN_OR_RETURN(const explain::Layer layer, network.FindLayer(units.layer));
+    AD_ASSIGN_OR_RETURN(const explain::UnitLayer layer, network.FindLayer(units.layer));
     return nn::LayerDot(*network.graph(),
                         {.fetches = {network.output()}, .highlight = layer.value, .highlight_text = unit});
   }

@@ -34,7 +34,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const Tensor photo, ReadPhoto(files[0], open.network, absl::GetFlag(FLAGS_zoom)));
   std::string unit = absl::GetFlag(FLAGS_unit);
   if (unit.empty()) {
-    AD_ASSIGN_OR_RETURN(const explain::Layer layer, open.network.LastMaps());
+    AD_ASSIGN_OR_RETURN(const explain::UnitLayer layer, open.network.LastMaps());
     unit = layer.name;
   }
   AD_ASSIGN_OR_RETURN(const std::vector<explain::Objective> objectives, explain::ParseObjectives(unit, open.network));

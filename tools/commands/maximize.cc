@@ -55,7 +55,7 @@ namespace {
 
 // Where images of one objective are compared: in its own layer if that has maps, otherwise in the last one that has.
 std::string DiversityLayer(const explain::Network& network, const explain::Objective& objective) {
-  const absl::StatusOr<explain::Layer> own = network.FindLayer(objective.terms[0].layer), maps = network.LastMaps();
+  const absl::StatusOr<explain::UnitLayer> own = network.FindLayer(objective.terms[0].layer), maps = network.LastMaps();
   return own.ok() && !own->has_maps() && maps.ok() ? maps->name : objective.terms[0].layer;
 }
 

@@ -64,7 +64,7 @@ absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<Item>& 
   std::vector<std::string> files;
   for (const Item& item : items) files.push_back(item.path);
   AD_ASSIGN_OR_RETURN(Pictures pictures, ReadPictures(files, network));
-  explain::Layer layer = network.output_layer();
+  explain::UnitLayer layer = network.output_layer();
   if (!fetch.empty()) {
     AD_ASSIGN_OR_RETURN(layer, network.FindLayer(fetch));
   }

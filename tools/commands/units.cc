@@ -14,9 +14,9 @@ namespace {
 
 // The op that makes a layer what it is: the one with products among the layer's nodes (a convolution's bias is added
 // last), or that of the layer's own node. By position in `layers`.
-std::vector<std::string> OpNames(const Graph& graph, const std::vector<explain::Layer>& layers) {
+std::vector<std::string> OpNames(const Graph& graph, const std::vector<explain::UnitLayer>& layers) {
   std::vector<std::string> names, ops;
-  for (const explain::Layer& layer : layers) {
+  for (const explain::UnitLayer& layer : layers) {
     const Node& node = graph.node(layer.value.node());
     names.push_back(node.name);
     ops.push_back(node.op->name);
@@ -30,7 +30,7 @@ std::vector<std::string> OpNames(const Graph& graph, const std::vector<explain::
 }
 
 // The part of the picture that one value of a map depends on; nothing where that is not to be known.
-std::string FieldText(const explain::Network& network, const explain::Layer& layer) {
+std::string FieldText(const explain::Network& network, const explain::UnitLayer& layer) {
   const absl::StatusOr<explain::ReceptiveField> field = explain::ReceptiveFieldOf(network, layer);
   return field.ok() ? absl::StrCat(field->height, "x", field->width) : "";
 }
@@ -38,11 +38,11 @@ std::string FieldText(const explain::Network& network, const explain::Layer& lay
 absl::StatusOr<int> Units(const std::vector<std::string>& arguments) {
   AD_ASSIGN_OR_RETURN(const OpenNetwork open, OpenNetwork::Load(arguments[0]));
   const explain::Network& network = open.network;
-  const std::vector<explain::Layer>& layers = network.layers();
+  const std::vector<explain::UnitLayer>& layers = network.layers();
   const std::vector<std::string> ops = OpNames(*network.graph(), layers);
   Table table({"layer", "op", ">units", "maps", "sees", "written"});
   for (size_t i = 0; i < layers.size(); ++i) {
-    const explain::Layer& layer = layers[i];
+    const explain::UnitLayer& layer = layers[i];
     const int64_t units = layer.units();
     table.AddRow({layer.name, ops[i], absl::StrCat(units),
                   layer.has_maps() ? absl::StrCat(layer.value.shape()[2], "x", layer.value.shape()[3]) : "",

@@ -67,7 +67,7 @@ LayerPlaces ListLayers(const Subject& subject, ReportData* data) {
     parameters += layer.parameters;
   }
   for (size_t i = 0; i < network.layers().size(); ++i) {
-    const explain::Layer& layer = network.layers()[i];
+    const explain::UnitLayer& layer = network.layers()[i];
     const auto found = parameters_of.find(layer.name);
     const bool output = layer.value == network.output();
     // What a summary leaves out, such as relus, is no more than a part of the layer before; where it has no layers at

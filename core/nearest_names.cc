@@ -1,4 +1,4 @@
-#include "adret/core/names.h"
+#include "adret/core/nearest_names.h"
 
 #include <algorithm>
 #include <numeric>

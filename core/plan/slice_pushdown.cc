@@ -16,15 +16,15 @@ using Kind = WindowRules::Kind;
 // node whose readers agree on a window computes that window only, and what it needs of its operands becomes parts,
 // which are put right behind the operands' producers. Nodes are changed in place; parts that became superfluous are
 // dropped.
-class PartPusher {
+class SlicePushdown {
  public:
-  explicit PartPusher(PlanGraph* plan) : plan_(*plan), num_old_(static_cast<int>(plan->nodes.size())) {}
+  explicit SlicePushdown(PlanGraph* plan) : plan_(*plan), num_old_(static_cast<int>(plan->nodes.size())) {}
 
   bool Run() {
-    for (int i = 0; i < num_old_ && part_op_ == nullptr; ++i) {
-      if (IsPart(i)) part_op_ = &plan_.op(i);
+    for (int i = 0; i < num_old_ && slice_op_ == nullptr; ++i) {
+      if (IsSlice(i)) slice_op_ = &plan_.op(i);
     }
-    if (part_op_ == nullptr) return false;
+    if (slice_op_ == nullptr) return false;
     FindReaders();
     behind_.resize(num_old_);
     for (int i = num_old_ - 1; i >= 0; --i) Visit(i);
@@ -34,7 +34,7 @@ class PartPusher {
 
  private:
   const AxisRules* RulesOf(int node) const { return plan_.op(node).axes.get(); }
-  bool IsPart(int node) const { return RulesOf(node) != nullptr && RulesOf(node)->window.kind == Kind::kPart; }
+  bool IsSlice(int node) const { return RulesOf(node) != nullptr && RulesOf(node)->window.kind == Kind::kSlice; }
   const Type& TypeOf(int value) const { return plan_.values[value].type; }
   int Output(int node) const { return plan_.nodes[node].first_output; }
   Windows WindowsOf(int part) const {
@@ -59,7 +59,7 @@ class PartPusher {
   void Visit(int i) {
     for (int k = 0; k < plan_.num_outputs(i); ++k) DropFormerReaders(Output(i) + k);
     const Op& op = plan_.op(i);
-    if (op.traits.leaf || op.traits.random || IsPart(i)) return;
+    if (op.traits.leaf || op.traits.random || IsSlice(i)) return;
     if (op.traits.broadcast) {
       CutForEachReader(i);
     } else if (op.axes != nullptr && op.axes->joined_axis != nullptr) {
@@ -90,29 +90,29 @@ class PartPusher {
   // ---- One cut for all readers ----
 
   // The windows along labels that all readers of the node's outputs look through; none when somebody wants all of it.
-  LabelWindows Agreed(int i, const LabelMap& labels) const {
-    LabelWindows agreed;
+  LabelWindows CommonWindows(int i, const LabelMap& labels) const {
+    LabelWindows common;
     bool first = true;
     for (int k = 0; k < plan_.num_outputs(i); ++k) {
       const int v = Output(i) + k;
       if (kept_whole_[v]) return {};
       for (int r : readers_[v]) {
-        if (!IsPart(r)) return {};
+        if (!IsSlice(r)) return {};
         const LabelWindows wanted = AlongLabels(labels.outputs[k], WindowsOf(r), TypeOf(v).shape);
         if (first) {
-          agreed = wanted;
+          common = wanted;
         } else {
-          auto& entries = agreed.entries();
+          auto& entries = common.entries();
           for (size_t e = entries.size(); e-- > 0;) {
             const Window* w = wanted.Find(entries[e].id);
             if (w == nullptr || !(*w == entries[e].window)) entries.erase(entries.begin() + e);
           }
         }
         first = false;
-        if (agreed.empty()) return {};
+        if (common.empty()) return {};
       }
     }
-    return agreed;
+    return common;
   }
 
   static LabelWindows AlongLabels(const AxisLabels& labels, const Windows& windows, const Shape& shape) {
@@ -128,16 +128,16 @@ class PartPusher {
     bool possible = plan_.op(i).elementwise() || RulesOf(i) != nullptr;
     for (int k = 0; k < plan_.num_outputs(i) && possible; ++k) {
       const auto& readers = readers_[Output(i) + k];
-      possible = readers.empty() || IsPart(readers[0]);
+      possible = readers.empty() || IsSlice(readers[0]);
     }
     if (!possible) return;
     const NodeTypes types = TypesOf(i);
     const KernelSpec spec{&plan_.op(i), &plan_.attrs(i), types.inputs, types.outputs};
     const LabelMap labels = LabelsFor(spec);
     if (labels.inputs.size() != types.inputs.size()) return;
-    const LabelWindows windows = Agreed(i, labels);
+    const LabelWindows windows = CommonWindows(i, labels);
     PartialOp partial;
-    if (!windows.Pay() || !MakePartialOp(spec, labels, windows, &partial)) return;
+    if (!windows.WorthCutting() || !MakePartialOp(spec, labels, windows, &partial)) return;
     // The readers' windows are those of the whole outputs: used before these shrink.
     for (int k = 0; k < plan_.num_outputs(i); ++k) {
       for (int r : readers_[Output(i) + k]) ShrinkReader(r, labels.outputs[k], windows, partial.outputs[k].shape);
@@ -171,8 +171,8 @@ class PartPusher {
     for (int r : Take(readers_[Output(i)])) {
       PartialOp partial;
       LabelWindows windows;
-      if (IsPart(r)) windows = AlongLabels(labels.outputs[0], WindowsOf(r), types.outputs[0].shape);
-      const bool all = IsPart(r) && windows.Along(labels.outputs[0], types.outputs[0].shape) == WindowsOf(r);
+      if (IsSlice(r)) windows = AlongLabels(labels.outputs[0], WindowsOf(r), types.outputs[0].shape);
+      const bool all = IsSlice(r) && windows.Along(labels.outputs[0], types.outputs[0].shape) == WindowsOf(r);
       if (windows.empty() || !all || !MakePartialOp(spec, labels, windows, &partial)) {
         readers_[Output(i)].push_back(r);
         continue;
@@ -190,7 +190,7 @@ class PartPusher {
     std::vector<int64_t> ends;
     for (int v : plan_.nodes[i].inputs) ends.push_back((ends.empty() ? 0 : ends.back()) + TypeOf(v).shape[axis]);
     for (int r : Take(readers_[Output(i)])) {
-      if (!IsPart(r) || !PickFrom(i, r, axis, ends)) readers_[Output(i)].push_back(r);
+      if (!IsSlice(r) || !PickFrom(i, r, axis, ends)) readers_[Output(i)].push_back(r);
     }
   }
 
@@ -203,7 +203,7 @@ class PartPusher {
     window.begin -= *end - TypeOf(v).shape[axis];
     plan_.nodes[reader].inputs = {v};
     readers_[v].push_back(reader);
-    SetNode(reader, plan_.op(reader), part_op_->axes->window.attrs(TypeOf(v).shape, windows));
+    SetNode(reader, plan_.op(reader), slice_op_->axes->window.attrs(TypeOf(v).shape, windows));
     return true;
   }
 
@@ -216,17 +216,17 @@ class PartPusher {
       const int v = plan_.nodes[i].inputs[k];
       const Windows cut = windows.Along(labels.inputs[k], TypeOf(v).shape);
       if (AreWhole(cut, TypeOf(v).shape)) continue;
-      plan_.nodes[i].inputs[k] = PartOf(v, cut, i);
+      plan_.nodes[i].inputs[k] = SliceOf(v, cut, i);
       has_former_readers_[v] = true;
     }
     changed_ = true;
   }
 
   // The output of a part of v, on behalf of a node: one for all who want the same.
-  int PartOf(int v, const Windows& windows, int node) {
+  int SliceOf(int v, const Windows& windows, int node) {
     const Shape& whole = TypeOf(v).shape;
-    Attrs attrs = part_op_->axes->window.attrs(whole, windows);
-    int& made = parts_.try_emplace(std::pair(v, attrs), -1).first->second;
+    Attrs attrs = slice_op_->axes->window.attrs(whole, windows);
+    int& made = slices_.try_emplace(std::pair(v, attrs), -1).first->second;
     if (made >= 0) return made;
     const Type type{TypeOf(v).dtype, CountsOf(windows)};
     const int producer = plan_.values[v].producer;
@@ -234,7 +234,7 @@ class PartPusher {
     made = static_cast<int>(plan_.values.size());
     const PlanGraph::PlanNode origin = plan_.nodes[node];
     auto& added = plan_.nodes.emplace_back();
-    added.node = plan_.MakeNode(*part_op_, std::move(attrs), {type}, *origin.node);
+    added.node = plan_.MakeNode(*slice_op_, std::move(attrs), {type}, *origin.node);
     added.id = origin.id, added.inputs = {v}, added.first_output = made;
     plan_.values.push_back({type, part, -1});
     readers_[v].push_back(part);
@@ -277,8 +277,8 @@ class PartPusher {
   }
 
   PlanGraph& plan_;
-  const int num_old_;            // nodes before the sweep
-  const Op* part_op_ = nullptr;  // what makes new parts
+  const int num_old_;             // nodes before the sweep
+  const Op* slice_op_ = nullptr;  // what makes new parts
   bool changed_ = false;
   std::vector<Readers> readers_;          // nodes that read a value
   std::vector<bool> has_former_readers_;  // among readers_ of a value
@@ -286,12 +286,12 @@ class PartPusher {
   std::vector<bool> dropped_;             // nodes
   std::vector<std::vector<int>> behind_;  // new parts, by the node whose output they read
   std::vector<int> in_front_;             // new parts of constants
-  absl::flat_hash_map<std::pair<int, Attrs>, int> parts_;
+  absl::flat_hash_map<std::pair<int, Attrs>, int> slices_;
   absl::flat_hash_map<int, int> alias_;  // a dropped part's output -> what it equals
 };
 
 }  // namespace
 
-bool PushParts(PlanGraph* plan) { return PartPusher(plan).Run(); }
+bool PushDownSlices(PlanGraph* plan) { return SlicePushdown(plan).Run(); }
 
 }  // namespace adret

@@ -1,4 +1,4 @@
-#include "adret/core/plan/schedule.h"
+#include "adret/core/plan/step_schedule.h"
 
 #include <algorithm>
 #include <functional>
@@ -19,7 +19,7 @@ class Scheduler {
  public:
   Scheduler(const PlanGraph& plan, bool fuse) : plan_(plan), fuse_(fuse) {}
 
-  Schedule Run() {
+  StepSchedule Run() {
     const int n = static_cast<int>(plan_.nodes.size());
     FindRoots();
     FindLive();
@@ -34,12 +34,12 @@ class Scheduler {
       if (live_[i]) JoinChains(i);
     }
     MakeSteps();
-    follower_.assign(steps_.size(), -1);
+    consumer_.assign(steps_.size(), -1);
     if (fuse_) AttachEpilogues();
-    if (fuse_) AttachFollowers();
+    if (fuse_) AttachConsumers();
     Order();
     FindStored();
-    FormWaves();
+    FormLevels();
     return std::move(schedule_);
   }
 
@@ -232,17 +232,17 @@ class Scheduler {
   }
 
   // The step of a kernel whose finished ranges this step's kernel can follow, or -1.
-  int HostOf(int s) const {
+  int ProducerStepOf(int s) const {
     const int kernel = steps_[s].kernel;
     if (kernel < 0 || !plan_.op(kernel).traits.planes || updates_variable_[s]) return -1;
     const int x = schedule_.root[plan_.nodes[kernel].inputs[0]], producer = Producer(x);
     if (producer < 0 || step_of_node_[producer] < 0) return -1;
-    const int host = step_of_node_[producer], first = steps_[host].kernel;
-    if (first < 0 || !plan_.op(first).traits.epilogue || updates_variable_[host]) return -1;
+    const int producer_step = step_of_node_[producer], first = steps_[producer_step].kernel;
+    if (first < 0 || !plan_.op(first).traits.epilogue || updates_variable_[producer_step]) return -1;
     if (!Elementwise(producer) && x != Output(first)) return -1;
-    if (follower_[host] >= 0 || is_follower_[host]) return -1;
+    if (consumer_[producer_step] >= 0 || is_consumer_[producer_step]) return -1;
     for (const ChainOperand& o : Externals(s)) {
-      // Nothing but x may depend on the host, whose first node is its kernel.
+      // Nothing but x may depend on the producer_step, whose first node is its kernel.
       if ((o.value != x || o.broadcast >= 0) && !IsBefore(o.value, first)) return -1;
     }
     // Its chain reads other parts of x than the kernel does.
@@ -251,35 +251,35 @@ class Scheduler {
       ForEachOperand(i, [&](ChainOperand o) { reads_x |= o.value == x; });
       if (reads_x) return -1;
     }
-    return host;
+    return producer_step;
   }
 
-  void AttachFollowers() {
-    is_follower_.assign(steps_.size(), false);
+  void AttachConsumers() {
+    is_consumer_.assign(steps_.size(), false);
     for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
-      const int host = HostOf(s);
-      if (host < 0) continue;
-      follower_[host] = s;
-      is_follower_[s] = true;
+      const int producer_step = ProducerStepOf(s);
+      if (producer_step < 0) continue;
+      consumer_[producer_step] = s;
+      is_consumer_[s] = true;
     }
   }
 
-  // The last node of a step and its follower.
+  // The last node of a step and its consumer.
   int LastNode(int s) const {
     const Step& step = steps_[s];
     const int last = std::max(step.kernel, step.chain.empty() ? -1 : step.chain.back());
-    return follower_[s] < 0 ? last : std::max(last, LastNode(follower_[s]));
+    return consumer_[s] < 0 ? last : std::max(last, LastNode(consumer_[s]));
   }
 
-  // Topological order of the steps, as near to the order of the nodes as possible; updates of variables last, followers
-  // behind their hosts.
+  // Topological order of the steps, as near to the order of the nodes as possible; updates of variables last, consumers
+  // behind their producers.
   void Order() {
     const int n = static_cast<int>(steps_.size());
     std::vector<std::vector<int>> readers(n);
-    std::vector<int> waiting(n, 0), unit(n);  // unit: the step itself, or its host
+    std::vector<int> waiting(n, 0), unit(n);  // unit: the step itself, or its producer_step
     for (int s = 0; s < n; ++s) unit[s] = s;
     for (int s = 0; s < n; ++s) {
-      if (follower_[s] >= 0) unit[follower_[s]] = s;
+      if (consumer_[s] >= 0) unit[consumer_[s]] = s;
     }
     for (int s = 0; s < n; ++s) {
       for (const ChainOperand& o : Externals(s)) {
@@ -298,16 +298,16 @@ class Scheduler {
       if (waiting[s] == 0 && unit[s] == s) push(s);
     }
     std::vector<int> position(n, -1);
-    auto emit = [&](int s, int host) {
+    auto emit = [&](int s, int producer_step) {
       position[s] = static_cast<int>(schedule_.steps.size());
       schedule_.steps.push_back(std::move(steps_[s]));
-      schedule_.steps.back().host = host;
+      schedule_.steps.back().producer_step = producer_step;
     };
     while (!ready.empty()) {
       const int s = std::get<2>(ready.top());
       ready.pop();
       emit(s, -1);
-      if (follower_[s] >= 0) emit(follower_[s], position[s]);
+      if (consumer_[s] >= 0) emit(consumer_[s], position[s]);
       for (int r : readers[s]) {
         if (--waiting[r] == 0) push(r);
       }
@@ -349,52 +349,52 @@ class Scheduler {
     return elements;
   }
 
-  void FormWaves() {
-    int wave = -1, wave_start = 0;
+  void FormLevels() {
+    int level = -1, level_start = 0;
     bool joinable = false;
     const int n = static_cast<int>(schedule_.steps.size());
     for (int s = 0; s < n; ++s) {
       Step& step = schedule_.steps[s];
-      if (step.host >= 0) {
-        step.wave = wave;
+      if (step.producer_step >= 0) {
+        step.level = level;
         continue;
       }
-      const int end = s + 1 < n && schedule_.steps[s + 1].host == s ? s + 2 : s + 1;
+      const int end = s + 1 < n && schedule_.steps[s + 1].producer_step == s ? s + 2 : s + 1;
       bool independent = true;
       int64_t work = 0;
       for (int t = s; t < end; ++t) {
         ForEachRead(schedule_.steps[t], [&](ChainOperand o) {
           const int made_by = schedule_.step_of[o.value];
-          independent &= made_by < wave_start || (made_by >= s && made_by < end);
+          independent &= made_by < level_start || (made_by >= s && made_by < end);
         });
         work += Work(schedule_.steps[t]);
       }
       const bool heavy = work >= kWorthOverlapping;
       if (!(joinable && heavy && independent)) {
-        ++wave;
-        wave_start = s;
+        ++level;
+        level_start = s;
         joinable = heavy;
       }
-      step.wave = wave;
+      step.level = level;
     }
   }
 
   const PlanGraph& plan_;
   const bool fuse_;
-  Schedule schedule_;
+  StepSchedule schedule_;
   std::vector<bool> live_;
   std::vector<int> stage_;         // of nodes
   std::vector<int> chain_of_;      // union-find over nodes
   std::vector<int> step_of_node_;  // before ordering
   std::vector<Step> steps_;        // before ordering
   std::vector<bool> updates_variable_;
-  std::vector<int> follower_;  // of a step, or -1; before ordering
-  std::vector<bool> is_follower_;
+  std::vector<int> consumer_;  // of a step, or -1; before ordering
+  std::vector<bool> is_consumer_;
 };
 
 }  // namespace
 
-ChainOperand ResolveOperand(const PlanGraph& plan, const Schedule& schedule, int node, int operand) {
+ChainOperand ResolveOperand(const PlanGraph& plan, const StepSchedule& schedule, int node, int operand) {
   const auto is_broadcast = [&](int value) {
     const int p = plan.values[value].producer;
     return p >= 0 && plan.op(p).traits.broadcast;
@@ -408,6 +408,6 @@ ChainOperand ResolveOperand(const PlanGraph& plan, const Schedule& schedule, int
   return {schedule.root[source], repeated};
 }
 
-Schedule MakeSchedule(const PlanGraph& plan, bool fuse) { return Scheduler(plan, fuse).Run(); }
+StepSchedule MakeStepSchedule(const PlanGraph& plan, bool fuse) { return Scheduler(plan, fuse).Run(); }
 
 }  // namespace adret

@@ -1,6 +1,6 @@
 // Suggesting names for a misspelt one.
-#ifndef ADRET_CORE_NAMES_H_
-#define ADRET_CORE_NAMES_H_
+#ifndef ADRET_CORE_NEAREST_NAMES_H_
+#define ADRET_CORE_NEAREST_NAMES_H_
 
 #include <string>
 #include <vector>
@@ -17,4 +17,4 @@ std::vector<std::string> NearestNames(absl::string_view name, std::vector<std::s
 
 }  // namespace adret
 
-#endif  // ADRET_CORE_NAMES_H_
+#endif  // ADRET_CORE_NEAREST_NAMES_H_
