@@ -126,16 +126,17 @@ struct AttrReader {
   std::string prefix;
   int* used;
   std::string* problems;
+  bool complete;  // a field that the list lacks is a problem; otherwise it keeps its default
 
   template <class T>
   void operator()(const char* name, T& field) const {
     if constexpr (HasFields<T>) {
-      field.Fields(AttrReader{list, prefix + name + ".", used, problems});
+      field.Fields(AttrReader{list, prefix + name + ".", used, problems, complete});
     } else {
       const std::string full = prefix + name;
       const AttrValue* value = Find(full);
       if (value == nullptr) {
-        Problem("missing attribute", full);
+        if (complete) Problem("missing attribute", full);
       } else if (!Unpack(*value, field)) {
         Problem("wrong type of attribute", full);
       }
@@ -172,16 +173,19 @@ Attrs::Attrs(T value) : tag_(&kTypeTag<T>) {
   value_ = std::make_shared<const T>(std::move(value));
 }
 
-// How an op makes its attribute struct from a list that a file holds. Fails, naming each problem, when a field is
-// missing, of the wrong type, repeated, or unknown.
-using AttrsParser = absl::StatusOr<Attrs> (*)(const AttrList& list);
+// What becomes of a field that a list lacks: an error (in files, which hold every field), or the struct's default.
+enum class MissingAttrs : uint8_t { kError, kDefault };
+
+// Makes an op's attribute struct from a list. Fails, naming each problem, when a field is of the wrong type, repeated,
+// unknown, or missing where that is an error. An empty list with kDefault gives the op's defaults.
+using AttrsParser = absl::StatusOr<Attrs> (*)(const AttrList& list, MissingAttrs missing);
 
 template <class T>
-absl::StatusOr<Attrs> ParseAttrs(const AttrList& list) {
+absl::StatusOr<Attrs> ParseAttrs(const AttrList& list, MissingAttrs missing = MissingAttrs::kError) {
   T value;
   int used = 0;
   std::string problems;
-  value.Fields(internal::AttrReader{&list, "", &used, &problems});
+  value.Fields(internal::AttrReader{&list, "", &used, &problems, missing == MissingAttrs::kError});
   AD_RETURN_IF_ERROR(internal::AttrReadStatus(list, used, problems));
   return Attrs(std::move(value));
 }

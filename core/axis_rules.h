@@ -1,11 +1,16 @@
-// AxisRules: how a part of an op's result follows from parts of its operands. Ops declare them (Op::axes), plans are
-// rewritten by them (core/plan/rewrite.h), and neither knows of the other.
+// AxisRules: what an op declares of its axes, so that a plan computes no more of it than is looked at.
 //
 //   // y[n, k, ., .] = sum over c of x[n, c, ., .] w[k, c, ., .]
 //   .axes = MakeAxisRules({.labels = LabelsOf("nc..,kc..->nk.."), .linear_in = Inputs({0, 1})})
 //
-// says that filter k of y needs filter k of w and the whole of x; that image n needs image n of x; that channels where
-// x or w is zero need not be summed; and that y is zero where an image or a filter is.
+// Each axis of x, w and y has a letter, its label, or a point where nothing is said. A planner that has never heard of
+// convolutions concludes:
+//   k  y[:, k] needs only w[k], so a slice of y along k is the convolution with that slice of w, and all of x;
+//   n  y[n] needs only x[n];
+//   c  y has no c, so c is summed over: where x or w is zero (linear_in), the terms of the sum can be left out;
+//   n, k  where an image or a filter is zero, y is zero.
+// Ops declare these rules (Op::axes), plans are rewritten by them (core/plan/rewrite.h), and neither knows of the
+// other.
 #ifndef ADRET_CORE_AXIS_RULES_H_
 #define ADRET_CORE_AXIS_RULES_H_
 
@@ -21,106 +26,128 @@
 
 namespace adret {
 
-// Axes with one label run together, as letters do in Einstein's notation: element i along the label, in every output
-// that has it, depends on no other elements along the label, in every input that has it. A label that no output has is
-// summed over, all its elements alike.
+// A letter of an axis, as in Einstein's notation. In a convolution, y[:, k] needs only w[k], so axis 1 of y and axis 0
+// of w both carry the label k. In general: an output at position i along a label needs the inputs that have the label
+// at position i only (and all of the inputs that lack it). A label that no output has is summed over, and the sum
+// treats all its positions alike.
+//
+// unit: several neighbouring elements of an axis may make one position. A [n, 4, 5] flattened to [n, 20] has label k
+// with unit 1 on its axis of 4 and with unit 5 on its axis of 20: position 2 is element 2 of the one, 10 .. 14 of the
+// other.
 struct AxisLabel {
-  int id = -1;       // none: nothing is known of this axis
-  int64_t unit = 1;  // this many consecutive elements of the axis make one along the label
+  int id = -1;       // -1: nothing is known of this axis
+  int64_t unit = 1;  // elements of the axis for each position along the label
 };
 using AxisLabels = absl::InlinedVector<AxisLabel, 4>;  // one for each axis
+// The labels of all inputs and outputs of an op. Without inputs: nothing is known.
 struct LabelMap {
   absl::InlinedVector<AxisLabels, 3> inputs, outputs;
 };
 using LabelRule = std::function<LabelMap(const KernelSpec&)>;
 
-// Elements begin, begin + step, ... along an axis.
+// The elements begin, begin + step, ... of an axis: `count` of them.
 struct Window {
   int64_t begin = 0, step = 1, count = 0;
+  // Whether it is the whole of an axis of `dim` elements.
   bool IsWhole(int64_t dim) const { return count == dim && (dim == 1 || (begin == 0 && step == 1)); }
   friend bool operator==(const Window& a, const Window& b) {
     return a.begin == b.begin && a.step == b.step && a.count == b.count;
   }
 };
 using Windows = absl::InlinedVector<Window, 4>;  // one for each axis
+// Returns the windows that leave nothing of the shape out.
 Windows WholeWindows(const Shape& shape);
+// Returns whether these windows leave nothing of the shape out.
 bool AreWhole(const Windows& windows, const Shape& shape);
+// Returns the shape of what the windows leave.
 Shape CountsOf(const Windows& windows);
-// The elements that `inner` names among those that `outer` names.
+// Returns the windows of a slice of a slice: `inner` counts in what `outer` leaves, the result in the whole.
 Windows Compose(const Windows& outer, const Windows& inner);
 
-// Ops that take a window out of a tensor, and those that put it back among zeros.
+// What an op declares that only moves a window: a slice takes it out of a tensor (its input is the whole), a padding
+// puts a tensor there and zeros everywhere else (its output is the whole). They are each other's gradients.
 struct WindowRules {
   enum class Kind : uint8_t { kNone, kSlice, kPad };
   Kind kind = Kind::kNone;
-  std::string other = "";  // the op of the opposite kind
-  // The windows of the whole tensor: a part's input, an inset's output.
+  std::string other = "";  // the name of the op of the opposite kind
+  // Returns the windows that these attributes stand for, in a whole of this shape.
   Windows (*windows)(const Attrs& attrs, const Shape& whole) = nullptr;
+  // Returns the attributes that stand for these windows: the inverse.
   Attrs (*attrs)(const Shape& whole, const Windows& windows) = nullptr;
 };
 
-// Everything is optional: what is not said is not used.
+// All that an op may declare of its axes. Every field is optional: a rewrite that would need it is not made without it.
 struct AxisRules {
   LabelRule labels = nullptr;
-  // Inputs in which the op is linear, the others held: zeros along a label in any one of them make zeros in the
-  // outputs, or nothing in a sum.
+  // The inputs (a set of bits, Inputs()) in each of which the op is linear while the others are held. Where such an
+  // input is zero along a label, the outputs are zero there, or a sum over the label loses nothing.
   uint32_t linear_in = 0;
-  // Inputs that make the outputs zero where all of them are.
+  // The inputs that make the outputs zero where all of them are zero: x and y in x + y. (In x * y one suffices:
+  // linear_in.)
   uint32_t zero_with = 0;
-  // The attributes of the op on parts, where they mention shapes: `parts` has the parts' types and the whole's
-  // attributes.
+  // Returns the attributes of the op on parts of its operands, for attributes that mention shapes. `parts` holds the
+  // parts' types and the attributes of the whole. Absent: the attributes stay.
   Attrs (*attrs_of_slices)(const KernelSpec& parts) = nullptr;
   WindowRules window = {};
-  // The axis along which output 0 is the inputs one after the other.
+  // Returns the axis along which output 0 is the inputs one after the other (concat).
   int (*joined_axis)(const Attrs& attrs) = nullptr;
-  // Output 0 is zero but where input 0's elements are added to it, each to one element, at places that input 1 names
-  // within the axes that have no label. The op of this name reads from there: y = x at those places.
+  // Says that the op scatters: output 0 is zero, and each element of input 0 is added to one of its elements, at the
+  // place that input 1 names within the axes that have no label. The value is the name of the op that reads from such
+  // places (y = x at those places).
   std::string scatter_of = "";
-  // Output 0 is what the op of this name reads from input 0 at the places that output 1 names.
+  // Says that output 0 is picked from input 0: it is what the op of this name reads at the places that output 1 names.
   std::string reads_as = "";
 };
 
 std::shared_ptr<const AxisRules> MakeAxisRules(AxisRules rules);
-// A set of inputs.
+// Returns a set of inputs, as the bits of a number.
 uint32_t Inputs(std::initializer_list<int> inputs);
-// "nc..,kc..->nk..": a letter for each axis of each input and output, a point for an axis of which nothing is known.
+// Returns the rule that a formula like "nc..,kc..->nk.." spells: a letter for each axis of each input and output, a
+// point for an axis of which nothing is known.
 LabelRule LabelsOf(absl::string_view formula);
-// Labels for inputs and outputs that all have one rank: each axis its own label, but for those that `opaque` names.
+// Returns labels for inputs and outputs that all have one rank: axis a has label a in each of them, but for the axes
+// that `opaque` names, which have none (an axis that a softmax runs along).
 LabelMap LanesExcept(const KernelSpec& spec, absl::Span<const int64_t> opaque);
 
-// What an op declares; what follows for element-wise ops and windows; without inputs when nothing is known.
+// Returns the labels of an op's operands and results: those that it declares, or those that follow for element-wise ops
+// (all axes run together) and for windows (all axes that are not cut do). Without inputs when nothing is known.
 LabelMap LabelsFor(const KernelSpec& spec);
 
-// Windows along some labels.
+// Windows along some of an op's labels: "position 3 of k". Labels that are not mentioned are whole.
 class LabelWindows {
  public:
   struct Entry {
     int id;
-    Window window;
-    int64_t whole;  // elements along the label
+    Window window;  // counts positions along the label, not elements of an axis
+    int64_t whole;  // positions along the label
   };
   bool empty() const { return entries_.empty(); }
   const absl::InlinedVector<Entry, 2>& entries() const { return entries_; }
   absl::InlinedVector<Entry, 2>& entries() { return entries_; }
+  // Returns the window along a label, or nullptr where the label is whole.
   const Window* Find(int id) const;
-  // Whether they leave so little that it pays to cut every operand, which may take a copy: at most half.
+  // Returns whether these windows leave at most half of the op's work. Only then does it pay to cut the operands, since
+  // a cut operand may have to be copied.
   bool WorthCutting() const;
-  // The same windows along the axes of a tensor; axes without these labels are whole.
+  // Returns what these windows are in a tensor whose axes have these labels.
   Windows Along(const AxisLabels& labels, const Shape& shape) const;
 
  private:
   absl::InlinedVector<Entry, 2> entries_;
 };
-// The window along an axis as one along its label; false when it is whole, cuts units, or the axis has no label.
+// Translates a window of an axis into one along the axis's label. Returns false when the axis has no label, and when
+// the window is whole, has steps, or cuts a position of several elements apart.
 bool AlongLabel(const AxisLabel& label, const Window& window, int64_t dim, LabelWindows::Entry* entry);
 
-// The op of `whole` on parts of its operands.
+// An op on parts of its operands: what core/plan/rewrite.h puts in place of the op on whole ones.
 struct PartialOp {
   Attrs attrs;
   absl::InlinedVector<Type, 3> inputs;
   Types outputs;
 };
-// Fails (false) when the op's type rule does not confirm what its labels say.
+// Computes the op of `whole` on the parts that the windows leave. Returns false when the op's type rule does not
+// confirm that the parts of the operands give the parts of the results: then its labels promise too much, and nothing
+// is cut.
 bool MakePartialOp(const KernelSpec& whole, const LabelMap& labels, const LabelWindows& windows, PartialOp* result);
 
 }  // namespace adret

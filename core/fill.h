@@ -1,5 +1,5 @@
-// Filling memory with one value, by wide stores at every level of optimisation: compilers do not make them of
-// std::fill_n at all levels.
+// Fill(): like std::fill_n, but with wide stores at every optimisation level. At -O2, GCC makes std::fill_n a loop of
+// single elements.
 #ifndef ADRET_CORE_FILL_H_
 #define ADRET_CORE_FILL_H_
 

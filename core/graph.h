@@ -175,8 +175,8 @@ class Graph {
                  std::source_location location = std::source_location::current());
   Value Constant(Tensor value, std::source_location location = std::source_location::current());
 
-  // A number that no other graph of this process has or had: what belongs to a graph is found by it, since another graph
-  // may come to stand at the address of one that is gone.
+  // A number that no other graph of this process has or had: what belongs to a graph is found by it, since another
+  // graph may come to stand at the address of one that is gone.
   int64_t serial() const { return serial_; }
 
   // The first error of any builder, or ok.

@@ -153,7 +153,7 @@ class Importer {
     for (Attr& attr : list) {
       if (std::holds_alternative<Shape>(attr.value)) attr.value = shape;
     }
-    AD_ASSIGN_OR_RETURN(Attrs attrs, node.op->parse_attrs(list));
+    AD_ASSIGN_OR_RETURN(Attrs attrs, node.op->parse_attrs(list, MissingAttrs::kError));
     const NodeId copy = to_->AddNode(*node.op, {waiting.value}, std::move(attrs), node.location, FreeName(node.name));
     if (copy < 0) return to_->status();
     return ValueId{copy, 0};
@@ -254,7 +254,7 @@ class Importer {
       }
     }
     if (!changed) return node.attrs;
-    return node.op->parse_attrs(list);
+    return node.op->parse_attrs(list, MissingAttrs::kError);
   }
 
   std::string FreeName(const std::string& name) const {

@@ -113,14 +113,27 @@ struct KernelSpec {
   }
 };
 
-// Work that follows a kernel, to be done on parts of its output 0 while they are still in cache.
+// Runs what follows a kernel on parts of its output 0 while they are still in cache. The kernel (with
+// OpTraits::epilogue) and its epilogue keep the tile protocol. For each range [begin, begin + n) of output 0, in
+// row-major order, the kernel
+//   1. asks KernelArgs::Tile(begin) where to write the range, and writes it there. A kernel with tile_elements = 0 has
+//      no tiles: it writes to the output.
+//   2. calls KernelArgs::Finished(begin, n): the range is final, and the epilogue runs on it. This happens in the
+//      thread of step 1, before that thread's next Tile().
+// Ranges may come in any order and from several threads. Each element of output 0 is in exactly one of them.
+//
+//   output 0   |-- unit --|-- unit --|-- unit --|-- unit --|     Kernel::finished_unit: ranges begin and end at a bar
+//                         |<----- one range ---->|               at most Kernel::tile_elements long
+//                                    |
+//              tile of thread 1:  [######]  -- Finished() -->  bias, relu, pooling  -->  stored for later steps
+//              tile of thread 2:  [######]                     A tile is reused for the next range: output 0 need not
+//                                                              exist as a whole when nothing else reads it.
 class Epilogue {
  public:
   virtual ~Epilogue() = default;
-  // Elements [begin, begin + n) of output 0 (row-major) are final. Thread-safe.
+  // Runs on elements [begin, begin + n) of output 0, which are final. Thread-safe.
   virtual void Run(int64_t begin, int64_t n) const = 0;
-  // Where the calling thread is to write its next range of output 0, of at most Kernel::tile_elements; nullptr: to its
-  // place in the output.
+  // Returns the calling thread's tile, or nullptr where ranges are written to their place in the output.
   virtual void* Tile() const = 0;
 };
 
@@ -145,12 +158,12 @@ struct KernelArgs {
   // Kernel::scratch_bytes of memory that only the calling thread uses; for the body of a ParallelFor that starts no
   // parallel loop itself.
   void* ThreadScratch() const;
-  // Tells the epilogue, if there is one, that [begin, begin + n) of output 0 is final.
+  // Step 2 of the tile protocol (see Epilogue): tells the epilogue, if there is one, that [begin, begin + n) of output
+  // 0 is final.
   void Finished(int64_t begin, int64_t n) const {
     if (epilogue != nullptr) epilogue->Run(begin, n);
   }
-  // Where to write the range of output 0 that begins there; see Kernel::tile_elements. Finished() must follow, in the
-  // same thread and before the next call.
+  // Step 1 of the tile protocol (see Epilogue): returns where to write the range of output 0 that begins there.
   template <class T>
   T* Tile(int64_t begin) const {
     void* tile = epilogue == nullptr ? nullptr : epilogue->Tile();
@@ -174,10 +187,9 @@ struct Kernel {
   int64_t scratch_bytes = 0;  // per thread slot
   double flops = 0;           // arithmetic of one run, for plans and summaries
 
-  // Where finished_unit > 0: each range given to KernelArgs::Finished() is a whole number of units of that many
-  // elements, from a multiple of it. Where tile_elements > 0 as well: the kernel asks KernelArgs::Tile where to write
-  // each range, which has at most so many elements. The output need not exist as a whole then when all that follows can
-  // be done range by range.
+  // What the kernel promises of the ranges of the tile protocol (see Epilogue). finished_unit > 0: each begins at a
+  // multiple of that many elements and has a multiple of it. tile_elements > 0, too: the kernel takes step 1, and no
+  // range has more elements than that.
   int64_t finished_unit = 0, tile_elements = 0;
 
   // With OpTraits::planes: `run` for planes of in_plane elements of the input, out_plane of each output.

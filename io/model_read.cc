@@ -173,7 +173,7 @@ absl::StatusOr<std::vector<MaybeAttrs>> ParseAllAttrs(const proto::Model& model,
     if (!sound.nodes[i] || !HasSoundTensors(node, sound)) continue;
     AttrList list;
     for (const proto::Attr& attr : node.attrs()) list.push_back({attr.name(), ToAttrValue(attr, tensors)});
-    absl::StatusOr<Attrs> attrs = FindOp(node.op())->parse_attrs(list);
+    absl::StatusOr<Attrs> attrs = FindOp(node.op())->parse_attrs(list, MissingAttrs::kError);
     if (attrs.ok()) {
       result[i] = *std::move(attrs);
       continue;

@@ -1,6 +1,7 @@
-// StepSchedule: a PlanGraph cut into steps. A step is a kernel, a fused chain of element-wise nodes, or a kernel followed
-// by such a chain on every part of its output (its epilogue). A kernel that treats planes of its only input one by one
-// (OpTraits::planes) may follow such a step in the same way, with its own chain: it is a step that names its producer_step.
+// StepSchedule: a PlanGraph cut into steps. A step is a kernel, a fused chain of element-wise nodes, or a kernel
+// followed by such a chain on every part of its output (its epilogue). A kernel that treats planes of its only input
+// one by one (OpTraits::planes) may follow such a step in the same way, with its own chain: it is a step that names its
+// producer_step.
 //
 // How chains are found. Every value has a stage: the number of fusion barriers on the longest path to it. An
 // element-wise node has the stage of its inputs, where those are element-wise of the same size; everything else is one

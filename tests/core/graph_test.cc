@@ -86,6 +86,14 @@ TEST(Attrs, ReadingNamesEveryProblem) {
   EXPECT_TRUE(StrContains(ParseAttrs<VariableAttrs>(list).status().message(), "repeated"));
 }
 
+TEST(Attrs, MissingFieldsMayKeepTheirDefaults) {
+  const auto read = ParseAttrs<VariableAttrs>({{"shape", Shape{2, 3}}}, MissingAttrs::kDefault);
+  ASSERT_TRUE(read.ok()) << read.status();
+  EXPECT_TRUE(*read == Attrs(VariableAttrs{.shape = {2, 3}}));
+  EXPECT_FALSE(ParseAttrs<VariableAttrs>({{"extra", true}}, MissingAttrs::kDefault).ok());
+  EXPECT_TRUE(*FindOp("variable")->parse_attrs({}, MissingAttrs::kDefault) == Attrs(VariableAttrs{}));
+}
+
 TEST(Names, NearestFirst) {
   EXPECT_EQ(EditDistance("kitten", "sitting"), 3);
   EXPECT_EQ(NearestNames("conv3", {"dense1", "conv1", "conv22"}, 2), (std::vector<std::string>{"conv1", "conv22"}));

@@ -80,7 +80,7 @@ bool IsSmall(const Type& type, int64_t batch) {
 
 // Builds the node alone and, if it can be built, runs it. True when it ran.
 bool TryAt(const Specimen& s, int64_t batch) {
-  const auto attrs = s.op->parse_attrs(s.attrs);
+  const auto attrs = s.op->parse_attrs(s.attrs, MissingAttrs::kError);
   if (!attrs.ok()) return false;
   Graph graph;
   Feeds feeds;
