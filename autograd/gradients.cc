@@ -105,7 +105,7 @@ class Differentiator {
   }
 
   void Visit(NodeId id) {
-    // Copied: adding nodes does not move nodes, but the rule may look at the graph through us.
+    // The reference stays good while the rule adds nodes: adding nodes does not move nodes.
     const Node& node = graph_->node(id);
     if (node.op->traits.leaf) return;
     Values dy;

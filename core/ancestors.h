@@ -13,13 +13,14 @@
 
 namespace adret {
 
-// For each node, whether it is one of these values of the graph or something that they are computed from.
+// Returns, for each node, whether it computes one of these values of the graph or something that they depend on.
+std::vector<bool> Ancestors(const Graph& graph, absl::Span<const ValueId> values);
 std::vector<bool> Ancestors(const Graph& graph, absl::Span<const Value> values);
 inline std::vector<bool> Ancestors(const Graph& graph, std::initializer_list<Value> values) {
   return Ancestors(graph, absl::MakeConstSpan(values.begin(), values.size()));
 }
 
-// For each node, whether it is this value of the graph or something that is computed from it.
+// Returns, for each node, whether it computes this value of the graph or something that depends on it.
 std::vector<bool> Descendants(const Graph& graph, Value value);
 
 }  // namespace adret

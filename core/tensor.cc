@@ -11,6 +11,7 @@
 #endif
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/rounding.h"
 
 namespace adret {
 namespace {
@@ -60,7 +61,7 @@ absl::StatusOr<std::shared_ptr<void>> AllocateAligned(size_t size) {
   constexpr size_t kHugePage = size_t{2} << 20;
   const bool large = size >= 2 * kHugePage;
   const size_t alignment = large ? kHugePage : kAlignment;
-  const size_t padded = (std::max<size_t>(size, 1) + alignment - 1) / alignment * alignment;
+  const size_t padded = RoundUp(std::max<size_t>(size, 1), alignment);
   void* data = padded < size ? nullptr : std::aligned_alloc(alignment, padded);
   if (data == nullptr) return absl::ResourceExhaustedError(absl::StrCat("cannot allocate ", size, " bytes"));
 #ifdef MADV_HUGEPAGE

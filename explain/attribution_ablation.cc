@@ -7,6 +7,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
+#include "adret/core/rounding.h"
 #include "adret/explain/attribution_internal.h"
 #include "adret/explain/errors_internal.h"
 
@@ -71,7 +72,7 @@ struct WindowAxis {
 
 absl::StatusOr<WindowAxis> MakeWindowAxis(const char* what, int64_t size, int64_t window, int64_t stride) {
   constexpr int64_t kWindowsAcross = 7;
-  if (window == 0) window = (size + kWindowsAcross - 1) / kWindowsAcross;
+  if (window == 0) window = CeilDiv(size, kWindowsAcross);
   if (window < 1 || window > size) {
     return Bad("the window's ", what, " must be in [1, ", size, "], as the image's is ", size, ", but is ", window);
   }

@@ -9,6 +9,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
+#include "adret/core/rounding.h"
 #include "adret/core/state.h"
 #include "adret/core/status.h"
 #include "adret/explain/relu_rules.h"
@@ -318,7 +319,7 @@ absl::StatusOr<Ascent> Maximize(const Network& network, absl::Span<const Objecti
   }
   const int64_t group = GroupSize(n, image, options);
   Gathering gathering(network.dtype(), image, n);
-  const int64_t total = options.steps * ((n + group - 1) / group);
+  const int64_t total = options.steps * CeilDiv(n, group);
   for (int64_t first = 0, before = 0; first < n; first += group, before += options.steps) {
     Climb climb(network, objectives.subspan(first, group), options);
     AD_RETURN_IF_ERROR(climb.Prepare(image, first));

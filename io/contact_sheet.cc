@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/rounding.h"
 #include "adret/core/status.h"
 
 namespace adret::io {
@@ -78,7 +79,7 @@ int64_t GridColumns(int64_t n) {
   int64_t best = std::max<int64_t>(1, static_cast<int64_t>(std::ceil(std::sqrt(static_cast<double>(n)))));
   int64_t least_empty = std::numeric_limits<int64_t>::max();
   for (int64_t columns = best, last = best + best / 2; columns <= last; ++columns) {
-    const int64_t empty = (n + columns - 1) / columns * columns - n;
+    const int64_t empty = RoundUp(n, columns) - n;
     if (empty >= least_empty) continue;
     least_empty = empty;
     best = columns;
@@ -97,7 +98,7 @@ absl::StatusOr<Tensor> ContactSheet(const Tensor& images, const ContactSheetOpti
   }
   const int64_t n = shape[0], channels = shape[1], h = shape[2], w = shape[3];
   const int64_t columns = std::min(options.columns > 0 ? options.columns : GridColumns(n), n);
-  const int64_t rows = (n + columns - 1) / columns;
+  const int64_t rows = CeilDiv(n, columns);
   const int64_t step_y = h * options.scale + options.gap, step_x = w * options.scale + options.gap;
   const int64_t height = rows * step_y + options.gap, width = columns * step_x + options.gap;
   if (height > kMaxPixels / width) {

@@ -34,6 +34,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "adret/core/rounding.h"
 #include "adret/io/file.h"
 #include "adret/io/model.h"
 #include "adret/io/problems.h"
@@ -57,9 +58,7 @@ struct FileHeader {
   uint32_t structure_crc = 0;
 };
 
-inline constexpr uint64_t AlignUp(uint64_t n) {
-  return (n + kTensorAlignment - 1) / kTensorAlignment * kTensorAlignment;
-}
+inline constexpr uint64_t AlignUp(uint64_t n) { return RoundUp(n, kTensorAlignment); }
 
 // Where the data section starts; a file without tensors has none and ends with the structure.
 inline constexpr uint64_t DataStart(uint64_t structure_bytes, bool has_tensors) {
@@ -114,10 +113,7 @@ struct SpecialNumbers {
 };
 SpecialNumbers CountSpecial(const Tensor& tensor);
 
-// Is it well-formed UTF-8? Protobuf itself would write other strings, and complain on stderr.
-bool IsUtf8(absl::string_view text);
-
-// A name in quotes, escaped and shortened.
+// Returns a name in single quotes for a message, escaped and shortened.
 std::string Quoted(absl::string_view name);
 
 }  // namespace adret::io

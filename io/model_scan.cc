@@ -8,6 +8,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
+#include "adret/core/text.h"
 #include "adret/io/model.pb.h"
 #include "adret/io/model_format.h"
 
@@ -152,35 +153,6 @@ class Scanner {
 };
 
 }  // namespace
-
-// Well-formed by table 3-7 of the Unicode Standard: no overlong forms, no surrogates, nothing above U+10FFFF.
-bool IsUtf8(absl::string_view s) {
-  for (size_t i = 0; i < s.size();) {
-    const auto lead = static_cast<unsigned char>(s[i]);
-    int more = 0;
-    unsigned char lo = 0x80, hi = 0xBF;  // bounds of the second byte
-    if (lead >= 0xC2 && lead <= 0xDF) {
-      more = 1;
-    } else if (lead >= 0xE0 && lead <= 0xEF) {
-      more = 2;
-      if (lead == 0xE0) lo = 0xA0;
-      if (lead == 0xED) hi = 0x9F;
-    } else if (lead >= 0xF0 && lead <= 0xF4) {
-      more = 3;
-      if (lead == 0xF0) lo = 0x90;
-      if (lead == 0xF4) hi = 0x8F;
-    } else if (lead >= 0x80) {
-      return false;
-    }
-    if (s.size() - i <= static_cast<size_t>(more)) return false;
-    for (int k = 1; k <= more; ++k, lo = 0x80, hi = 0xBF) {
-      const auto byte = static_cast<unsigned char>(s[i + k]);
-      if (byte < lo || byte > hi) return false;
-    }
-    i += more + 1;
-  }
-  return true;
-}
 
 absl::Status ScanStructure(absl::string_view bytes, const ModelLimits& limits) {
   return Scanner(limits).Scan(*proto::Model::descriptor(), bytes, 0);

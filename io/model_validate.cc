@@ -11,6 +11,7 @@
 #include "absl/strings/str_join.h"
 #include "adret/core/op.h"
 #include "adret/core/status.h"
+#include "adret/core/text.h"
 #include "adret/io/in_file.h"
 #include "adret/io/model.pb.h"
 #include "adret/io/model_format.h"

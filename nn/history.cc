@@ -9,6 +9,7 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_split.h"
 #include "absl/types/span.h"
+#include "adret/core/rounding.h"
 
 namespace adret::nn {
 namespace {
@@ -53,8 +54,8 @@ void TrainingHistory::Add(const BatchRecord& batch) {
   ++count_;
   const int64_t all_epochs = std::max<int64_t>(1, batch.epochs), all = std::max<int64_t>(1, batch.batches);
   const int64_t points = std::max<int64_t>(1, kPoints / all_epochs);  // of an epoch
-  const int64_t each = (all + points - 1) / points;
-  const int64_t epochs_each = (all_epochs + kPoints - 1) / kPoints;  // of so many epochs, the last one has a point
+  const int64_t each = CeilDiv(all, points);
+  const int64_t epochs_each = CeilDiv(all_epochs, kPoints);  // of so many epochs, the last one has a point
   if (batch.epoch % epochs_each != 0 && batch.epoch != all_epochs) return;
   if (batch.batch % each != 0 && batch.batch != all) return;
   while (!batches_.empty() && batches_.back().epochs_done >= batch.epochs_done()) batches_.pop_back();

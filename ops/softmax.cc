@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/core/parallel.h"
+#include "adret/core/rounding.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
@@ -32,7 +33,7 @@ template <class F>
 void ForEachGroup(const AxisSplit& s, F&& f) {
   if (s.outer * s.n * s.inner == 0) return;
   const int64_t width = std::min(s.inner, kernels::kMaxSoftmaxColumns);
-  const int64_t groups = (s.inner + width - 1) / width;
+  const int64_t groups = CeilDiv(s.inner, width);
   ParallelFor(s.outer * groups, std::max<int64_t>(1, kTaskElements / (s.n * width)), [&](int64_t begin, int64_t end) {
     for (int64_t i = begin; i < end; ++i) {
       const int64_t column = i % groups * width;

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "adret/core/ancestors.h"
 #include "adret/core/parallel.h"
 #include "adret/core/plan/plan.h"
 
@@ -63,7 +64,7 @@ struct Executor::Impl {
 
   explicit Impl(ThreadPool p) : pool(std::move(p)) {}
 
-  void FindNeeded();
+  void FindNeeded(absl::Span<const Value> results);
   absl::StatusOr<CachedPlan*> PlanFor(int64_t batch);
   absl::StatusOr<int64_t> CheckFeeds(const Feeds& feeds) const;
   absl::Status BindInputs(const Plan& plan, const Feeds& feeds);
@@ -117,19 +118,16 @@ absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const
   impl->options = options;
   for (const Value& v : fetches) impl->fetches.push_back(v.id());
   for (const Update& u : updates) impl->updates.emplace_back(u.variable.id(), u.value.id());
-  impl->FindNeeded();
+  impl->FindNeeded(all);
   if (!impl->symbolic) AD_RETURN_IF_ERROR(impl->PlanFor(kNoBatch).status());
   return Executor(std::move(impl));
 }
 
-void Executor::Impl::FindNeeded() {
-  std::vector<bool> needed(graph->num_nodes(), false);
-  for (ValueId v : fetches) needed[v.node] = true;
-  for (auto [variable, value] : updates) needed[variable.node] = needed[value.node] = true;
-  for (NodeId id = graph->num_nodes() - 1; id >= 0; --id) {
+void Executor::Impl::FindNeeded(absl::Span<const Value> results) {
+  const std::vector<bool> needed = Ancestors(*graph, results);
+  for (NodeId id = 0; id < graph->num_nodes(); ++id) {
     if (!needed[id]) continue;
     const Node& node = graph->node(id);
-    for (ValueId v : node.inputs) needed[v.node] = true;
     for (const Type& t : node.outputs) symbolic |= t.shape.is_symbolic();
     if (node.attrs.Is<InputAttrs>()) needed_inputs.push_back(id);
   }

@@ -5,6 +5,7 @@
 #include <map>
 #include <numeric>
 
+#include "adret/core/rounding.h"
 #include "adret/core/tensor.h"
 
 namespace adret {
@@ -12,11 +13,6 @@ namespace {
 
 // Up to this many buffers, offsets are searched for each buffer among all others.
 constexpr size_t kExhaustive = 2000;
-
-int64_t Align(int64_t n) {
-  const int64_t a = kAlignment;
-  return (n + a - 1) / a * a;
-}
 
 // Largest first, each at the lowest offset that is free during its life (Pisarchyk and Lee, "Efficient memory
 // management for deep neural net inference", 2020). Quadratic, close to the lower bound.
@@ -28,14 +24,14 @@ int64_t PlaceBySize(std::vector<Buffer>* buffers) {
   int64_t total = 0;
   for (int i : order) {
     Buffer& buffer = (*buffers)[i];
-    const int64_t bytes = Align(buffer.bytes);
+    const int64_t bytes = RoundUp(buffer.bytes, kAlignment);
     int64_t offset = 0, best = -1, best_gap = 0;
     for (int j : placed) {
       const Buffer& other = (*buffers)[j];
       if (other.last < buffer.first || other.first > buffer.last) continue;
       const int64_t gap = other.offset - offset;
       if (gap >= bytes && (best < 0 || gap < best_gap)) best = offset, best_gap = gap;
-      offset = std::max(offset, other.offset + Align(other.bytes));
+      offset = std::max(offset, other.offset + RoundUp(other.bytes, kAlignment));
     }
     buffer.offset = best >= 0 ? best : offset;
     total = std::max(total, buffer.offset + bytes);
@@ -88,9 +84,9 @@ int64_t PlaceByTime(std::vector<Buffer>* buffers) {
     Buffer& buffer = (*buffers)[i];
     for (; ended < ends.size() && (*buffers)[ends[ended]].last < buffer.first; ++ended) {
       const Buffer& dead = (*buffers)[ends[ended]];
-      release(dead.offset, Align(dead.bytes));
+      release(dead.offset, RoundUp(dead.bytes, kAlignment));
     }
-    const int64_t bytes = Align(buffer.bytes);
+    const int64_t bytes = RoundUp(buffer.bytes, kAlignment);
     auto fit = by_size.lower_bound(bytes);
     if (fit == by_size.end()) {
       buffer.offset = total;

@@ -2,12 +2,9 @@
 
 #include <algorithm>
 
+#include "adret/core/rounding.h"
+
 namespace adret {
-namespace {
-
-int64_t AlignUp(int64_t n) { return (n + static_cast<int64_t>(kAlignment) - 1) / kAlignment * kAlignment; }
-
-}  // namespace
 
 void Plan::Placer::Run() {
   const int values = static_cast<int>(plan_.graph_.values.size());
@@ -187,7 +184,7 @@ void Plan::Placer::PlaceTiles(int s) {
   if (data.consumer < 0 || data.kernel.tile_elements == 0) return;
   auto place = [&](int value) {
     plan_.places_[value] = {ValuePlace::Kind::kTile, data.tile_stride};
-    data.tile_stride += AlignUp(data.kernel.tile_elements * plan_.ElementSize(value));
+    data.tile_stride += RoundUp(data.kernel.tile_elements * plan_.ElementSize(value), kAlignment);
   };
   if (FitsTile(s, data.outputs[0])) place(data.outputs[0]);
   for (int j = 0; j < static_cast<int>(data.program_outputs.size()); ++j) {
@@ -214,8 +211,8 @@ void Plan::Placer::PlaceScratch(int s) {
   auto reserve = [&](int64_t bytes, int64_t* offset) {
     if (bytes > 0) offsets_.emplace_back(offset, NewBuffer(bytes, level(s), level(s)));
   };
-  data.kernel_stride = AlignUp(data.kernel.scratch_bytes);
-  data.program_stride = data.program.num_instructions() > 0 ? AlignUp(data.program.scratch_bytes()) : 0;
+  data.kernel_stride = RoundUp(data.kernel.scratch_bytes, kAlignment);
+  data.program_stride = data.program.num_instructions() > 0 ? RoundUp(data.program.scratch_bytes(), kAlignment) : 0;
   reserve(data.kernel.workspace_bytes, &data.workspace);
   reserve(data.kernel_stride * threads_, &data.kernel_scratch);
   reserve(data.program_stride * threads_, &data.program_scratch);

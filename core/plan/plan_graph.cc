@@ -1,6 +1,7 @@
 #include "adret/core/plan/plan_graph.h"
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/ancestors.h"
 #include "adret/core/plan/rewrite.h"
 #include "adret/core/plan/simplify.h"
 #include "adret/core/status.h"
@@ -11,23 +12,13 @@ namespace {
 // Pushed slices meet pads, and what pads leave are slices; two rounds do nearly always.
 constexpr int kMaxRounds = 4;
 
-std::vector<bool> Needed(const Graph& graph, absl::Span<const ValueId> fetches,
-                         absl::Span<const std::pair<ValueId, ValueId>> updates) {
-  std::vector<bool> needed(graph.num_nodes(), false);
-  for (ValueId v : fetches) needed[v.node] = true;
-  for (auto [variable, value] : updates) needed[variable.node] = needed[value.node] = true;
-  for (NodeId id = graph.num_nodes() - 1; id >= 0; --id) {
-    if (!needed[id]) continue;
-    for (ValueId v : graph.node(id).inputs) needed[v.node] = true;
-  }
-  return needed;
-}
-
 // What is needed of the graph as it is, for this batch.
 absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fetches,
                                 absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch) {
   PlanGraph plan;
-  const std::vector<bool> needed = Needed(graph, fetches, updates);
+  std::vector<ValueId> results(fetches.begin(), fetches.end());
+  for (auto [variable, value] : updates) results.push_back(variable), results.push_back(value);
+  const std::vector<bool> needed = Ancestors(graph, results);
   std::vector<int> first(graph.num_nodes(), -1);
   const auto lookup = [&](ValueId v) { return first[v.node] + v.output; };
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {

@@ -4,6 +4,7 @@
 #include <cstring>
 
 #include "adret/core/fill.h"
+#include "adret/core/rounding.h"
 #include "adret/core/status.h"
 #include "adret/core/tensor.h"
 
@@ -15,8 +16,6 @@ constexpr int64_t kRegisterBytes = 24 * 1024;
 constexpr int64_t kMinBlock = 128, kMaxBlock = 1024;
 // Scalars that keep a register for a whole run; more are loaded per block.
 constexpr size_t kMaxScalars = 16;
-
-int64_t RoundUp(int64_t n, int64_t multiple) { return (n + multiple - 1) / multiple * multiple; }
 
 template <class T>
 void LoadTyped(const BroadcastPattern& p, const T* source, int64_t begin, int64_t n, T* out) {

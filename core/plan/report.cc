@@ -10,6 +10,8 @@
 #include "absl/strings/string_view.h"
 #include "adret/core/plan/plan.h"
 #include "adret/core/plan_report.h"
+#include "adret/core/text.h"
+#include "adret/core/text_table.h"
 
 namespace adret {
 namespace {
@@ -39,83 +41,6 @@ std::string TypesText(const std::vector<Type>& types) {
     absl::StrAppend(&out, i == 0 ? "" : ", ", types[i].ToString(), n == 1 ? "" : absl::StrCat(" x", n));
   }
   return out;
-}
-
-// Numbers are flush right, words flush left.
-class Table {
- public:
-  struct Column {
-    std::string heading;
-    bool number;
-  };
-  explicit Table(std::vector<Column> columns) : columns_(std::move(columns)) {
-    std::vector<std::string> headings;
-    for (const Column& c : columns_) headings.push_back(c.heading);
-    Add(std::move(headings));
-  }
-  void Add(std::vector<std::string> cells) { rows_.push_back(std::move(cells)); }
-
-  std::string ToString() const {
-    std::vector<size_t> widths(columns_.size(), 0);
-    for (const auto& row : rows_) {
-      for (size_t c = 0; c < row.size(); ++c) widths[c] = std::max(widths[c], row[c].size());
-    }
-    std::string out;
-    for (const auto& row : rows_) {
-      std::string line;
-      for (size_t c = 0; c < row.size(); ++c) {
-        const std::string padding(widths[c] - row[c].size(), ' ');
-        absl::StrAppend(&line, c == 0 ? "" : "  ", columns_[c].number ? padding : "", row[c],
-                        columns_[c].number ? "" : padding);
-      }
-      line.resize(line.find_last_not_of(' ') + 1);
-      absl::StrAppend(&out, line, "\n");
-    }
-    return out;
-  }
-
- private:
-  std::vector<Column> columns_;
-  std::vector<std::vector<std::string>> rows_;
-};
-
-// The length of the UTF-8 character that starts text, or 0 when none does.
-size_t Utf8Length(absl::string_view text) {
-  const auto byte = [&](size_t i) { return static_cast<unsigned char>(text[i]); };
-  const size_t length = byte(0) < 0x80   ? 1
-                        : byte(0) < 0xC2 ? 0
-                        : byte(0) < 0xE0 ? 2
-                        : byte(0) < 0xF0 ? 3
-                        : byte(0) < 0xF5 ? 4
-                                         : 0;
-  if (length > text.size()) return 0;
-  for (size_t i = 1; i < length; ++i) {
-    if (byte(i) >> 6 != 2) return 0;
-  }
-  const bool surrogate = byte(0) == 0xED && byte(1) >= 0xA0;
-  const bool too_long = (byte(0) == 0xE0 && byte(1) < 0xA0) || (byte(0) == 0xF0 && byte(1) < 0x90);
-  const bool too_large = byte(0) == 0xF4 && byte(1) >= 0x90;
-  return surrogate || too_long || too_large ? 0 : length;
-}
-
-// A JSON string, also of names that are not text: their bytes become U+FFFD.
-std::string Quoted(absl::string_view text) {
-  std::string out = "\"";
-  while (!text.empty()) {
-    const size_t length = Utf8Length(text);
-    const char c = text[0];
-    if (length == 0) {
-      absl::StrAppend(&out, "\\ufffd");
-    } else if (c == '"' || c == '\\') {
-      absl::StrAppend(&out, "\\", text.substr(0, 1));
-    } else if (static_cast<unsigned char>(c) < 0x20) {
-      absl::StrAppend(&out, absl::StrFormat("\\u%04x", c));
-    } else {
-      absl::StrAppend(&out, text.substr(0, length));
-    }
-    text.remove_prefix(std::max<size_t>(length, 1));
-  }
-  return absl::StrCat(out, "\"");
 }
 
 std::string ShapesText(const StepReport& step) {
@@ -217,12 +142,11 @@ PlanReport Plan::Report() const {
 std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) {
   constexpr size_t kOpsWidth = 48, kShapesWidth = 60;
   const bool timed = report.profiled_runs > 0, shares = timed && limits.known();
-  std::vector<Table::Column> columns = {{"step", true},  {"level", true}, {"ops", false}, {"shapes", false},
-                                        {"place", true}, {"flops", true}, {"bytes", true}};
-  if (timed) columns.push_back({"time", true});
-  if (shares) columns.insert(columns.end(), {{"share", true}, {"of", false}});
-  columns.push_back({"built by", false});
-  Table table(std::move(columns));
+  std::vector<std::string> titles = {">step", ">level", "ops", "shapes", ">place", ">flops", ">bytes"};
+  if (timed) titles.push_back(">time");
+  if (shares) titles.insert(titles.end(), {">share", "of"});
+  titles.push_back("built by");
+  TextTable table(std::move(titles));
   double total_seconds = 0, total_floor = 0;
   // The cells of a row that tell costs.
   const auto costs = [&](double flops, int64_t bytes, double seconds, double floor, const char* of) {
@@ -235,7 +159,7 @@ std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) 
   const auto add = [&](std::vector<std::string> row, std::vector<std::string> cells, std::string last) {
     row.insert(row.end(), cells.begin(), cells.end());
     row.push_back(std::move(last));
-    table.Add(std::move(row));
+    table.AddRow(std::move(row));
   };
   for (size_t s = 0; s < report.steps.size(); ++s) {
     const StepReport& step = report.steps[s];
@@ -262,12 +186,13 @@ std::string ChromeTrace(const PlanReport& report) {
     absl::StrAppendFormat(
         &out,
         "%s\n{\"name\": %s, \"cat\": \"step\", \"ph\": \"X\", \"pid\": 1, \"tid\": 1, \"ts\": %.3f, \"dur\": %.3f, ",
-        s == 0 ? "" : ",", Quoted(absl::StrJoin(step.ops, " + ")), step.last_start * 1e6,
+        s == 0 ? "" : ",", JsonString(absl::StrJoin(step.ops, " + ")), step.last_start * 1e6,
         (step.last_end - step.last_start) * 1e6);
     absl::StrAppendFormat(&out, "\"args\": {\"step\": %d, \"level\": %d, \"node\": %s, \"built at\": %s, ", s,
-                          step.level, Quoted(step.node), Quoted(step.source));
+                          step.level, JsonString(step.node), JsonString(step.source));
     absl::StrAppendFormat(&out, "\"inputs\": %s, \"outputs\": %s, \"flops\": %.0f, \"bytes\": %d}}",
-                          Quoted(TypesText(step.inputs)), Quoted(TypesText(step.outputs)), step.flops, step.bytes);
+                          JsonString(TypesText(step.inputs)), JsonString(TypesText(step.outputs)), step.flops,
+                          step.bytes);
   }
   return absl::StrCat(out, "\n]}\n");
 }

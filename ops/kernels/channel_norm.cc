@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "adret/core/parallel.h"
+#include "adret/core/rounding.h"
 #include "adret/ops/kernels/reduce.h"
 
 namespace adret::kernels {
@@ -13,8 +14,6 @@ constexpr int64_t kTaskElements = 16384;
 constexpr int64_t kShortestStrip = 16;  // below, channels are taken as columns
 constexpr int64_t kColumns = 128;       // of a task
 constexpr int64_t kChannelsPerTask = 64;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 double Rstd(double variance, double epsilon) { return 1 / std::sqrt(variance + epsilon); }
 

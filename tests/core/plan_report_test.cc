@@ -58,7 +58,7 @@ TEST(Explain, ReportsWhatStepsCost) {
   EXPECT_EQ(first.ops[0], "matmul");
   EXPECT_EQ(first.ops[1], "relu");
   EXPECT_EQ(first.node, e.product.name());
-  EXPECT_EQ(first.source, absl::StrCat("explain_test.cc:", e.line));
+  EXPECT_EQ(first.source, absl::StrCat("plan_report_test.cc:", e.line));
   EXPECT_EQ(first.inputs.at(0).ToString(), "f32[5,3]");
   EXPECT_EQ(first.inputs.at(1).ToString(), "f32[3,4]");
   EXPECT_EQ(first.outputs.at(0).ToString(), "f32[5,4]");
@@ -115,7 +115,7 @@ TEST(Explain, ColumnsLineUp) {
     }
   }
   EXPECT_TRUE(StrContains(lines[1], "matmul + relu")) << table;
-  EXPECT_TRUE(StrContains(lines[1], absl::StrCat("explain_test.cc:", e.line))) << table;
+  EXPECT_TRUE(StrContains(lines[1], absl::StrCat("plan_report_test.cc:", e.line))) << table;
   EXPECT_TRUE(StrContains(lines.back(), "total")) << table;
   EXPECT_TRUE(StrContains(lines.back(), absl::StrCat("arena ", BytesText(report.arena_bytes)))) << table;
 }

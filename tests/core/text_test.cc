@@ -36,5 +36,21 @@ TEST(CleanTextTest, ReplacesWhatTurnsTextAround) {
   EXPECT_EQ(CleanText("\u2066"), kReplaced + kReplaced + kReplaced);
 }
 
+TEST(IsUtf8Test, TellsWellFormedText) {
+  for (const std::string text : {"", "conv1", "Größe 漢字 \xF0\x9F\x8F\x94", "\x01\x7f", "\uFFFF", "\u202E"}) {
+    EXPECT_TRUE(IsUtf8(text)) << text;
+  }
+  for (const std::string text : {"\xff", "a\x80", "\xc0\xaf", "\xe0\x80\xaf", "\xf0\x80\x80\xaf", "\xe2\x82",
+                                 "\xed\xa0\x80", "\xf4\x90\x80\x80", "\xf5\x80\x80\x80"}) {
+    EXPECT_FALSE(IsUtf8(text)) << CleanText(text);
+  }
+}
+
+TEST(JsonStringTest, EscapesWhatJsonDoes) {
+  EXPECT_EQ(JsonString("a \"b\" \\ \n\x01"), R"("a \"b\" \\ \u000a\u0001")");
+  EXPECT_EQ(JsonString("Größe 漢字"), "\"Größe 漢字\"");
+  EXPECT_EQ(JsonString("a\xffz\xe2\x82"), R"("a\ufffdz\ufffd\ufffd")");
+}
+
 }  // namespace
 }  // namespace adret

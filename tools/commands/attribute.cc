@@ -12,6 +12,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "adret/core/status.h"
+#include "adret/core/text_table.h"
 #include "adret/explain/attribution.h"
 #include "adret/explain/objective.h"
 #include "adret/io/npy.h"
@@ -24,7 +25,6 @@
 #include "adret/tools/output.h"
 #include "adret/tools/pictures.h"
 #include "adret/tools/step_bar.h"
-#include "adret/tools/table.h"
 
 ABSL_FLAG(std::string, method, "saliency", "one or several, separated by commas, or all");
 ABSL_FLAG(std::string, target, "",
@@ -109,13 +109,13 @@ std::string TableOf(const Pictures& pictures, const std::vector<std::string>& ta
                     const std::vector<double>& completeness_errors) {
   std::vector<std::string> titles = {"picture", "target", ">value"};
   if (!completeness_errors.empty()) titles.push_back(">completeness error");
-  Table table(std::move(titles));
+  TextTable table(std::move(titles));
   for (size_t i = 0; i < a.units.size(); ++i) {
     std::vector<std::string> cells = {pictures.names[i], targets[i], absl::StrFormat("%.4g", a.values[i])};
     if (!completeness_errors.empty()) cells.push_back(absl::StrFormat("%.2g %%", 100 * completeness_errors[i]));
     table.AddRow(std::move(cells));
   }
-  return table.Text();
+  return table.ToString();
 }
 
 constexpr char kOut[] = "attribute.png";

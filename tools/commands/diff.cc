@@ -9,9 +9,9 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "adret/core/status.h"
+#include "adret/core/text_table.h"
 #include "adret/io/model.h"
 #include "adret/tools/command.h"
-#include "adret/tools/table.h"
 
 namespace adret::tools {
 namespace {
@@ -25,8 +25,8 @@ std::string Shortened(const std::string& text) {
 
 // Differences so far: those that are words, and those of variables' numbers.
 struct Differences {
-  Table words{{"what", "name", "first", "second"}};
-  Table numbers{{"variable", ">max |difference|", ">relative (L2)"}};
+  TextTable words{{"what", "name", "first", "second"}};
+  TextTable numbers{{"variable", ">max |difference|", ">relative (L2)"}};
 
   void Add(const std::string& what, const std::string& name, const std::string& a, const std::string& b) {
     words.AddRow({what, name, Shortened(a), Shortened(b)});
@@ -152,9 +152,9 @@ absl::StatusOr<int> Diff(const std::vector<std::string>& arguments) {
   }
   CompareNumbers(a.state, b.state, &differences);
   const bool words = !differences.words.empty(), numbers = !differences.numbers.empty();
-  if (words) std::fputs(differences.words.Text().c_str(), stdout);
+  if (words) std::fputs(differences.words.ToString().c_str(), stdout);
   if (words && numbers) std::puts("");
-  if (numbers) std::fputs(differences.numbers.Text().c_str(), stdout);
+  if (numbers) std::fputs(differences.numbers.ToString().c_str(), stdout);
   return words || numbers ? kFailure : kSuccess;
 }
 

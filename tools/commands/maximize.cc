@@ -11,7 +11,9 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_replace.h"
+#include "adret/core/rounding.h"
 #include "adret/core/status.h"
+#include "adret/core/text_table.h"
 #include "adret/io/apng.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
@@ -25,7 +27,6 @@
 #include "adret/tools/output.h"
 #include "adret/tools/pictures.h"
 #include "adret/tools/step_bar.h"
-#include "adret/tools/table.h"
 #include "adret/tools/transforms_flag.h"
 
 ABSL_FLAG(int, images, 1, "images for each unit, which --diversity makes differ");
@@ -91,7 +92,7 @@ absl::StatusOr<explain::MaximizeOptions> Options(const explain::Network& network
   o.seed = absl::GetFlag(FLAGS_seed);
   AD_ASSIGN_OR_RETURN(o.threads, Threads());
   constexpr int kFrames = 40;
-  if (!absl::GetFlag(FLAGS_animate).empty()) o.frame_every = std::max(1, (o.steps + kFrames - 1) / kFrames);
+  if (!absl::GetFlag(FLAGS_animate).empty()) o.frame_every = std::max(1, CeilDiv(o.steps, kFrames));
   return o;
 }
 
@@ -193,7 +194,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
     return absl::InvalidArgumentError(
         "the ascent ended in numbers that are not finite: the network's weights, --rate or a penalty is too large");
   }
-  Table table({"unit", ">before", ">after"});
+  TextTable table({"unit", ">before", ">after"});
   std::vector<std::string> names, captions;
   for (size_t i = 0; i < objectives.size(); ++i) {
     const double start = ascent.start.At(static_cast<int64_t>(i)), end = ascent.end.At(static_cast<int64_t>(i));
@@ -210,7 +211,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   if (animation_file.wanted()) AD_RETURN_IF_ERROR(animation_file.Write(Animation(ascent, names, what)));
   if (curve_file.wanted()) AD_RETURN_IF_ERROR(curve_file.Write(Curve(ascent, names, what)));
   if (array_file.wanted()) AD_RETURN_IF_ERROR(array_file.Write(io::FormatNpy(ascent.images)));
-  std::fputs(table.Text().c_str(), stdout);
+  std::fputs(table.ToString().c_str(), stdout);
   return kSuccess;
 }
 

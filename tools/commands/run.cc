@@ -12,6 +12,7 @@
 #include "absl/strings/str_split.h"
 #include "adret/core/executor.h"
 #include "adret/core/status.h"
+#include "adret/core/text_table.h"
 #include "adret/explain/scores.h"
 #include "adret/io/npy.h"
 #include "adret/nn/trainer.h"
@@ -21,7 +22,6 @@
 #include "adret/tools/network.h"
 #include "adret/tools/output.h"
 #include "adret/tools/pictures.h"
-#include "adret/tools/table.h"
 
 ABSL_FLAG(std::string, fetch, "", "name of the output or of any value in the graph to compute; by default --output's");
 ABSL_FLAG(int64_t, top, 3, "classes to print for each picture");
@@ -117,7 +117,7 @@ std::string TopClasses(const Answer& answer) {
   std::vector<std::string> titles = {"picture"};
   for (int64_t i = 0; i < top; ++i)
     titles.insert(titles.end(), {">class", answer.probabilities ? ">probability" : ">value"});
-  Table table(std::move(titles));
+  TextTable table(std::move(titles));
   for (size_t row = 0; row < answer.rows.size(); ++row) {
     const auto value = [&](int64_t k) { return answer.tensor.At(static_cast<int64_t>(row) * classes + k); };
     std::vector<int64_t> order(classes);
@@ -131,7 +131,7 @@ std::string TopClasses(const Answer& answer) {
     }
     table.AddRow(std::move(cells));
   }
-  return table.Text();
+  return table.ToString();
 }
 
 absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {

@@ -10,9 +10,9 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/plan_report.h"
 #include "adret/core/status.h"
+#include "adret/core/text_table.h"
 #include "adret/tools/command.h"
 #include "adret/tools/model_file.h"
-#include "adret/tools/table.h"
 
 ABSL_FLAG(int64_t, batch, 1, "examples at once");
 
@@ -25,12 +25,12 @@ std::string NumbersAndBytes(int64_t numbers, int64_t bytes) {
   return absl::StrCat(nn::WithCommas(numbers), " numbers, ", BytesText(bytes));
 }
 
-void AddSignature(const io::Model& model, Table* facts) {
+void AddSignature(const io::Model& model, TextTable* facts) {
   for (const io::NamedValue& v : model.inputs) facts->AddRow({"input", v.name, v.value.type().ToString()});
   for (const io::NamedValue& v : model.outputs) facts->AddRow({"output", v.name, v.value.type().ToString()});
 }
 
-void AddVariables(const io::Model& model, Table* facts) {
+void AddVariables(const io::Model& model, TextTable* facts) {
   int64_t numbers[2] = {}, bytes[2] = {};
   for (const Value& variable : model.graph->all_variables()) {
     const bool trainable = model.graph->node(variable.node()).attrs.As<VariableAttrs>().trainable;
@@ -44,7 +44,7 @@ void AddVariables(const io::Model& model, Table* facts) {
 }
 
 // The arena of a plan that computes what is explained.
-absl::Status AddActivations(const io::NamedValue& output, Table* facts) {
+absl::Status AddActivations(const io::NamedValue& output, TextTable* facts) {
   const int64_t batch = absl::GetFlag(FLAGS_batch);
   AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({output.value}));
   AD_ASSIGN_OR_RETURN(const int64_t peak, executor.PeakBytes(batch));
@@ -53,7 +53,7 @@ absl::Status AddActivations(const io::NamedValue& output, Table* facts) {
   return absl::OkStatus();
 }
 
-void AddTraining(const io::Model& model, Table* facts) {
+void AddTraining(const io::Model& model, TextTable* facts) {
   facts->AddRow({"seed", absl::StrCat(model.state.seed), ""});
   facts->AddRow({"step", absl::StrCat(model.state.step), ""});
   if (!model.updates.empty()) {
@@ -71,7 +71,7 @@ absl::StatusOr<int> Summarise(const std::vector<std::string>& arguments) {
   }
   AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(arguments[0]));
   AD_ASSIGN_OR_RETURN(const std::optional<io::NamedValue> output, MainOutput(model));
-  Table facts({"", "", ""});
+  TextTable facts({"", "", ""});
   AddSignature(model, &facts);
   AddVariables(model, &facts);
   if (output.has_value()) AD_RETURN_IF_ERROR(AddActivations(*output, &facts));
@@ -82,7 +82,7 @@ absl::StatusOr<int> Summarise(const std::vector<std::string>& arguments) {
   std::printf("%s: %d nodes, %s\n\n%s\n%s", arguments[0].c_str(), model.graph->num_nodes(),
               BytesText(error ? 0 : static_cast<int64_t>(size)).c_str(),
               (output.has_value() ? nn::Summary(output->value) : nn::Summary(*model.graph)).c_str(),
-              facts.Text().c_str());
+              facts.ToString().c_str());
   return kSuccess;
 }
 

@@ -3,11 +3,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
+#include "adret/core/text_table.h"
 #include "adret/explain/receptive_field.h"
 #include "adret/nn/summary.h"
 #include "adret/tools/command.h"
 #include "adret/tools/network.h"
-#include "adret/tools/table.h"
 
 namespace adret::tools {
 namespace {
@@ -40,7 +40,7 @@ absl::StatusOr<int> Units(const std::vector<std::string>& arguments) {
   const explain::Network& network = open.network;
   const std::vector<explain::UnitLayer>& layers = network.layers();
   const std::vector<std::string> ops = OpNames(*network.graph(), layers);
-  Table table({"layer", "op", ">units", "maps", "sees", "written"});
+  TextTable table({"layer", "op", ">units", "maps", "sees", "written"});
   for (size_t i = 0; i < layers.size(); ++i) {
     const explain::UnitLayer& layer = layers[i];
     const int64_t units = layer.units();
@@ -50,7 +50,7 @@ absl::StatusOr<int> Units(const std::vector<std::string>& arguments) {
                   absl::StrCat(layer.name, ":0", units > 1 ? absl::StrCat(" to ", layer.name, ":", units - 1) : "")});
   }
   std::printf("%s leads to %s; pictures are %s (channels x height x width)\n\n%s", open.input_name.c_str(),
-              open.output_name.c_str(), nn::ExampleShape(network.image_shape()).c_str(), table.Text().c_str());
+              open.output_name.c_str(), nn::ExampleShape(network.image_shape()).c_str(), table.ToString().c_str());
   return kSuccess;
 }
 

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <cstdint>
 
+#include "adret/core/rounding.h"
 #include "adret/ops/kernels/conv/columns.h"
 #include "adret/ops/kernels/conv/winograd.h"
 
@@ -25,8 +26,6 @@ constexpr double kMinFilledLanes = 0.6;
 constexpr int64_t kFewChannels = 4, kSomeFilters = 64, kManyFilters = 96, kSmallImage = 200;
 
 std::atomic<int> forced_method = -1;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 // Of a vector's 16 lanes of f32, what the positions of small images fill.
 double FilledLanes(const Conv2dShape& s) {

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "adret/core/parallel.h"
+#include "adret/core/rounding.h"
 
 namespace adret::kernels {
 namespace {
@@ -23,7 +24,6 @@ constexpr int64_t kAnyVectors = int64_t{1} << 32;
 // Products over this many (channel, tap) pairs run as one loop over a table of distances.
 constexpr int64_t kFlatTaps = 1024;
 
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 int64_t FloorDiv(int64_t a, int64_t b) { return a >= 0 ? a / b : -CeilDiv(-a, b); }
 
 // The index of phase (row, column), added when it is new.
@@ -149,7 +149,7 @@ CorrelationLayout::CorrelationLayout(const Correlation& c, int lanes, int64_t el
   const int64_t row_bytes = c.channels * static_cast<int64_t>(c.phases.size()) * pitch_ * element_size;
   const int64_t fitting = staged_bytes / std::max<int64_t>(row_bytes, 1) - rows_span_;
   // At least a few vectors of results per block, whatever that takes.
-  block_rows_ = std::clamp<int64_t>(fitting, std::min<int64_t>(c.height, CeilDiv(8 * lanes, pitch_)),
+  block_rows_ = std::clamp<int64_t>(fitting, std::min<int64_t>(c.height, CeilDiv(int64_t{8} * lanes, pitch_)),
                                     std::max<int64_t>(c.height, 1));
   block_rows_ = std::max<int64_t>(std::min(block_rows_, max_vectors * lanes / pitch_), 1);
   blocks_ = std::max<int64_t>(CeilDiv(c.height, block_rows_), 1);

@@ -2,6 +2,7 @@
 #include <array>
 
 #include "adret/core/parallel.h"
+#include "adret/core/rounding.h"
 #include "adret/ops/kernels/conv/correlation.h"
 #include "adret/ops/kernels/sum_chunks.h"
 
@@ -18,8 +19,6 @@ constexpr int64_t kMaxParts = 16;
 // stay in the first-level cache.
 constexpr int64_t kGradientVectors = 80;
 constexpr int64_t kMaxStagedUnits = 16, kMaxUnitBytes = 1 << 20;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
 }  // namespace
 

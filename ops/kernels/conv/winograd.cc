@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "adret/core/parallel.h"
+#include "adret/core/rounding.h"
 
 namespace adret::kernels {
 namespace {
@@ -16,8 +17,6 @@ constexpr int64_t kMinVectors = 3;
 constexpr int64_t kManyTasks = 8;
 // Whole images with more tiles than this would crowd the second-level cache.
 constexpr int64_t kMaxAdjointTiles = 64;
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 int64_t Tiles(int64_t height, int64_t width) { return CeilDiv(height, kWinogradTile) * CeilDiv(width, kWinogradTile); }
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "adret/core/parallel.h"
+#include "adret/core/rounding.h"
 #include "adret/ops/kernels/conv/panel.h"
 #include "adret/ops/kernels/conv/winograd.h"
 
@@ -18,9 +19,6 @@ constexpr int64_t kLargeGradient = 36 * 100 * 100;
 constexpr int64_t kPartFilters = 32;
 constexpr int64_t kMaxParts = 16;
 constexpr int64_t kMaxSharedElements = 8 << 20;
-
-int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
-int64_t RoundUp(int64_t a, int64_t b) { return CeilDiv(a, b) * b; }
 
 }  // namespace
 

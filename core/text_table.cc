@@ -1,4 +1,4 @@
-#include "adret/tools/table.h"
+#include "adret/core/text_table.h"
 
 #include <algorithm>
 #include <utility>
@@ -7,7 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
 
-namespace adret::tools {
+namespace adret {
 namespace {
 
 // Characters: bytes that do not continue one.
@@ -17,7 +17,7 @@ size_t Width(const std::string& text) {
 
 }  // namespace
 
-Table::Table(std::vector<std::string> titles) {
+TextTable::TextTable(std::vector<std::string> titles) {
   for (std::string& title : titles) {
     right_.push_back(!title.empty() && title[0] == '>');
     if (right_.back()) title.erase(0, 1);
@@ -25,12 +25,12 @@ Table::Table(std::vector<std::string> titles) {
   rows_.push_back(std::move(titles));
 }
 
-void Table::AddRow(std::vector<std::string> cells) {
+void TextTable::AddRow(std::vector<std::string> cells) {
   AD_CHECK(cells.size() == right_.size());
   rows_.push_back(std::move(cells));
 }
 
-std::string Table::Text() const {
+std::string TextTable::ToString() const {
   std::vector<size_t> widths(right_.size(), 0);
   for (const std::vector<std::string>& row : rows_) {
     for (size_t i = 0; i < row.size(); ++i) widths[i] = std::max(widths[i], Width(row[i]));
@@ -48,4 +48,4 @@ std::string Table::Text() const {
   return text;
 }
 
-}  // namespace adret::tools
+}  // namespace adret
