@@ -21,6 +21,7 @@ class Differentiator {
 
   Values Run() {
     if (!Check()) return Values(xs_.size());
+    const DerivativeScope scope(graph_);
     FindActive();
     Seed();
     for (NodeId id = last_; id >= first_ && graph_->status().ok(); --id) {

@@ -41,6 +41,12 @@ struct ExecutorOptions {
   bool fuse = true;                          // element-wise fusion and epilogues; off for tests
   bool profile = false;                      // time every step (one after the other), for Explain() and Trace()
   int max_plans = 16;                        // concrete batches kept; the oldest goes first
+  // Checks every step of every run: outputs are filled with a pattern first, and the run fails when a step leaves an
+  // element unwritten (Internal: a fault of adret's) or makes an infinity or NaN out of finite numbers (OutOfRange).
+  // The error names the node: op, name, source line, and whether it is a part of a derivative. Each run is done twice,
+  // with a step for every node and, unless fuse is off, as it is planned otherwise; so it is slow and needs more
+  // memory.
+  bool check_numerics = false;
   // Kernels use no method whose rounding errors exceed those of a sum in order (fast convolutions do, see
   // docs/numerics.md).
   bool strict = false;
@@ -62,7 +68,8 @@ class Executor {
 
   // Runs the plan and returns the fetches, in order. All fetches see the variables' values from before the updates.
   // state may be null when no variable is involved. Fails, without having changed the state, on a missing, unknown or
-  // mistyped feed, a variable missing from the state, or a data error in a kernel. One run at a time per executor.
+  // mistyped feed, a variable missing from the state, a data error in a kernel, or while another
+  // thread is in this executor: one run at a time.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state = nullptr);
   // The same for states that must not change; the executor must have no updates.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, const State& state);

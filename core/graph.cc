@@ -217,8 +217,13 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
   for (const Attr& a : attrs.list()) {
     if (op.traits.random && a.name == "stream") next_stream_ = std::max(next_stream_, std::get<int64_t>(a.value) + 1);
   }
-  nodes_.push_back(
-      Node{&op, {inputs.begin(), inputs.end()}, std::move(attrs), *std::move(outputs), std::move(unique), location});
+  nodes_.push_back(Node{&op,
+                        {inputs.begin(), inputs.end()},
+                        std::move(attrs),
+                        *std::move(outputs),
+                        std::move(unique),
+                        location,
+                        derivative_depth_ > 0});
   return id;
 }
 

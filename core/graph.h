@@ -125,6 +125,7 @@ struct Node {
   Types outputs;
   std::string name;
   std::source_location location;
+  bool gradient = false;  // added while something was differentiated: a part of a derivative
 };
 
 // Fills a fresh tensor of this type for a variable; key names the random sequence it may use.
@@ -222,6 +223,7 @@ class Graph {
  private:
   friend class NameScope;
   friend class LocationScope;
+  friend class DerivativeScope;
   friend class Value;
 
   std::string UniqueName(absl::string_view base);
@@ -240,6 +242,7 @@ class Graph {
   std::vector<std::pair<Value, Value>> side_updates_;
   std::string scope_;                                      // "" or "block1/"
   const std::source_location* forced_location_ = nullptr;  // see LocationScope
+  int derivative_depth_ = 0;                               // see DerivativeScope
   int64_t next_stream_ = 1;
 };
 
@@ -269,6 +272,18 @@ class LocationScope {
   Graph* graph_;
   std::source_location location_;
   bool active_ = false;
+};
+
+// While it lives, new nodes are marked as parts of a derivative (Node::gradient).
+class DerivativeScope {
+ public:
+  explicit DerivativeScope(Graph* graph) : graph_(graph) { ++graph_->derivative_depth_; }
+  ~DerivativeScope() { --graph_->derivative_depth_; }
+  DerivativeScope(const DerivativeScope&) = delete;
+  DerivativeScope& operator=(const DerivativeScope&) = delete;
+
+ private:
+  Graph* graph_;
 };
 
 // Builds a node in the graph of the operands, of which at least one must be a value.

@@ -282,6 +282,8 @@ class Importer {
     if (replaced) return absl::OkStatus();
     AD_ASSIGN_OR_RETURN(Attrs attrs, CopyAttrs(node));
     const std::string name = named_leaf ? node.name : FreeName(node.name);
+    std::optional<DerivativeScope> derivative;
+    if (node.gradient) derivative.emplace(to_);
     const NodeId copy = to_->AddNode(*node.op, inputs, std::move(attrs), node.location, name);
     if (copy < 0) return resized_ ? OneSize(node, to_->status().message()) : to_->status();
     if (repeater.has_value()) {

@@ -57,6 +57,7 @@ struct PlanReport {
   std::vector<StepReport> steps = {};  // in order of execution
   int64_t arena_bytes = 0;
   int64_t profiled_runs = 0;
+  std::string note = {};  // why the plan is not as the executor's options ask; empty: it is
 
   double flops() const;
   int64_t bytes() const;

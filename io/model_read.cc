@@ -238,6 +238,8 @@ class GraphReader {
     const proto::Node& node = model_.nodes(id);
     const Op& op = *FindOp(node.op());
     if (Whole()) {
+      std::optional<DerivativeScope> derivative;
+      if (node.gradient()) derivative.emplace(graph_.get());
       const NodeId added = graph_->AddNode(op, inputs, std::move(attrs), {}, node.name());
       if (added < 0) return graph_->status();
       AD_CHECK(added == id);

@@ -95,6 +95,7 @@ class StructureBuilder {
     proto::Node* out = model.add_nodes();
     out->set_op(node.op->name);
     out->set_name(node.name);
+    if (node.gradient) out->set_gradient(true);
     bool first_outputs = true;
     for (ValueId input : node.inputs) first_outputs &= input.output == 0;
     for (ValueId input : node.inputs) {

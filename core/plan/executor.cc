@@ -1,6 +1,8 @@
 #include "adret/core/executor.h"
 
 #include <algorithm>
+#include <atomic>
+#include <cstdlib>
 #include <deque>
 #include <utility>
 
@@ -14,8 +16,9 @@
 namespace adret {
 namespace {
 
-// The batch when no input says otherwise.
-constexpr int64_t kNoBatch = 0;
+// The batch when no input says what it is.
+constexpr int64_t kNoBatch = -1;
+constexpr int64_t kMismatch = -2;
 
 struct CachedPlan {
   int64_t batch;
@@ -28,18 +31,17 @@ struct CachedPlan {
   uint64_t state_version = 0;
 };
 
-// The batch that makes the symbolic `expected` equal to `found`; kNoBatch when expected is concrete, -1 when they
-// cannot be equal.
+// Returns the batch that makes the symbolic `expected` equal to `found`; kNoBatch when expected is concrete, kMismatch
+// when they cannot be equal.
 int64_t MatchBatch(const Shape& expected, const Shape& found) {
-  if (expected.rank() != found.rank()) return -1;
+  if (expected.rank() != found.rank()) return kMismatch;
   int64_t batch = kNoBatch;
   for (int d = 0; d < expected.rank(); ++d) {
     if (expected[d] >= 0) {
-      if (expected[d] != found[d]) return -1;
+      if (expected[d] != found[d]) return kMismatch;
     } else {
-      if (found[d] % expected[d] != 0) return -1;
+      if (found[d] % expected[d] != 0) return kMismatch;
       batch = found[d] / -expected[d];
-      if (batch == 0) return -1;
     }
   }
   return batch;
@@ -73,7 +75,33 @@ struct Executor::Impl {
   absl::Status GrowArena(int64_t bytes);
   std::vector<Tensor> Collect(const CachedPlan& cached, const Feeds& feeds) const;
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state);
+  absl::Status CheckNodeByNode(const Feeds& feeds, const State* state);
+
+  std::atomic<bool> busy = false;  // a call is in progress
+  std::unique_ptr<Impl> unfused;   // for CheckNodeByNode
 };
+
+namespace {
+
+// Makes calls from two threads an error of the later one. (Plans, arena and pointers belong to one run at a time.)
+class OneCall {
+ public:
+  explicit OneCall(std::atomic<bool>* busy) : busy_(busy), first_(!busy->exchange(true, std::memory_order_acquire)) {}
+  ~OneCall() {
+    if (first_) busy_->store(false, std::memory_order_release);
+  }
+  absl::Status status() const {
+    if (first_) return absl::OkStatus();
+    return absl::FailedPreconditionError(
+        "the executor is in use by another thread: make an executor for each thread, or take turns");
+  }
+
+ private:
+  std::atomic<bool>* busy_;
+  const bool first_;
+};
+
+}  // namespace
 
 Executor::Executor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Executor::Executor(Executor&&) noexcept = default;
@@ -138,8 +166,15 @@ absl::StatusOr<CachedPlan*> Executor::Impl::PlanFor(int64_t batch) {
   for (CachedPlan& cached : plans) {
     if (cached.batch == batch) return &cached;
   }
-  if (symbolic && batch < 1) return absl::InvalidArgumentError(absl::StrCat("the batch must be positive, not ", batch));
-  const PlanOptions plan_options{pool.threads(), options.memory_limit, options.fuse, options.profile, options.strict};
+  if (symbolic && batch == kNoBatch) return absl::InvalidArgumentError("no input that is fed says what the batch is");
+  if (symbolic && batch < 0) return absl::InvalidArgumentError(absl::StrCat("the batch cannot be negative: ", batch));
+  const PlanOptions plan_options{.threads = pool.threads(),
+                                 .memory_limit = options.memory_limit,
+                                 .fuse = options.fuse,
+                                 .profile = options.profile,
+                                 .strict = options.strict,
+                                 .check = options.check_numerics,
+                                 .fall_back = std::getenv("ADRET_NO_FALLBACK") == nullptr};
   AD_ASSIGN_OR_RETURN(auto plan, Plan::Make(*graph, fetches, updates, batch, plan_options));
   while (static_cast<int>(plans.size()) >= std::max(1, options.max_plans)) plans.pop_front();
   plans.push_back({batch, std::move(plan), {}, {}});
@@ -155,7 +190,7 @@ absl::StatusOr<int64_t> Executor::Impl::CheckFeeds(const Feeds& feeds) const {
     }
     const Type& expected = value.type();
     const int64_t found = MatchBatch(expected.shape, tensor.shape());
-    if (tensor.dtype() != expected.dtype || found < 0) {
+    if (tensor.dtype() != expected.dtype || found == kMismatch) {
       return absl::InvalidArgumentError(absl::StrCat("input '", value.name(), "' expects ", expected.ToString(),
                                                      " but was fed ", tensor.type().ToString()));
     }
@@ -267,6 +302,7 @@ std::vector<Tensor> Executor::Impl::Collect(const CachedPlan& cached, const Feed
 
 absl::StatusOr<std::vector<Tensor>> Executor::Impl::Run(const Feeds& feeds, State* state) {
   AD_ASSIGN_OR_RETURN(const int64_t batch, CheckFeeds(feeds));
+  if (options.check_numerics && options.fuse) AD_RETURN_IF_ERROR(CheckNodeByNode(feeds, state));
   CachedPlan* cached = nullptr;
   AD_ASSIGN_OR_RETURN(cached, PlanFor(batch));
   AD_RETURN_IF_ERROR(BindInputs(*cached->plan, feeds));
@@ -286,23 +322,48 @@ absl::StatusOr<std::vector<Tensor>> Executor::Impl::Run(const Feeds& feeds, Stat
   return Collect(*cached, feeds);
 }
 
-absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, State* state) { return impl_->Run(feeds, state); }
+// Runs the same, checked, with a step for every node, on a copy of the state: within a fused step nobody sees what one
+// node hands to the next.
+absl::Status Executor::Impl::CheckNodeByNode(const Feeds& feeds, const State* state) {
+  if (unfused == nullptr) {
+    AD_ASSIGN_OR_RETURN(ThreadPool threads, ThreadPool::Create(pool.threads()));
+    unfused = std::make_unique<Impl>(std::move(threads));
+    unfused->graph = graph, unfused->fetches = fetches, unfused->updates = updates;
+    unfused->options = options;
+    unfused->options.fuse = false;
+    unfused->needed_inputs = needed_inputs;
+    unfused->symbolic = symbolic;
+  }
+  if (state == nullptr) return unfused->Run(feeds, nullptr).status();
+  State copy = *state;
+  return unfused->Run(feeds, &copy).status();
+}
+
+absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, State* state) {
+  const OneCall call(&impl_->busy);
+  AD_RETURN_IF_ERROR(call.status());
+  return impl_->Run(feeds, state);
+}
 
 absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, const State& state) {
   if (!impl_->updates.empty()) {
     return absl::InvalidArgumentError("the executor has updates, so its runs need a state that may change");
   }
   // Without updates nothing is written through the pointer.
-  return impl_->Run(feeds, const_cast<State*>(&state));
+  return Run(feeds, const_cast<State*>(&state));
 }
 
 absl::StatusOr<int64_t> Executor::PeakBytes(int64_t batch) {
+  const OneCall call(&impl_->busy);
+  AD_RETURN_IF_ERROR(call.status());
   CachedPlan* cached = nullptr;
   AD_ASSIGN_OR_RETURN(cached, impl_->PlanFor(batch));
   return cached->plan->arena_bytes();
 }
 
 absl::StatusOr<PlanReport> Executor::Report(int64_t batch) {
+  const OneCall call(&impl_->busy);
+  AD_RETURN_IF_ERROR(call.status());
   CachedPlan* cached = nullptr;
   AD_ASSIGN_OR_RETURN(cached, impl_->PlanFor(batch));
   return cached->plan->Report();

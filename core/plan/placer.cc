@@ -78,7 +78,8 @@ void Plan::Placer::PlaceFetches() {
 
 bool Plan::Placer::UpdateInPlace(int variable, int value) const {
   const int s = plan_.schedule_.step_of[value];
-  if (s < 0 || plan_.places_[value].kind != ValuePlace::Kind::kNone || in_place_.contains(value)) return false;
+  if (plan_.check_ || s < 0 || plan_.places_[value].kind != ValuePlace::Kind::kNone || in_place_.contains(value))
+    return false;
   const StepData& data = plan_.steps_[s];
   if (data.kernel.run) return false;
   // A kernel may fail as long as there is one, and a failed run must not have changed any variable.
@@ -125,6 +126,7 @@ void Plan::Placer::PlaceUpdates() {
 }
 
 bool Plan::Placer::ReuseInput(int s, int output_index) {
+  if (plan_.check_) return false;  // its inputs are looked at after a step
   const StepData& data = plan_.steps_[s];
   const int value = data.program_outputs[output_index];
   for (int k = 0; k < static_cast<int>(data.program_inputs.size()); ++k) {
@@ -214,9 +216,9 @@ void Plan::Placer::PlaceScratch(int s) {
   data.kernel_stride = RoundUp(data.kernel.scratch_bytes, kAlignment);
   data.program_stride = data.program.num_instructions() > 0 ? RoundUp(data.program.scratch_bytes(), kAlignment) : 0;
   reserve(data.kernel.workspace_bytes, &data.workspace);
-  reserve(data.kernel_stride * threads_, &data.kernel_scratch);
-  reserve(data.program_stride * threads_, &data.program_scratch);
-  reserve(data.tile_stride * threads_, &data.tiles);
+  reserve(data.kernel_stride * plan_.threads_, &data.kernel_scratch);
+  reserve(data.program_stride * plan_.threads_, &data.program_scratch);
+  reserve(data.tile_stride * plan_.threads_, &data.tiles);
 }
 
 void Plan::Placer::ReadOffsets() {

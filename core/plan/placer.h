@@ -11,7 +11,7 @@ namespace adret {
 
 class Plan::Placer {
  public:
-  Placer(Plan* plan, int threads) : plan_(*plan), threads_(threads) {}
+  explicit Placer(Plan* plan) : plan_(*plan) {}
   void Run();
 
  private:
@@ -36,7 +36,6 @@ class Plan::Placer {
   int64_t Bytes(int value) const { return plan_.graph_.values[value].type.bytes(); }
 
   Plan& plan_;
-  const int threads_;
   std::vector<Buffer> buffers_;
   std::vector<int> buffer_of_;                     // of root values: index into buffers_, or -1
   std::vector<int> last_read_;                     // of root values: last level that reads it, or -1

@@ -14,6 +14,20 @@ namespace adret {
 absl::StatusOr<std::unique_ptr<Plan>> Plan::Make(const Graph& graph, absl::Span<const ValueId> fetches,
                                                  absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch,
                                                  const PlanOptions& options) {
+  auto plan = MakeVerified(graph, fetches, updates, batch, options);
+  if (!absl::IsInternal(plan.status()) || !options.fuse || !options.fall_back) return plan;
+  PlanOptions unfused = options;
+  unfused.fuse = false;
+  const std::string note =
+      absl::StrCat("not fused, since the fused plan would be wrong (please report it): ", plan.status().message());
+  plan = MakeVerified(graph, fetches, updates, batch, unfused);
+  if (plan.ok()) (*plan)->note_ = note;
+  return plan;
+}
+
+absl::StatusOr<std::unique_ptr<Plan>> Plan::MakeVerified(const Graph& graph, absl::Span<const ValueId> fetches,
+                                                         absl::Span<const std::pair<ValueId, ValueId>> updates,
+                                                         int64_t batch, const PlanOptions& options) {
   auto plan = std::make_unique<Plan>();
   AD_ASSIGN_OR_RETURN(plan->graph_, MakePlanGraph(graph, fetches, updates, batch));
   // Refused here, before sums of sizes could overflow.
@@ -25,9 +39,19 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::Make(const Graph& graph, absl::Span<
   }
   plan->profile_ = options.profile;
   plan->strict_ = options.strict;
+  plan->check_ = options.check;
+  plan->threads_ = options.threads;
   plan->schedule_ = MakeStepSchedule(plan->graph_, options.fuse);
-  AD_RETURN_IF_ERROR(plan->MakeSteps());
-  Placer(plan.get(), options.threads).Run();
+  absl::Status verified = VerifySchedule(plan->graph_, plan->schedule_);
+  if (verified.ok()) {
+    AD_RETURN_IF_ERROR(plan->MakeSteps());
+    Placer(plan.get()).Run();
+    verified = VerifyMemory(plan->Layout());
+  }
+  if (!verified.ok()) {
+    return absl::InternalError(
+        absl::StrCat(verified.message(), "; the steps:\n", ToText(plan->graph_, plan->schedule_)));
+  }
   if (plan->arena_bytes_ > options.memory_limit) {
     return absl::ResourceExhaustedError(absl::StrCat("the plan needs ", BytesText(plan->arena_bytes_),
                                                      ", above the memory limit of ", BytesText(options.memory_limit)));
@@ -64,6 +88,11 @@ absl::Status Plan::MakeKernel(const Step& step, StepData* data) {
   for (int k = 0; k < graph_.num_outputs(step.kernel); ++k) {
     outputs.push_back(graph_.values[node.first_output + k].type);
     data->outputs.push_back(node.first_output + k);
+  }
+  // Nothing is to be done for outputs without elements, and kernels need not know how to do that.
+  if (std::all_of(outputs.begin(), outputs.end(), [](const Type& t) { return t.shape.num_elements() == 0; })) {
+    data->kernel.run = [](const KernelArgs&) { return absl::OkStatus(); };
+    return absl::OkStatus();
   }
   auto kernel = op.kernel(KernelSpec{&op, &node.node->attrs, inputs, outputs, strict_});
   if (!kernel.ok()) {
@@ -141,7 +170,9 @@ void* Plan::Resolve(const ValuePlace& place, const Bindings& b) const {
 }
 
 void Plan::CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) const {
-  for (const Copy& c : copies) std::memcpy(Resolve(c.to, bindings), Resolve(c.from, bindings), c.bytes);
+  for (const Copy& c : copies) {
+    if (c.bytes > 0) std::memcpy(Resolve(c.to, bindings), Resolve(c.from, bindings), c.bytes);
+  }
 }
 
 // What follows a kernel on each range of its result: the step's chain, then the following step.
@@ -281,7 +312,7 @@ absl::Status Plan::RunProfiled(const Bindings& bindings) {
 
 absl::Status Plan::Run(const Bindings& bindings) {
   CopyAll(copies_before_, bindings);
-  AD_RETURN_IF_ERROR(profile_ ? RunProfiled(bindings) : RunLevels(bindings));
+  AD_RETURN_IF_ERROR(check_ ? RunChecked(bindings) : profile_ ? RunProfiled(bindings) : RunLevels(bindings));
   CopyAll(copies_after_, bindings);
   return absl::OkStatus();
 }

@@ -15,6 +15,7 @@
 #include "adret/core/plan/plan_graph.h"
 #include "adret/core/plan/program.h"
 #include "adret/core/plan/step_schedule.h"
+#include "adret/core/plan/verify.h"
 #include "adret/core/plan_report.h"
 
 namespace adret {
@@ -25,6 +26,10 @@ struct PlanOptions {
   bool fuse = true;
   bool profile = false;
   bool strict = false;  // KernelSpec::strict
+  bool check = false;   // ExecutorOptions::check_numerics
+  // Makes a plan without fusion where the fused one breaks an invariant of core/plan/verify.h; otherwise that is an
+  // error.
+  bool fall_back = true;
 };
 
 // Where a value's numbers are during a run.
@@ -51,6 +56,8 @@ class Plan {
     Shape shape;
   };
 
+  // Makes a plan that satisfies the invariants of core/plan/verify.h. Fails with Internal when there is none (a fault
+  // of adret's), and with ResourceExhausted above the memory limit.
   static absl::StatusOr<std::unique_ptr<Plan>> Make(const Graph& graph, absl::Span<const ValueId> fetches,
                                                     absl::Span<const std::pair<ValueId, ValueId>> updates,
                                                     int64_t batch, const PlanOptions& options);
@@ -90,8 +97,18 @@ class Plan {
     int64_t bytes;
   };
   class StepEpilogue;
+  class Checker;
+  friend class Checker;
   class Placer;
   friend class Placer;
+  class LayoutBuilder;
+  friend class LayoutBuilder;
+
+  static absl::StatusOr<std::unique_ptr<Plan>> MakeVerified(const Graph& graph, absl::Span<const ValueId> fetches,
+                                                            absl::Span<const std::pair<ValueId, ValueId>> updates,
+                                                            int64_t batch, const PlanOptions& options);
+  // What VerifyMemory() looks at, from what the steps read and write rather than from how places were chosen.
+  PlanLayout Layout() const;
 
   StepReport ReportStep(int s) const;
   absl::Status MakeSteps();
@@ -106,6 +123,7 @@ class Plan {
   void* Resolve(const ValuePlace& place, const Bindings& bindings) const;
   absl::Status RunLevels(const Bindings& bindings);
   absl::Status RunProfiled(const Bindings& bindings);
+  absl::Status RunChecked(const Bindings& bindings);
   // Step s and its consumer.
   absl::Status RunPair(int s, const Bindings& bindings);
   absl::Status RunStep(int s, const Bindings& bindings);
@@ -124,7 +142,9 @@ class Plan {
   std::vector<Fetch> fetches_;
   std::vector<Copy> copies_before_, copies_after_;
   int64_t arena_bytes_ = 0;
-  bool profile_ = false, strict_ = false;
+  int threads_ = 1;
+  std::string note_;  // why the plan is not as its options ask; empty: it is
+  bool profile_ = false, strict_ = false, check_ = false;
   int64_t profiled_runs_ = 0;
 };
 

@@ -12,6 +12,16 @@ namespace {
 // Pushed slices meet pads, and what pads leave are slices; two rounds do nearly always.
 constexpr int kMaxRounds = 4;
 
+// Fails where the op's type rule refuses the concrete types of the node's inputs, which `value_of` finds in the plan.
+template <class F>
+absl::Status CheckTypes(const PlanGraph& plan, const Node& node, F value_of) {
+  Types inputs;
+  for (ValueId v : node.inputs) inputs.push_back(plan.values[value_of(v)].type);
+  const absl::StatusOr<Types> outputs = node.op->type(TypeContext(*node.op, inputs, node.attrs));
+  if (outputs.ok()) return absl::OkStatus();
+  return absl::Status(outputs.status().code(), absl::StrCat(node.name, ": ", outputs.status().message()));
+}
+
 // What is needed of the graph as it is, for this batch.
 absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fetches,
                                 absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch) {
@@ -38,6 +48,8 @@ absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fe
       plan.constants.push_back(node.attrs.As<ConstantAttrs>().value);
       continue;
     }
+    // A batch of zero is the one that type rules of symbolic shapes do not speak for: the maximum of nothing.
+    if (batch == 0) AD_RETURN_IF_ERROR(CheckTypes(plan, node, lookup));
     auto& added = plan.nodes.emplace_back();
     added.node = &node, added.id = id, added.first_output = first[id];
     for (ValueId v : node.inputs) added.inputs.push_back(lookup(v));

@@ -216,6 +216,7 @@ void Program::RunBlock(int64_t begin, int64_t count, absl::Span<const void* cons
 
 void Program::Run(int64_t begin, int64_t count, absl::Span<const void* const> inputs, absl::Span<void* const> outputs,
                   void* scratch) const {
+  if (count == 0) return;
   void** pointers = static_cast<void**>(scratch);
   char* registers =
       static_cast<char*>(scratch) + RoundUp(static_cast<int64_t>(slots_.size() * sizeof(void*)), kAlignment);

@@ -119,7 +119,7 @@ StepReport Plan::ReportStep(int s) const {
 }
 
 PlanReport Plan::Report() const {
-  PlanReport report{.arena_bytes = arena_bytes_, .profiled_runs = profiled_runs_};
+  PlanReport report{.arena_bytes = arena_bytes_, .profiled_runs = profiled_runs_, .note = note_};
   std::vector<absl::string_view> variables(variables_.size());
   for (const auto& node : graph_.nodes) {
     const ValuePlace& place = places_[node.first_output];
@@ -176,7 +176,7 @@ std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) 
   add({"", "", "total", "", absl::StrCat("arena ", BytesText(report.arena_bytes))},
       costs(report.flops(), report.bytes(), total_seconds, total_floor, ""),
       timed ? absl::StrCat("mean of ", report.profiled_runs, " runs") : "");
-  return table.ToString();
+  return absl::StrCat(report.note.empty() ? "" : absl::StrCat("note: ", report.note, "\n"), table.ToString());
 }
 
 std::string ChromeTrace(const PlanReport& report) {

@@ -1,5 +1,7 @@
 #include "adret/core/plan/run_op.h"
 
+#include <algorithm>
+
 #include "absl/container/inlined_vector.h"
 #include "adret/core/parallel.h"
 
@@ -17,6 +19,8 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const Op& op, const Attrs& attrs, absl
   for (const Tensor& t : inputs) in.push_back(t.raw());
   for (const Type& t : output_types) outputs.emplace_back(t.dtype, t.shape);
   for (Tensor& t : outputs) out.push_back(t.mutable_raw());
+  if (std::all_of(outputs.begin(), outputs.end(), [](const Tensor& t) { return t.num_elements() == 0; }))
+    return outputs;
   const KernelSpec spec{&op, &attrs, input_types, output_types};
   if (op.elementwise()) {
     const SpanKernel span = op.span_kernel(spec);

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
 
 namespace adret {
@@ -189,7 +190,8 @@ class Scheduler {
     return result;
   }
 
-  // The kernel that this chain can follow tile by tile, or -1.
+  // Returns the kernel whose epilogue this chain can be, or -1: the one of highest rank among those that it reads
+  // element by element, if everything else that it reads has a lower rank.
   int EpilogueOf(int s) const {
     const Step& step = steps_[s];
     const int64_t count = Count(Output(step.chain[0]));
@@ -210,8 +212,9 @@ class Scheduler {
     return best;
   }
 
-  // Whether a value does not depend on a kernel: true of leaves, of lower stages, of element-wise nodes of its stage,
-  // and (as a rule that keeps two kernels from waiting for each other) of kernels before it.
+  // Whether a value comes from a unit whose rank is below that of a unit that begins with `kernel` (see the header):
+  // leaves, lower stages, element-wise nodes of the kernel's stage (whose chain is alone, or behind a kernel of a lower
+  // stage), and kernels of its stage with a lower number.
   bool IsBefore(int value, int kernel) const {
     const int p = Producer(value);
     if (p < 0 || IsLeaf(p) || stage_[p] < stage_[kernel]) return true;
@@ -220,8 +223,10 @@ class Scheduler {
 
   void AttachEpilogues() {
     for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
+      // A kernel's step may have its epilogue already: that stays where it is.
+      if (steps_[s].kernel >= 0 || steps_[s].chain.empty()) continue;
       // A chain that updates variables runs on its own, at the end, in place.
-      if (steps_[s].chain.empty() || updates_variable_[s]) continue;
+      if (updates_variable_[s]) continue;
       const int kernel = EpilogueOf(s);
       if (kernel < 0) continue;
       const int target = step_of_node_[kernel];
@@ -406,6 +411,26 @@ ChainOperand ResolveOperand(const PlanGraph& plan, const StepSchedule& schedule,
   int source = plan.nodes[repeated].inputs[0];
   while (is_broadcast(source)) source = plan.nodes[plan.values[source].producer].inputs[0];
   return {schedule.root[source], repeated};
+}
+
+std::string ToText(const PlanGraph& plan, const StepSchedule& schedule) {
+  std::string out;
+  for (size_t s = 0; s < schedule.steps.size(); ++s) {
+    const Step& step = schedule.steps[s];
+    std::vector<int> nodes = step.chain;
+    if (step.kernel >= 0) nodes.insert(nodes.begin(), step.kernel);
+    absl::StrAppend(&out, "step ", s, " level ", step.level);
+    if (step.producer_step >= 0) absl::StrAppend(&out, " consumes step ", step.producer_step);
+    for (int node : nodes) {
+      absl::StrAppend(&out, node == nodes[0] ? ": " : " + ", plan.op(node).name, "(");
+      for (size_t k = 0; k < plan.nodes[node].inputs.size(); ++k) {
+        absl::StrAppend(&out, k == 0 ? "v" : ", v", schedule.root[plan.nodes[node].inputs[k]]);
+      }
+      absl::StrAppend(&out, ") -> v", plan.nodes[node].first_output, " '", plan.nodes[node].node->name, "'");
+    }
+    out += "\n";
+  }
+  return out;
 }
 
 StepSchedule MakeStepSchedule(const PlanGraph& plan, bool fuse) { return Scheduler(plan, fuse).Run(); }

@@ -1,16 +1,31 @@
-// StepSchedule: a PlanGraph cut into steps. A step is a kernel, a fused chain of element-wise nodes, or a kernel
-// followed by such a chain on every part of its output (its epilogue). A kernel that treats planes of its only input
-// one by one (OpTraits::planes) may follow such a step in the same way, with its own chain: it is a step that names its
-// producer_step.
+// StepSchedule: a PlanGraph cut into steps, in the order in which they run.
 //
-// How chains are found. Every value has a stage: the number of fusion barriers on the longest path to it. An
-// element-wise node has the stage of its inputs, where those are element-wise of the same size; everything else is one
-// stage above its inputs. A path that leaves a set of element-wise nodes of one stage through any other node comes back
-// at a higher stage, so nodes of one stage that are connected by element-wise edges can be one step without creating a
-// cycle. Linear in the size of the graph.
+// A step is one of
+//   - a kernel: a convolution, a sum;
+//   - a chain: element-wise nodes of one size that read each other, run in one pass over memory;
+//   - a kernel and a chain behind it, which runs on each range of the kernel's output 0 as soon as that is final (its
+//     epilogue).
+// A kernel that works plane by plane (OpTraits::planes) may, with its own chain, consume what a step with a kernel
+// makes, range by range: it is a step of its own that names its producer, and the two make a unit. For
+//
+//   y = relu(conv2d(x, w) + b);  p = max_pool2d(y);  z = exp(p)
+//
+// the steps are {conv2d, add + relu} and {max_pool2d, exp}, one unit.
+//
+// Why there is always an order. Each node has a stage. Leaves and constants have none to wait for; else
+//   (a) the stage of a node is at least the stage of each of its operands' nodes, and
+//   (b) greater, unless both are element-wise and the operand is read element by element (it can join the chain).
+// Chains are the connected sets of (b)'s exceptions within one stage. So a path that leaves a chain comes to a higher
+// stage and never back. Now give each unit a rank:
+//   - a chain alone: (stage of the chain, 0);
+//   - a unit that begins with a kernel: (stage of that kernel, 1, number of that kernel).
+// A chain joins a kernel, and a step its producer, only where everything else that it reads has a lower rank than that
+// kernel (Scheduler::IsBefore). Hence every unit reads from units of lower rank only, and no two can wait for each
+// other. That a schedule is complete and in order is checked whenever a plan is made (core/plan/verify.h).
 #ifndef ADRET_CORE_PLAN_STEP_SCHEDULE_H_
 #define ADRET_CORE_PLAN_STEP_SCHEDULE_H_
 
+#include <string>
 #include <vector>
 
 #include "adret/core/plan/plan_graph.h"
@@ -36,6 +51,9 @@ struct StepSchedule {
 
 // fuse = false makes every node a step of its own.
 StepSchedule MakeStepSchedule(const PlanGraph& plan, bool fuse);
+
+// Lists the steps, a line each: the names of their nodes and of the steps that they read.
+std::string ToText(const PlanGraph& plan, const StepSchedule& schedule);
 
 // An operand of a chain's node as the chain reads it: through views, and through a broadcast that need not be stored.
 struct ChainOperand {

@@ -1,10 +1,15 @@
 #include "adret/core/executor.h"
 
+#include <atomic>
 #include <cmath>
 #include <limits>
 #include <optional>
+#include <string>
+#include <thread>
+#include <vector>
 
 #include "absl/strings/match.h"
+#include "absl/strings/str_cat.h"
 #include "adret/autograd/gradients.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/binary.h"
@@ -105,7 +110,7 @@ TEST(Executor, BadFeedsAreNamed) {
             "input 'x' expects f32[?,2] but was fed f32[3,4]");
   EXPECT_TRUE(StrContains(message({{x, good_x}, {y, Tensor::Zeros(DType::kFloat32, {4})}}), "a batch of 4"));
   EXPECT_TRUE(StrContains(message({{sum, good_x}}), "not an input"));
-  EXPECT_TRUE(StrContains(message({{x, Tensor::Zeros(DType::kFloat32, {0, 2})}, {y, good_y}}), "fed f32[0,2]"));
+  EXPECT_TRUE(StrContains(message({{x, Tensor::Zeros(DType::kFloat32, {0, 2})}, {y, good_y}}), "a batch of 0"));
 }
 
 TEST(Executor, BadRequestsAreNamed) {
@@ -227,6 +232,140 @@ TEST(Executor, DeepChainsOfKernelsToo) {
   auto result = executor->Run({}, &state);
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ((*result)[0].At(0), 0.5);
+}
+
+// A chain that became one kernel's epilogue was moved on to another's, which left a cycle: no step ran at all.
+TEST(Executor, ChainsBetweenTwoSumsOfOneElementAreComputed) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {3});
+  Value y = Sum(x, {.keepdims = true});
+  Value a = Reshape(y * 2.0, {}), b = Sum(y);
+  auto executor = Executor::Create({a + b});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  auto results = executor->Run({{x, F({1, 2, 3})}});
+  ASSERT_TRUE(results.ok()) << results.status();
+  EXPECT_EQ((*results)[0].At(0), 18);
+  EXPECT_TRUE(StrContains(*executor->Explain(), "sum")) << *executor->Explain();
+}
+
+TEST(Executor, OneExecutorIsRightForBatchesOfAnySize) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
+  Value ones = graph.Constant(Tensor::Full(DType::kFloat32, {3, 1}, 1));
+  Value y = MatMul(x, ones);
+  Value a = Square(Reshape(y * 2.0, {-1})), b = Sum(y, {.axes = {1}});
+  auto executor = Executor::Create({a + b, Mean(y), Gradients(Sum(a + b), {x})[0]});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  for (int64_t batch : {2, 1, 0, 5, 1}) {
+    auto results = executor->Run({{x, Tensor::Full(DType::kFloat32, {batch, 3}, 1)}});
+    ASSERT_TRUE(results.ok()) << results.status();
+    EXPECT_TRUE((*results)[0].BitEqual(Tensor::Full(DType::kFloat32, {batch}, 39))) << batch;
+    EXPECT_TRUE((*results)[2].BitEqual(Tensor::Full(DType::kFloat32, {batch, 3}, 25))) << batch;
+    if (batch == 0) {
+      EXPECT_TRUE(std::isnan((*results)[1].At(0))) << "the mean of nothing, as NumPy's";
+    } else {
+      EXPECT_EQ((*results)[1].At(0), 3);
+    }
+  }
+}
+
+TEST(Executor, TypeRulesHaveTheirSayAboutABatchOfZero) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
+  auto executor = Executor::Create({Max(x, {.axes = {0}})});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  const absl::Status status = executor->Run({{x, Tensor::Zeros(DType::kFloat32, {0, 3})}}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_TRUE(StrContains(status.message(), "max: ")) << status;
+}
+
+TEST(Executor, TwoThreadsAtOnceAreAnErrorOfTheSecond) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat64, {256, 256});
+  Value y = x;
+  for (int i = 0; i < 20; ++i) y = MatMul(y, x);
+  auto executor = Executor::Create({y});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  const Feeds feeds = {{x, Tensor::Zeros(DType::kFloat64, {256, 256})}};
+  std::atomic<int> good = 0, refused = 0, other = 0;
+  std::vector<std::thread> threads;
+  for (int t = 0; t < 4; ++t) {
+    threads.emplace_back([&] {
+      for (int i = 0; i < 25; ++i) {
+        const absl::Status status = executor->Run(feeds).status();
+        ++(status.ok() ? good : absl::IsFailedPrecondition(status) ? refused : other);
+      }
+    });
+  }
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_GT(good, 0);
+  EXPECT_GT(refused, 0);
+  EXPECT_EQ(other, 0);
+}
+
+TEST(CheckNumerics, NamesTheNodeThatMadeIt) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {3});
+  Value y = Log(x * 2.0 + 0.0).Named("bad_log");
+  const int line = __LINE__ - 1;
+  Value loss = Sum(Exp(y));
+  Value root = Sum(Sqrt(x).Named("root"));
+  auto executor = Executor::Create({loss}, {}, {.check_numerics = true});
+  auto gradient = Executor::Create(Gradients(root, {x}), {}, {.check_numerics = true});
+  ASSERT_TRUE(executor.ok() && gradient.ok());
+  EXPECT_EQ(executor->Run({{x, F({1, 2, 3})}}).status(), absl::OkStatus());
+  const std::string made(executor->Run({{x, F({1, 0, 3})}}).status().message());
+  for (const std::string part :
+       {std::string("log 'bad_log'"), absl::StrCat("executor_test.cc:", line), std::string("not of a derivative"),
+        std::string("-infinity"), std::string("element 1 of f32[3]")}) {
+    EXPECT_TRUE(StrContains(made, part)) << made;
+  }
+  const std::string derivative(gradient->Run({{x, F({1, 2, 0})}}).status().message());
+  EXPECT_TRUE(StrContains(derivative, "(of a derivative)")) << derivative;
+  // What comes in is not what a step made.
+  EXPECT_EQ(executor->Run({{x, F({1, INFINITY, 3})}}).status(), absl::OkStatus());
+}
+
+TEST(CheckNumerics, LeavesTheStateAlone) {
+  Graph graph;
+  Value w = graph.Variable("w", F({1, 0, 4}));
+  const Updates updates = {{w, Reciprocal(w)}};
+  State state = *InitialState(graph, 1);
+  for (bool fuse : {true, false}) {
+    auto executor = Executor::Create({}, updates, {.fuse = fuse, .check_numerics = true});
+    ASSERT_TRUE(executor.ok());
+    EXPECT_EQ(executor->Run({}, &state).status().code(), absl::StatusCode::kOutOfRange);
+    EXPECT_TRUE(state.Get("w")->BitEqual(F({1, 0, 4})));
+    EXPECT_EQ(state.step, 0u);
+  }
+}
+
+// Registered by this test: forgets the last element of its result.
+const OpRegistration kForgetful({
+    .name = "test_forgetful",
+    .doc = "y = x but for the last element, which is not written.",
+    .inputs = {"x"},
+    .type = SameType,
+    .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
+      const int64_t n = spec.x(0).num_elements();
+      Kernel kernel;
+      kernel.run = [n](const KernelArgs& args) {
+        std::copy_n(args.in<float>(0), n - 1, args.out<float>());
+        return absl::OkStatus();
+      };
+      return kernel;
+    },
+    .no_gradient = "it is for a test",
+});
+
+TEST(CheckNumerics, FindsElementsThatNobodyWrote) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {3});
+  auto executor = Executor::Create({Build("test_forgetful", {x})}, {}, {.check_numerics = true});
+  ASSERT_TRUE(executor.ok());
+  const absl::Status status = executor->Run({{x, F({1, 2, 3})}}).status();
+  EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
+  EXPECT_TRUE(StrContains(status.message(), "left element 2 of f32[3] unwritten")) << status;
 }
 
 TEST(Parallel, ChunksCoverTheRangeOnce) {

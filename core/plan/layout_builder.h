@@ -1,0 +1,41 @@
+// LayoutBuilder: collects what VerifyMemory() looks at. Reads and writes are gathered anew from the steps: what the
+// placer thought of them must not decide whether it was right.
+#ifndef ADRET_CORE_PLAN_LAYOUT_BUILDER_H_
+#define ADRET_CORE_PLAN_LAYOUT_BUILDER_H_
+
+#include <vector>
+
+#include "adret/core/plan/plan.h"
+
+namespace adret {
+
+class Plan::LayoutBuilder {
+ public:
+  explicit LayoutBuilder(const Plan& plan);
+  PlanLayout Build();
+
+ private:
+  int Level(int s) const { return plan_.schedule_.steps[s].level; }
+  int64_t Bytes(int value) const { return plan_.graph_.values[value].type.bytes(); }
+  int LastRead(int value) const;
+
+  void FindReaders();
+  void AddValue(int s, int value);
+  void AddOverwrite(int s, int value);
+  void AddWorkAreas(int s);
+  void AddInPlace(int s);
+  // Whether the program of step s reads no element of its input after it has written the output's.
+  bool MayOverwrite(int s, int output, int input) const;
+
+  const Plan& plan_;
+  const int end_;  // the level after the last step
+  PlanLayout layout_;
+  std::vector<int> area_of_;               // of values: index into layout_.arena, or -1
+  std::vector<std::vector<int>> readers_;  // of values: steps, ascending, without repetition
+  std::vector<bool> copied_at_end_;        // of values: read after the last step
+  std::vector<int> old_value_;             // of variables: the leaf's value
+};
+
+}  // namespace adret
+
+#endif  // ADRET_CORE_PLAN_LAYOUT_BUILDER_H_

@@ -1,0 +1,256 @@
+#include "adret/core/plan/verify.h"
+
+#include <algorithm>
+#include <iterator>
+#include <map>
+#include <numeric>
+#include <set>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "adret/core/status.h"
+
+namespace adret {
+namespace {
+
+template <class... Parts>
+absl::Status Broken(int invariant, const Parts&... parts) {
+  return absl::InternalError(absl::StrCat("plan invariant (", invariant, ") is broken: ", parts...));
+}
+
+class ScheduleVerifier {
+ public:
+  ScheduleVerifier(const PlanGraph& graph, const StepSchedule& schedule) : graph_(graph), schedule_(schedule) {}
+
+  absl::Status Run() {
+    AD_RETURN_IF_ERROR(FindMakers());
+    AD_RETURN_IF_ERROR(CheckLevels());
+    for (int s = 0; s < num_steps(); ++s) AD_RETURN_IF_ERROR(CheckStep(s));
+    for (int v : graph_.fetches) AD_RETURN_IF_ERROR(CheckMade(v, "a fetch"));
+    for (auto [variable, value] : graph_.updates) AD_RETURN_IF_ERROR(CheckMade(value, "an update"));
+    return absl::OkStatus();
+  }
+
+ private:
+  int num_steps() const { return static_cast<int>(schedule_.steps.size()); }
+  int Producer(int value) const { return graph_.values[value].producer; }
+  int Output(int node) const { return graph_.nodes[node].first_output; }
+  int64_t Count(int value) const { return graph_.values[value].type.shape.num_elements(); }
+  const std::string& Name(int node) const { return graph_.nodes[node].node->name; }
+
+  // Fills maker_: the step of each node.
+  absl::Status FindMakers() {
+    maker_.assign(graph_.nodes.size(), -1);
+    position_.assign(graph_.nodes.size(), -1);
+    for (int s = 0; s < num_steps(); ++s) {
+      const Step& step = schedule_.steps[s];
+      if (step.kernel >= 0) AD_RETURN_IF_ERROR(SetMaker(step.kernel, s, 0));
+      for (int i = 0; i < static_cast<int>(step.chain.size()); ++i) {
+        AD_RETURN_IF_ERROR(SetMaker(step.chain[i], s, i + 1));
+        if (!graph_.op(step.chain[i]).elementwise()) {
+          return Broken(3, "'", Name(step.chain[i]), "' is in the chain of step ", s, " but is not element-wise");
+        }
+      }
+    }
+    return absl::OkStatus();
+  }
+  absl::Status SetMaker(int node, int s, int position) {
+    if (maker_[node] >= 0) return Broken(1, "'", Name(node), "' is in step ", maker_[node], " and in step ", s);
+    maker_[node] = s;
+    position_[node] = position;
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckMade(int value, const char* what) const {
+    const int root = schedule_.root[value], p = Producer(root);
+    if (p < 0 || graph_.op(p).traits.leaf) return absl::OkStatus();
+    if (maker_[p] < 0) return Broken(1, "no step computes '", Name(p), "', ", what, " of the run");
+    if (schedule_.step_of[root] != maker_[p]) {
+      return Broken(1, "'", Name(p), "' is said to come from step ", schedule_.step_of[root], " but is in step ",
+                    maker_[p]);
+    }
+    if (!schedule_.stored[root]) return Broken(1, "'", Name(p), "', ", what, " of the run, is not stored");
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckLevels() const {
+    for (int s = 0; s < num_steps(); ++s) {
+      const Step& step = schedule_.steps[s];
+      if (s > 0 && step.level < schedule_.steps[s - 1].level) {
+        return Broken(4, "step ", s, " has level ", step.level, " after level ", schedule_.steps[s - 1].level);
+      }
+      if (step.producer_step < 0) continue;
+      if (step.producer_step != s - 1 || step.level != schedule_.steps[s - 1].level ||
+          schedule_.steps[s - 1].producer_step >= 0) {
+        return Broken(4, "step ", s, " consumes step ", step.producer_step, ", which is not the unit just before it");
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckStep(int s) const {
+    const Step& step = schedule_.steps[s];
+    if (step.kernel >= 0) {
+      for (int v : graph_.nodes[step.kernel].inputs) {
+        AD_RETURN_IF_ERROR(CheckRead(s, step.kernel, schedule_.root[v], false));
+      }
+      if (!step.chain.empty()) AD_RETURN_IF_ERROR(CheckEpilogue(s));
+      if (step.producer_step >= 0 && !graph_.op(step.kernel).traits.planes) {
+        return Broken(3, "step ", s, " consumes planes, but '", Name(step.kernel), "' does not work plane by plane");
+      }
+    } else if (step.chain.empty() || step.producer_step >= 0) {
+      return Broken(3, "step ", s, " has no kernel, and ", step.chain.empty() ? "no chain" : "consumes another step");
+    }
+    for (int node : step.chain) {
+      if (Count(Output(node)) != Count(Output(step.chain[0]))) {
+        return Broken(3, "'", Name(node), "' is in the chain of step ", s, ", which has ", Count(Output(step.chain[0])),
+                      " elements, but has ", Count(Output(node)));
+      }
+      const int arity = static_cast<int>(graph_.nodes[node].inputs.size());
+      for (int k = 0; k < arity; ++k) {
+        const ChainOperand o = ResolveOperand(graph_, schedule_, node, k);
+        AD_RETURN_IF_ERROR(CheckRead(s, node, o.value, o.broadcast < 0));
+      }
+    }
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckEpilogue(int s) const {
+    const Step& step = schedule_.steps[s];
+    if (!graph_.op(step.kernel).traits.epilogue) {
+      return Broken(3, "step ", s, " has a chain, but its kernel '", Name(step.kernel), "' announces no results");
+    }
+    if (Count(Output(step.chain[0])) == Count(Output(step.kernel))) return absl::OkStatus();
+    return Broken(3, "the chain of step ", s, " has ", Count(Output(step.chain[0])), " elements, its kernel '",
+                  Name(step.kernel), "' ", Count(Output(step.kernel)));
+  }
+
+  // Whether `value` is final when `reader`, a node of step s, reads it. Flat: element i is read for element i.
+  absl::Status CheckRead(int s, int reader, int value, bool flat) const {
+    const int p = Producer(value);
+    if (p < 0 || graph_.op(p).traits.leaf) return absl::OkStatus();
+    if (maker_[p] < 0) return Broken(1, "no step computes '", Name(p), "', which '", Name(reader), "' reads");
+    const int maker = maker_[p];
+    const Step& step = schedule_.steps[s];
+    if (maker == s) {
+      const bool announced = p != step.kernel || value == Output(p);
+      if (flat && announced && position_[p] < position_[reader]) return absl::OkStatus();
+      return Broken(2, "'", Name(reader), "' in step ", s, " reads '", Name(p), "' of the same step too early");
+    }
+    if (!schedule_.stored[value]) {
+      return Broken(1, "'", Name(p), "' is not stored, but '", Name(reader), "' of another step reads it");
+    }
+    if (maker < s && schedule_.steps[maker].level < step.level) return absl::OkStatus();
+    if (maker == step.producer_step && reader == step.kernel) return absl::OkStatus();
+    return Broken(2, "'", Name(reader), "' in step ", s, " (level ", step.level, ") reads '", Name(p), "' of step ",
+                  maker, " (level ", schedule_.steps[maker].level, ")");
+  }
+
+  const PlanGraph& graph_;
+  const StepSchedule& schedule_;
+  std::vector<int> maker_;     // of nodes: the step that it is in, or -1
+  std::vector<int> position_;  // of nodes: 0 for a kernel, then as in the chain
+};
+
+// The areas that are in use during the levels gone through so far, by offset.
+class AreasInUse {
+ public:
+  explicit AreasInUse(const PlanLayout& layout)
+      : layout_(layout), in_place_(layout.in_place.begin(), layout.in_place.end()) {}
+
+  absl::Status Run() {
+    std::vector<int> order(layout_.arena.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::stable_sort(order.begin(), order.end(),
+                     [&](int a, int b) { return layout_.arena[a].first < layout_.arena[b].first; });
+    for (int i : order) {
+      const PlanLayout::Area& area = layout_.arena[i];
+      if (area.bytes == 0) continue;
+      if (area.offset < 0 || area.bytes < 0 || area.offset + area.bytes > layout_.arena_bytes) {
+        return Broken(5, "step ", area.step, " writes bytes [", area.offset, ", ", area.offset + area.bytes,
+                      ") of an arena of ", layout_.arena_bytes);
+      }
+      Release(area.first);
+      AD_RETURN_IF_ERROR(Use(i));
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  // Takes out areas that are not in use any more when this level begins.
+  void Release(int level) {
+    while (!by_end_.empty() && by_end_.begin()->first < level) {
+      by_offset_.erase(layout_.arena[by_end_.begin()->second].offset);
+      by_end_.erase(by_end_.begin());
+    }
+  }
+
+  absl::Status Use(int i) {
+    const PlanLayout::Area& area = layout_.arena[i];
+    auto it = by_offset_.lower_bound(area.offset);
+    if (it != by_offset_.begin()) {
+      const PlanLayout::Area& before = layout_.arena[std::prev(it)->second];
+      if (before.offset + before.bytes > area.offset) return Overlap(i, std::prev(it)->second);
+    }
+    if (it != by_offset_.end() && it->first < area.offset + area.bytes) {
+      const int other = it->second;
+      const bool same = it->first == area.offset && layout_.arena[other].bytes == area.bytes;
+      if (!same || !in_place_.contains({i, other}) || layout_.arena[other].last != area.first) return Overlap(i, other);
+      by_end_.erase({layout_.arena[other].last, other});
+      by_offset_.erase(it);
+    }
+    by_offset_[area.offset] = i;
+    by_end_.insert({area.last, i});
+    return absl::OkStatus();
+  }
+
+  absl::Status Overlap(int i, int other) const {
+    const PlanLayout::Area &a = layout_.arena[i], &b = layout_.arena[other];
+    return Broken(5, "step ", a.step, " writes bytes [", a.offset, ", ", a.offset + a.bytes, ") in level ", a.first,
+                  ", while [", b.offset, ", ", b.offset + b.bytes, ") of step ", b.step, " is in use until level ",
+                  b.last);
+  }
+
+  const PlanLayout& layout_;
+  absl::flat_hash_set<std::pair<int, int>> in_place_;
+  std::map<int64_t, int> by_offset_;      // areas in use
+  std::set<std::pair<int, int>> by_end_;  // (last level, area)
+};
+
+absl::Status VerifyOverwrites(const PlanLayout& layout) {
+  absl::flat_hash_set<int> written;
+  for (const PlanLayout::Overwrite& o : layout.overwrites) {
+    if (!written.insert(o.variable).second) return Broken(6, "variable ", o.variable, " is written by two steps");
+    if (o.last_read >= o.level || !o.safe_in_place) {
+      return Broken(6, "step ", o.step, " overwrites variable ", o.variable, " in level ", o.level,
+                    ", while its old value is still to be read");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::Status VerifySchedule(const PlanGraph& graph, const StepSchedule& schedule) {
+  return ScheduleVerifier(graph, schedule).Run();
+}
+
+absl::Status VerifyMemory(const PlanLayout& layout) {
+  AD_RETURN_IF_ERROR(AreasInUse(layout).Run());
+  AD_RETURN_IF_ERROR(VerifyOverwrites(layout));
+  for (const PlanLayout::Tile& t : layout.tiles) {
+    if (t.offset < 0 || t.offset + t.bytes > t.tile_bytes || t.read_elsewhere) {
+      return Broken(8, "step ", t.step, " keeps a value as a tile of bytes [", t.offset, ", ", t.offset + t.bytes,
+                    ") of ", t.tile_bytes, t.read_elsewhere ? ", but others read it" : "");
+    }
+  }
+  for (size_t i = 0; i < layout.fetch_writers.size(); ++i) {
+    if (layout.fetch_writers[i] != 1) {
+      return Broken(7, "returned tensor ", i, " is written by ", layout.fetch_writers[i], " values");
+    }
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace adret
