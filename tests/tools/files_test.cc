@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/plan_report.h"
+#include "adret/io/npy.h"
 #include "adret/ops/unary.h"
 #include "adret/tests/tools/tool_test.h"
 
@@ -69,6 +70,24 @@ TEST_F(FilesTest, CheckFindsEveryFault) {
                              ContainsRegex("tensor [0-9]+: the checksum.*\n.*tensor [0-9]+: the checksum"),
                              HasSubstr("mlp.adret: 0 errors")));
   ExpectMistake("check nowhere.adret", 1, "adret check: cannot open nowhere.adret");
+}
+
+TEST_F(FilesTest, CheckRunsTheModelAndNamesTheNodeThatMakesNaN) {
+  const auto save = [&](double pixel) {
+    const io::NamedTensors arrays = {{"image", Tensor::Full(DType::kFloat32, {4, 1, 28, 28}, pixel)},
+                                     {"label", Tensor::Full(DType::kInt64, {4}, 3)}};
+    return io::SaveNpz(Path("batch.npz"), arrays);
+  };
+  ASSERT_TRUE(save(0.5).ok());
+  const Outcome good = Adret("check cnn.adret --data=batch.npz");
+  EXPECT_EQ(good.code, 0) << good.err;
+  EXPECT_THAT(good.out, HasSubstr("every number that it computes from batch.npz is finite"));
+  ASSERT_TRUE(save(3e38).ok());
+  const Outcome bad = Adret("check cnn.adret --data=batch.npz");
+  EXPECT_EQ(bad.code, 1);
+  EXPECT_THAT(bad.out,
+              AllOf(HasSubstr("error    check_numerics: conv2d 'conv1/conv2d'"), HasSubstr("not of a derivative")));
+  ExpectMistake("check cnn.adret --data=nowhere.npz", 1, "adret check: ");
 }
 
 TEST_F(FilesTest, CheckWarnsOfNumbersThatAreNone) {
