@@ -1,4 +1,5 @@
-// adret: computation graphs, their derivatives, and what networks learn. This header includes all public ones.
+// adret: computation graphs, their derivatives, and what networks learn. This header includes what programs need; who
+// writes operations includes core/axis_rules.h, ops/elementwise.h and ops/axes.h besides.
 //
 //   #include "adret/adret.h"
 //   using namespace adret;
@@ -11,6 +12,7 @@
 #define ADRET_ADRET_H_
 
 // core: what a graph is and how it runs.
+#include "adret/core/ancestors.h"
 #include "adret/core/executor.h"
 #include "adret/core/graph.h"
 #include "adret/core/import.h"
@@ -59,6 +61,7 @@
 #include "adret/nn/history.h"
 #include "adret/nn/inference.h"
 #include "adret/nn/initializers.h"
+#include "adret/nn/layer_dot.h"
 #include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
 #include "adret/nn/metrics.h"
@@ -93,7 +96,9 @@
 #include "adret/io/dataset.h"
 #include "adret/io/dot.h"
 #include "adret/io/drawn_digits.h"
+#include "adret/io/file.h"
 #include "adret/io/idx.h"
+#include "adret/io/in_file.h"
 #include "adret/io/model.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"

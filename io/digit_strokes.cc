@@ -1,6 +1,5 @@
-#include "adret/io/digit_strokes.h"
-
 #include "adret/core/status.h"
+#include "adret/io/digit_strokes_internal.h"
 
 namespace adret::io {
 namespace {

@@ -9,7 +9,7 @@
 #include "adret/core/parallel.h"
 #include "adret/core/random.h"
 #include "adret/core/status.h"
-#include "adret/io/digit_strokes.h"
+#include "adret/io/digit_strokes_internal.h"
 
 namespace adret::io {
 namespace {

@@ -1,6 +1,6 @@
 // InFile(): says in which file something went wrong.
 //
-//   absl::StatusOr<Tensor> image = DecodePng(bytes);
+//   absl::StatusOr<Tensor> image = io::DecodePng(bytes);
 //   if (!image.ok()) return io::InFile(path, image.status());     // "cat.png: not a PNG picture: ..."
 #ifndef ADRET_IO_IN_FILE_H_
 #define ADRET_IO_IN_FILE_H_

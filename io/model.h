@@ -15,7 +15,7 @@
 //
 // The same contents give the same bytes. Saving replaces the file in one step (io/file.h). Files are not trusted:
 // loading checks everything, replays the type rules, and answers InvalidArgument or ResourceExhausted, saying what and
-// where; nothing in a file can name code, a path or an address. The layout is described in io/model_format.h.
+// where; nothing in a file can name code, a path or an address. The layout is described in io/model_format_internal.h.
 #ifndef ADRET_IO_MODEL_H_
 #define ADRET_IO_MODEL_H_
 

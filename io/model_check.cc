@@ -6,7 +6,7 @@
 #include "adret/core/ancestors.h"
 #include "adret/io/file.h"
 #include "adret/io/model.h"
-#include "adret/io/model_format.h"
+#include "adret/io/model_format_internal.h"
 
 namespace adret::io {
 namespace {

@@ -1,5 +1,3 @@
-#include "adret/io/model_format.h"
-
 #include <zlib.h>
 
 #include <algorithm>
@@ -12,6 +10,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
 #include "adret/io/bytes.h"
+#include "adret/io/model_format_internal.h"
 
 namespace adret::io {
 namespace {

@@ -20,7 +20,7 @@
 #include "adret/io/in_file.h"
 #include "adret/io/model.h"
 #include "adret/io/model.pb.h"
-#include "adret/io/model_format.h"
+#include "adret/io/model_format_internal.h"
 
 namespace adret::io {
 namespace {

@@ -10,7 +10,7 @@
 #include "adret/core/status.h"
 #include "adret/core/text.h"
 #include "adret/io/model.pb.h"
-#include "adret/io/model_format.h"
+#include "adret/io/model_format_internal.h"
 
 namespace adret::io {
 namespace {

@@ -1,7 +1,7 @@
 // The chunks that a PNG file consists of after its signature: length, type, data, checksum.
 //
-//   PngChunk chunk;
-//   absl::string_view wrong = TakePngChunk(&bytes, &chunk);      // "", and bytes goes on after the chunk
+//   io::PngChunk chunk;
+//   absl::string_view wrong = io::TakePngChunk(&bytes, &chunk);      // "", and bytes goes on after the chunk
 #ifndef ADRET_IO_PNG_CHUNKS_INTERNAL_H_
 #define ADRET_IO_PNG_CHUNKS_INTERNAL_H_
 

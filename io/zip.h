@@ -1,7 +1,7 @@
 // A minimal zip container: what .npz files need. Stored and deflated entries, no encryption, no multi-disk archives.
 //
 //   AD_ASSIGN_OR_RETURN(std::vector<io::ZipEntry> entries, io::ReadZip(bytes, {}));
-//   std::string archive = io::WriteZip({{"x.npy", contents}}, {.compress = true});
+//   std::string archive = *io::WriteZip({{"x.npy", contents}}, {.compress = true});
 #ifndef ADRET_IO_ZIP_H_
 #define ADRET_IO_ZIP_H_
 

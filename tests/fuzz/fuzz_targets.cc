@@ -13,7 +13,7 @@
 #include "adret/io/idx.h"
 #include "adret/io/model.h"
 #include "adret/io/model.pb.h"
-#include "adret/io/model_format.h"
+#include "adret/io/model_format_internal.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
 

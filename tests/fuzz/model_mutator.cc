@@ -12,7 +12,7 @@
 #include "adret/core/op.h"
 #include "adret/core/random.h"
 #include "adret/io/model.pb.h"
-#include "adret/io/model_format.h"
+#include "adret/io/model_format_internal.h"
 
 namespace adret::fuzz {
 namespace {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "adret/core/parallel.h"
-#include "adret/io/digit_strokes.h"
+#include "adret/io/digit_strokes_internal.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 

@@ -9,7 +9,7 @@
 #include "adret/core/graph.h"
 #include "adret/io/model.h"
 #include "adret/io/model.pb.h"
-#include "adret/io/model_format.h"
+#include "adret/io/model_format_internal.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/transpose.h"
 

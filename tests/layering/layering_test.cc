@@ -118,6 +118,19 @@ TEST(Layering, NothingIncludesAFloorAbove) {
               testing::IsEmpty());
 }
 
+// Private: not installed (CONTRIBUTING.md).
+bool IsPrivate(const std::string& path) {
+  return absl::EndsWith(path, "_internal.h") || absl::StartsWith(path, "tools/") ||
+         absl::StartsWith(path, "core/plan/") || absl::StartsWith(path, "ops/kernels/");
+}
+
+TEST(Layering, InstalledHeadersIncludeInstalledOnes) {
+  EXPECT_THAT(LinesWhere([](const SourceFile& file, const std::string& line) {
+                return absl::EndsWith(file.path, ".h") && !IsPrivate(file.path) && IsPrivate(Ours(Included(line)));
+              }),
+              testing::IsEmpty());
+}
+
 TEST(Layering, KernelsKnowNoGraph) {
   EXPECT_THAT(LinesWhere([](const SourceFile& file, const std::string& line) {
                 static const std::set<std::string> kGraphHeaders = {"core/graph.h", "core/executor.h", "core/state.h",

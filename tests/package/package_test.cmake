@@ -2,6 +2,7 @@
 #   BUILD_DIR  adret's build tree        COMPONENT  what to install      LIBRARY  the library to build and install
 #   WORK_DIR   scratch                   EXPECTED   a program whose output lists the ops of the build tree
 #   TOOL       the installed command, if any, in the prefix
+#   EXAMPLES   a folder of programs to build, too; may be empty
 #   CXX, GENERATOR, LAUNCHER, STRIP, NM  tools      SHARED  whether the library is a shared one
 cmake_minimum_required(VERSION 3.25)
 
@@ -21,7 +22,8 @@ endif()
 run("Installing" ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/prefix --component ${COMPONENT})
 
 # The include paths are those of an installed library: nothing of the source tree, no internals.
-file(GLOB_RECURSE internal ${WORK_DIR}/prefix/include/*_internal.h ${WORK_DIR}/prefix/include/*/kernels/*)
+set(include ${WORK_DIR}/prefix/include)
+file(GLOB_RECURSE internal ${include}/*_internal.h ${include}/*/kernels/* ${include}/*/plan/* ${include}/*/tools/*)
 if(internal)
   message(FATAL_ERROR "internal headers are installed: ${internal}")
 endif()
@@ -32,7 +34,7 @@ endif()
 
 run("Configuring the outside project" ${CMAKE_COMMAND} -G ${GENERATOR} -S ${CMAKE_CURRENT_LIST_DIR}/consumer
     -B ${WORK_DIR}/build -DCMAKE_CXX_COMPILER=${CXX} -DCMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER} -DCMAKE_BUILD_TYPE=Debug
-    -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix -DCMAKE_CXX_STANDARD=20)
+    -DCMAKE_PREFIX_PATH=${WORK_DIR}/prefix -DCMAKE_CXX_STANDARD=20 -DADRET_INCLUDE=${include} -DEXAMPLES=${EXAMPLES})
 run("Building the outside project" ${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 run("The outside program" ${WORK_DIR}/build/consumer ${WORK_DIR}/model.adret)
 string(STRIP "${output}" found)

@@ -1,6 +1,6 @@
 // How people draw digits: the pen's way for each, in several styles. Data for drawn_digits.h.
-#ifndef ADRET_IO_DIGIT_STROKES_H_
-#define ADRET_IO_DIGIT_STROKES_H_
+#ifndef ADRET_IO_DIGIT_STROKES_INTERNAL_H_
+#define ADRET_IO_DIGIT_STROKES_INTERNAL_H_
 
 #include "absl/types/span.h"
 
@@ -23,4 +23,4 @@ absl::Span<const PenWay> StylesOf(int digit);
 
 }  // namespace adret::io
 
-#endif  // ADRET_IO_DIGIT_STROKES_H_
+#endif  // ADRET_IO_DIGIT_STROKES_INTERNAL_H_

@@ -2,19 +2,19 @@
 //
 // All numbers are little-endian.
 //
-//   offset  bytes
-//        0      8  magic: 0x89 "ADRET" CR LF (a text-mode transfer changes it)
-//        8      4  version: 1
-//       12      4  flags: 0
-//       16      8  size of the whole file
-//       24      8  size S of the structure, at least 1
-//       32      4  CRC-32 of the structure
-//       36     24  0
-//       60      4  CRC-32 of bytes [0, 60)
-//       64      S  structure: a protobuf message, adret.io.proto.Model (io/model.proto)
-//     64+S   0-63  zeros up to a multiple of 64: here the data section starts (unless there are no tensors)
-//        D         data section: the tensors in the order of the structure's table. Each starts at the first multiple
-//                  of 64 after the one before, with zeros between; the file ends with the last one's last byte.
+//  offset  bytes
+//       0      8  magic: 0x89 "ADRET" CR LF (a text-mode transfer changes it)
+//       8      4  version: 1
+//      12      4  flags: 0
+//      16      8  size of the whole file
+//      24      8  size S of the structure, at least 1
+//      32      4  CRC-32 of the structure
+//      36     24  0
+//      60      4  CRC-32 of bytes [0, 60)
+//      64      S  structure: a protobuf message, adret.io.proto.Model (io/model.proto)
+//    64+S   0-63  zeros up to a multiple of 64: here the data section starts (unless there are no tensors)
+//       D         data section: the tensors in the order of the structure's table. Each starts at the first multiple
+//                 of 64 after the one before, with zeros between; the file ends with the last one's last byte.
 //
 // A tensor is its elements in row-major order; bools are bytes 0 and 1. The table gives for each tensor its dtype,
 // dimensions, offset in the data section, size and CRC-32, of which offset and size follow from the rest: they are
@@ -23,8 +23,8 @@
 //
 // CRC-32 is zlib's. A reader refuses a version above its own, flags it does not know, and fields of the structure it
 // does not know: every change of the format gets a new version.
-#ifndef ADRET_IO_MODEL_FORMAT_H_
-#define ADRET_IO_MODEL_FORMAT_H_
+#ifndef ADRET_IO_MODEL_FORMAT_INTERNAL_H_
+#define ADRET_IO_MODEL_FORMAT_INTERNAL_H_
 
 #include <cstddef>
 #include <cstdint>
@@ -37,7 +37,7 @@
 #include "adret/core/rounding.h"
 #include "adret/io/file.h"
 #include "adret/io/model.h"
-#include "adret/io/problems.h"
+#include "adret/io/problems_internal.h"
 
 namespace adret::io {
 
@@ -118,4 +118,4 @@ std::string Quoted(absl::string_view name);
 
 }  // namespace adret::io
 
-#endif  // ADRET_IO_MODEL_FORMAT_H_
+#endif  // ADRET_IO_MODEL_FORMAT_INTERNAL_H_

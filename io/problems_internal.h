@@ -1,14 +1,14 @@
 // Problems: to whom the rules of a reader report. The reader proper stops at the first problem; a checker lets the same
 // rules go on and collects all of them.
 //
-//   absl::Status CheckNames(const std::vector<std::string>& names, Problems* problems) {
+//   absl::Status CheckNames(const std::vector<std::string>& names, io::Problems* problems) {
 //     for (const std::string& name : names) AD_RETURN_IF_ERROR(problems->Note(CheckName(name)));
 //     return absl::OkStatus();
 //   }
 //
 // A rule that cannot let its caller go on returns its error instead of noting it.
-#ifndef ADRET_IO_PROBLEMS_H_
-#define ADRET_IO_PROBLEMS_H_
+#ifndef ADRET_IO_PROBLEMS_INTERNAL_H_
+#define ADRET_IO_PROBLEMS_INTERNAL_H_
 
 #include <cstddef>
 #include <vector>
@@ -43,4 +43,4 @@ class Problems {
 
 }  // namespace adret::io
 
-#endif  // ADRET_IO_PROBLEMS_H_
+#endif  // ADRET_IO_PROBLEMS_INTERNAL_H_
