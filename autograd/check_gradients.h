@@ -1,7 +1,7 @@
 // CheckGradients(): are the derivatives of a function what finite differences say they are?
 //
-//   absl::Status s = CheckGradients([](absl::Span<const Value> x) { return Conv2d(x[0], x[1]); },
-//                                   {image, filters});
+//   absl::Status s = CheckGradients([](absl::Span<const Value> x) { return Values{Conv2d(x[0], x[1])}; },
+//                                   {pixels, filters});      // f64 [1,1,4,4] and [3,1,2,2]
 //
 // At points in f64: for random directions v and cotangents u, the directional derivative <u, J v> of the function is
 // compared with a central difference, and (order 2) the same is asked of the function's own gradient, as HIPS

@@ -1,14 +1,14 @@
 // AxisRules: what an op declares of its axes, so that a plan computes no more of it than is looked at.
 //
 //   // y[n, k, ., .] = sum over c of x[n, c, ., .] w[k, c, ., .]
-//   .axes = MakeAxisRules({.labels = LabelsOf("nc..,kc..->nk.."), .linear_in = Inputs({0, 1})})
+//   auto axes = MakeAxisRules({.labels = LabelsOf("nc..,kc..->nk.."), .linear_in = Inputs({0, 1})});  // Op::axes
 //
 // Each axis of x, w and y has a letter, its label, or a point where nothing is said. A planner that has never heard of
 // convolutions concludes:
-//   k  y[:, k] needs only w[k], so a slice of y along k is the convolution with that slice of w, and all of x;
-//   n  y[n] needs only x[n];
-//   c  y has no c, so c is summed over: where x or w is zero (linear_in), the terms of the sum can be left out;
-//   n, k  where an image or a filter is zero, y is zero.
+//  k  y[:, k] needs only w[k], so a slice of y along k is the convolution with that slice of w, and all of x;
+//  n  y[n] needs only x[n];
+//  c  y has no c, so c is summed over: where x or w is zero (linear_in), the terms of the sum can be left out;
+//  n, k  where an image or a filter is zero, y is zero.
 // Ops declare these rules (Op::axes), plans are rewritten by them (core/plan/rewrite.h), and neither knows of the
 // other.
 #ifndef ADRET_CORE_AXIS_RULES_H_

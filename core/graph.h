@@ -2,7 +2,7 @@
 //
 //   Graph graph;
 //   Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
-//   Value w = graph.Variable("w", DType::kFloat32, {3, 2}, Tensor::Zeros(DType::kFloat32, {3, 2}));
+//   Value w = graph.Variable("w", Tensor::Zeros(DType::kFloat32, {3, 2}));
 //   Value y = Tanh(MatMul(x, w)) + 1.0;
 //
 // A node's index is its topological order. Types are checked when a node is added. Builders never fail: the graph

@@ -2,7 +2,7 @@
 //
 //   const OpRegistration kSquare({
 //       .name = "square", .doc = "y = x * x.", .inputs = {"x"},
-//       .type = SameTypeFloating, .kernel = ..., .gradient = [](const GradientContext& c) {
+//       .type = SameTypeFloating, .kernel = SquareKernel, .gradient = [](const GradientContext& c) {
 //         return Values{c.dy() * (2.0 * c.x(0))};
 //       }});
 //

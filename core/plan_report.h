@@ -2,9 +2,9 @@
 // programs.
 //
 //   auto executor = Executor::Create({loss}, step, {.profile = true});
-//   ...                                                                     // runs
-//   std::cout << *executor->Explain(/*batch=*/128, MeasureMachineLimits());  // a table
-//   io::AtomicWriteFile("trace.json", *executor->Trace(/*batch=*/128));     // for chrome://tracing or ui.perfetto.dev
+//   AD_RETURN_IF_ERROR(executor->Run({{image, images}, {label, labels}}, &state).status());   // as often as you like
+//   std::cout << *executor->Explain(/*batch=*/128, MeasureMachineLimits());                   // a table
+//   AD_RETURN_IF_ERROR(io::WriteFile("trace.json", *executor->Trace(/*batch=*/128)));         // for ui.perfetto.dev
 #ifndef ADRET_CORE_PLAN_REPORT_H_
 #define ADRET_CORE_PLAN_REPORT_H_
 

@@ -1,7 +1,7 @@
 // Shape: the dimensions of a tensor. One of them may be symbolic: a multiple of the batch that only a run knows.
 //
 //   Shape image{kAnyBatch, 1, 28, 28};      // prints as [?,1,28,28]
-//   image.WithBatch(128)                    // [128,1,28,28]
+//   Shape batch = image.WithBatch(128);     // [128,1,28,28]
 //
 // A dimension d >= 0 is concrete. A dimension d < 0 stands for -d times the batch, so kAnyBatch = -1 is the batch
 // itself, and a [?,13,13,50] reshaped to two dimensions is [-169,50], printed as [169*?,50]. At most one dimension of a

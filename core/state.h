@@ -1,7 +1,7 @@
 // State: the tensors of a graph's variables, by name, and where its random numbers stand.
 //
 //   State state = *InitialState(graph, /*seed=*/1);
-//   executor.Run(feeds, &state);     // updates happen in place
+//   AD_RETURN_IF_ERROR(executor.Run(feeds, &state).status());     // updates happen in place
 //   Tensor w = *state.Get("conv1/w");
 #ifndef ADRET_CORE_STATE_H_
 #define ADRET_CORE_STATE_H_

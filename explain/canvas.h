@@ -2,18 +2,18 @@
 //
 //   Graph graph;
 //   absl::StatusOr<explain::Canvas> canvas = explain::Canvas::Create(&graph, {DType::kFloat32, {50, 1, 28, 28}});
-//   Value activation = ...canvas->images()...;
+//   Value activation = Sum((*network.Apply({network.layers()[0].value}, canvas->images()))[0]);
 //   Value slope = Gradients(activation, {canvas->parameters()})[0];
 //
 // What is climbed are parameters z; what is seen are images x = bounds(colours(basis(z))).
 //
-//   basis    kPixels: x itself. kFourier: sums of waves whose amplitudes fall as 1 / f^decay, as photographs' do
-//            (Olah et al., "Feature visualization", 2017): low frequencies move first, and no noise of single pixels
-//            grows. The waves are products of real sines and cosines along the two axes, orthonormal; the spectrum is
-//            scaled to a mean square of 1, so that steps are of the size that they have with pixels.
-//   colours  decorrelate: z's three channels are the directions in which the colours of ImageNet's photographs vary
-//            independently (the matrix is Lucid's, tensorflow/lucid, optvis/param/color.py).
-//   bounds   kClip: images are clipped after each step, kSigmoid: lo + (hi - lo) sigmoid(.), kNone.
+//  basis    kPixels: x itself. kFourier: sums of waves whose amplitudes fall as 1 / f^decay, as photographs' do
+//           (Olah et al., "Feature visualization", 2017): low frequencies move first, and no noise of single pixels
+//           grows. The waves are products of real sines and cosines along the two axes, orthonormal; the spectrum is
+//           scaled to a mean square of 1, so that steps are of the size that they have with pixels.
+//  colours  decorrelate: z's three channels are the directions in which the colours of ImageNet's photographs vary
+//           independently (the matrix is Lucid's, tensorflow/lucid, optvis/param/color.py).
+//  bounds   kClip: images are clipped after each step, kSigmoid: lo + (hi - lo) sigmoid(.), kNone.
 #ifndef ADRET_EXPLAIN_CANVAS_H_
 #define ADRET_EXPLAIN_CANVAS_H_
 

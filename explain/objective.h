@@ -11,10 +11,10 @@
 // So the objectives of a batch, one for each image, are computed together.
 //
 // As text, which the command line takes:
-//   conv2:7    a filter (the sum of its map), a neuron, a logit      conv2:7@3,5    its value at row 3, column 5
-//   conv2:*    each unit, an objective for every one                 logits:5%      the probability of class 5
-//   conv2:0-9  conv2:1,4,8   some of them                            conv2          the energy of the layer
-//   conv2:7+0.5*dense1:3     a mix
+//  conv2:7    a filter (the sum of its map), a neuron, a logit      conv2:7@3,5    its value at row 3, column 5
+//  conv2:*    each unit, an objective for every one                 logits:5%      the probability of class 5
+//  conv2:0-9  conv2:1,4,8   some of them                            conv2          the energy of the layer
+//  conv2:7+0.5*dense1:3     a mix
 #ifndef ADRET_EXPLAIN_OBJECTIVE_H_
 #define ADRET_EXPLAIN_OBJECTIVE_H_
 

@@ -1,6 +1,6 @@
 // Penalties: what an image pays, so that it shows what matters and nothing else. The lecture's: y_k - lambda sum |x|.
 //
-//   explain::Maximize(network, objectives, {.penalties = {.l1 = 0.65}});
+//   explain::Ascent sparse = *explain::Maximize(network, objectives, {.penalties = {.l1 = 0.65}});
 //
 // Weights are relative to the slope of the objective. Each image's penalty is multiplied by the root mean square of
 // d activation / d pixel where the ascent begins: with l1 = 0.65, ink must raise the activation at least 0.65

@@ -7,7 +7,7 @@
 // that is: their Gram matrices. An image is found, by Adam on its pixels, whose maps are like the content's and whose
 // Gram matrices are like the style's:
 //
-//   loss = content_weight mean_l |F_l - C_l|^2 / |C_l|^2 + style_weight mean_l |G_l - S_l|^2 / |S_l|^2 + tv TV(x) / n
+//  loss = content_weight mean_l |F_l - C_l|^2 / |C_l|^2 + style_weight mean_l |G_l - S_l|^2 / |S_l|^2 + tv TV(x) / n
 //
 // with Gram matrices divided by the number of places. Each term is relative to what it is to become, so that
 // weights mean the same for every network and layer.

@@ -1,8 +1,8 @@
 // Target: what is to be explained, one number for each image: the value of a unit of a layer.
 //
-//   Target cat = {.units = {3}};                                   // the network's output 3, for every image
-//   Target filter = {.layer = "conv2", .units = {7}};              // the sum of filter 7's map
-//   TargetGraph f = *TargetGraph::Create(network, filter);         // f.y is a function of f.images and f.unit
+//   explain::Target cat = {.units = {3}};                                   // the network's output 3, for every image
+//   explain::Target filter = {.layer = "conv2", .units = {7}};              // the sum of filter 7's map
+//   explain::TargetGraph f = *explain::TargetGraph::Create(network, filter);  // f.y is a function of f.images and f.unit
 //   Value slope = Gradients(f.y, {f.images})[0];
 #ifndef ADRET_EXPLAIN_TARGET_H_
 #define ADRET_EXPLAIN_TARGET_H_

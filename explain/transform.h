@@ -1,8 +1,8 @@
 // Transformations of images: each step of an ascent sees them a little shifted, scaled and turned, so that what is
 // found does not hang on single pixels (Olah, Mordvintsev and Schubert, "Feature visualization", Distill 2017).
 //
-//   explain::Maximize(network, objectives, {.transforms = explain::LucidTransforms()});
-//   explain::Maximize(network, objectives, {.transforms = {explain::Pad(4), explain::Jitter(4)}});
+//   explain::Ascent robust = *explain::Maximize(network, objectives, {.transforms = explain::LucidTransforms()});
+//   explain::Ascent steady = *explain::Maximize(network, objectives, {.transforms = {explain::Jitter(4)}});
 //
 // A transform is a function from images to images (of any number, channels and size), built of differentiable ops.
 // Random ones draw one number for all images of a batch, anew at each step, from the run's seed. Afterwards FitTo

@@ -1,9 +1,10 @@
 // Batches: examples in memory, a few at a time, in an order that depends on a seed and the epoch only.
 //
-//   Batches batches = *Batches::Create({images, labels}, image.type(), label.type(), {.batch = 128});
-//   batches.Shuffle(seed, epoch);
+//   nn::Batches batches = *nn::Batches::Create({images, labels}, image.type(), label.type(), {.batch = 128});
+//   batches.Shuffle(/*seed=*/1, /*epoch=*/0);
 //   for (int64_t i = 0; i < batches.count(); ++i) {
 //     auto [x, y] = batches.Get(i);
+//   }
 //
 // Data stays as it is stored (bytes); each batch is converted to what the graph's inputs expect. u8 pixels that become
 // floating-point numbers are divided by 255.

@@ -10,9 +10,9 @@
 // The text is made of lines, the first of which tells the format. It holds no times, so that a file depends on what was
 // learned alone:
 //
-//   adret training history 1
-//   epoch,<epoch>,<epochs>,<training loss>,<accuracy>,<examples>,<test loss>,<accuracy>,<examples>
-//   batch,<epochs done>,<loss>
+//  adret training history 1
+//  epoch,<epoch>,<epochs>,<training loss>,<accuracy>,<examples>,<test loss>,<accuracy>,<examples>
+//  batch,<epochs done>,<loss>
 #ifndef ADRET_NN_HISTORY_H_
 #define ADRET_NN_HISTORY_H_
 

@@ -1,7 +1,7 @@
 // Inference mode for graphs that were built in training mode, such as those of model files.
 //
 //   Graph graph;
-//   Value logits = (*ImportForInference({trained}, {}, &graph))[0];
+//   Value logits = (*nn::ImportForInference({trained}, {}, &graph))[0];
 //
 // Layers are built in the mode that they are called in (nn/layer.h), and a file often holds the training mode only.
 // What training mode does otherwise is known from the nodes: dropout multiplies by random_bernoulli, batch

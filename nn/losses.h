@@ -1,7 +1,7 @@
 // Losses: how wrong an answer is, as a scalar to minimise.
 //
 //   Value loss = nn::SoftmaxCrossEntropy(logits, label);                              // label i64[?] or f32[?,10]
-//   Value loss = nn::Huber(prediction, target, {.delta = 0.5});
+//   Value robust = nn::Huber(prediction, target, {.delta = 0.5});
 //   Value each = nn::MeanSquaredError(x, target, {.reduction = nn::Reduction::kNone});
 //
 // x and target have one floating dtype and one shape, unless said otherwise. The loss of each example (or element) is

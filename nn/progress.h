@@ -1,10 +1,15 @@
 // Progress of a training run for people: a bar while an epoch runs, a table row after it.
 //
-//   ProgressBar bar;                                                   // on stderr
-//   options.on_batch = [&](const BatchRecord& b) { bar.Show(b); };
-//   options.on_epoch = [&](const EpochRecord& e) { bar.Clear(); std::puts(EpochRow(e).c_str()); ... };
+//   nn::ProgressBar bar;                                       // on stderr
+//   nn::FitOptions options;
+//   options.on_batch = [&](const nn::BatchRecord& b) { bar.Show(b); };
+//   options.on_epoch = [&](const nn::EpochRecord& e) {
+//     bar.Clear();
+//     std::puts(nn::EpochRow(e).c_str());
+//     return absl::OkStatus();
+//   };
 //
-//   epoch 2/5 [===========>                  ]  38%  loss 0.0712  accuracy 97.8%  9,812 images/s  4 s left
+//  epoch 2/5 [===========>                  ]  38%  loss 0.0712  accuracy 97.8%  9,812 images/s  4 s left
 #ifndef ADRET_NN_PROGRESS_H_
 #define ADRET_NN_PROGRESS_H_
 

@@ -2,10 +2,10 @@
 //
 //   std::puts(nn::Summary(logits).c_str());
 //
-//   layer    output         parameters   multiply-adds
-//   conv1    25x26x26              250         152,100
-//   pool1    25x13x13
-//   ...
+//  layer    output         parameters   multiply-adds
+//  conv1    25x26x26              250         152,100
+//  pool1    25x13x13
+//  ...
 //
 // Everything is derived from nodes and their names, so that a graph loaded from a file has a summary, too. A layer is a
 // node that somebody named (automatic names are the op's, with a number: relu, relu_1); nodes and variables named

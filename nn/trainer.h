@@ -1,10 +1,11 @@
 // Trainer: epochs over examples in memory.
 //
-//   Trainer trainer = *Trainer::Create({.x = image, .y = label, .loss = loss, .accuracy = accuracy, .updates = step});
-//   State state = *InitialState(graph, seed);
+//   nn::Trainer trainer = *nn::Trainer::Create(
+//       {.x = image, .y = label, .loss = loss, .accuracy = accuracy, .updates = step});
+//   State state = *InitialState(graph, /*seed=*/1);
 //   auto history = *trainer.Fit({train_images, train_labels}, &state,
 //                               {.epochs = 5, .test = {test_images, test_labels},
-//                                .on_epoch = [&](const EpochRecord& e) { return Save(e, state); }});
+//                                .on_epoch = [&](const nn::EpochRecord& e) { return Save(e, state); }});
 //
 // The order of the examples is drawn from (state.seed, epoch), and how many epochs are behind follows from state.step.
 // So training that stops after an epoch and goes on from a saved state does exactly what it would have done without the

@@ -1,8 +1,8 @@
 // Layouts and sliding windows: where the axes of images and filters are, and how large the result of a window is.
 //
-//   Images are NCHW: [batch, channels, height, width]. Filters are OIHW: [filters, channels, height, width].
+// Images are NCHW: [batch, channels, height, width]. Filters are OIHW: [filters, channels, height, width].
 //
-//   Conv2d(x, w, {.padding = Padding::Same()});    // also Valid(), Explicit(1), Explicit(top, left, bottom, right)
+//   Value y = Conv2d(x, w, {.padding = Padding::Same()});    // also Valid(), Explicit(1), Explicit(1, 2, 1, 2)
 #ifndef ADRET_OPS_LAYOUT_H_
 #define ADRET_OPS_LAYOUT_H_
 

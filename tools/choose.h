@@ -1,7 +1,8 @@
 // ChooseFlag(): flags whose values are words.
 //
-//   AD_ASSIGN_OR_RETURN(const Basis basis, tools::ChooseFlag<Basis>("basis", absl::GetFlag(FLAGS_basis),
-//                                                                   {{"pixels", Basis::kPixels}, ...}));
+//   AD_ASSIGN_OR_RETURN(const explain::Basis basis,
+//                       tools::ChooseFlag<explain::Basis>("basis", absl::GetFlag(FLAGS_basis),
+//                                                         {{"pixels", explain::Basis::kPixels}}));
 #ifndef ADRET_TOOLS_CHOOSE_H_
 #define ADRET_TOOLS_CHOOSE_H_
 

@@ -1,10 +1,9 @@
 // Command: one subcommand of `adret`, complete in a file of its own.
 //
-//   // tools/count.cc
-//   ABSL_FLAG(bool, leaves, false, "count leaves, too");
+//   // tools/commands/count.cc, after ABSL_FLAG(bool, leaves, false, "count leaves, too")
 //   constexpr char kOut[] = "count.txt";
-//   absl::StatusOr<int> Count(const std::vector<std::string>& arguments) { ... }
-//   const CommandRegistration kCount({.name = "count",
+//   absl::StatusOr<int> Count(const std::vector<std::string>& arguments) { return 0; }
+//   const tools::CommandRegistration kCount({.name = "count",
 //                                     .summary = "Counts the nodes of a model file.",
 //                                     .arguments = {"MODEL"},
 //                                     .examples = {{"digits.adret --leaves", "all nodes, variables among them"}},

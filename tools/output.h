@@ -2,7 +2,7 @@
 //
 //   tools::OutputFiles outputs({"digits.adret"});                     // what is read is not overwritten
 //   AD_ASSIGN_OR_RETURN(tools::OutputFile file, outputs.Create("pictures/conv2.svg", ".svg"));
-//   ...                                                               // a long computation
+//   std::string svg = *plot::GraphvizSvg(nn::LayerDot(graph));          // or another long computation
 //   AD_RETURN_IF_ERROR(file.Write(svg));
 #ifndef ADRET_TOOLS_OUTPUT_H_
 #define ADRET_TOOLS_OUTPUT_H_

@@ -1,7 +1,7 @@
 // Repeating an array along axes.
 //
-//   BroadcastPlan plan = PlanBroadcast({1, 3}, {2, 3}, sizeof(float));
-//   Broadcast(plan, x, y);   // y[i][j] = x[0][j]
+//   kernels::BroadcastPlan plan = kernels::PlanBroadcast({1, 3}, {2, 3}, sizeof(float));
+//   kernels::Broadcast(plan, x, y);   // y[i][j] = x[0][j]
 #ifndef ADRET_OPS_KERNELS_BROADCAST_H_
 #define ADRET_OPS_KERNELS_BROADCAST_H_
 

@@ -2,7 +2,7 @@
 // transpose, slice, concat, roll and pad. Elements are bytes here: 1, 4 or 8 of them.
 //
 //   // y[j,i] = x[i,j] for x f32[3,5]
-//   StridedCopy copy({5, 3}, /*src_strides=*/{1, 5}, /*dst_strides=*/{3, 1}, sizeof(float));
+//   kernels::StridedCopy copy({5, 3}, /*src_strides=*/{1, 5}, /*dst_strides=*/{3, 1}, sizeof(float));
 //   copy.Run(x, y);
 #ifndef ADRET_OPS_KERNELS_COPY_H_
 #define ADRET_OPS_KERNELS_COPY_H_

@@ -4,7 +4,7 @@
 //     template <class D, class V>
 //     static V Run(D, Params, V x) { return hn::Mul(x, x); }
 //   };
-//   ... AddRows<Square, 1>("square", rows);      // f32 and f64
+//   AddRows<Square, 1>("square", rows);      // f32 and f64
 
 #if defined(ADRET_OPS_KERNELS_ELEMENTWISE_INL_H_) == defined(HWY_TARGET_TOGGLE)
 #ifdef ADRET_OPS_KERNELS_ELEMENTWISE_INL_H_

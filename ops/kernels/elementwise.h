@@ -1,6 +1,6 @@
 // The loops of element-wise ops, found by name and element type.
 //
-//   SpanFn add = FindElementwise("add", DType::kFloat32);
+//   kernels::SpanFn add = kernels::FindElementwise("add", DType::kFloat32);
 //   const void* in[] = {a, b};
 //   add(in, y, n, params);   // y[i] = a[i] + b[i]
 //

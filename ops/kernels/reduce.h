@@ -1,7 +1,7 @@
 // Reductions of rows and of columns: the inner loops under sum, prod, max, min and logsumexp.
 //
-//   kernels::ReduceRows(Reduction::kSum, x, /*rows=*/2, /*n=*/3, y);        // [2,3] -> [2]
-//   kernels::ReduceColumns(Reduction::kMax, x, /*n=*/2, /*stride=*/3, /*columns=*/3, y);   // [2,3] -> [3]
+//   kernels::ReduceRows(kernels::Reduction::kSum, x, /*rows=*/2, /*n=*/3, y);        // [2,3] -> [2]
+//   kernels::ReduceColumns(kernels::Reduction::kMax, x, /*n=*/2, /*stride=*/3, /*columns=*/3, y);   // [2,3] -> [3]
 //
 // Sums of f32 are accurate: blocks of at most a few thousand numbers are summed in several f32 accumulators, and the
 // blocks' sums are added in f64. Max and min return NaN where any number is NaN. Integers wrap around.

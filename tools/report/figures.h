@@ -1,9 +1,9 @@
 // Figures of a page: pictures inside it, and curves as drawings that follow the page's colours.
 //
-//   AD_ASSIGN_OR_RETURN(Html picture, Picture(image, {.alt = "What filter 7 looks for"}));
-//   Html curve = ActivationCurve(ascent.curve, "conv2:7");
-//   Html chart = LineChart({.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {train,
-//   test}});
+//   AD_ASSIGN_OR_RETURN(report::Html picture, report::Picture(photo, {.alt = "What filter 7 looks for"}));
+//   report::Html curve = report::ActivationCurve(activations, "conv2:7");
+//   report::Html chart = report::LineChart(
+//       {.title = "Loss", .x_label = "epoch", .y_scale = plot::Scale::kLog, .series = {train, test}}, "by epoch");
 #ifndef ADRET_TOOLS_REPORT_FIGURES_H_
 #define ADRET_TOOLS_REPORT_FIGURES_H_
 

@@ -1,6 +1,7 @@
 // Html: pieces of a page. Text is escaped wherever it comes in, so that no name in a model file becomes markup.
 //
-//   Html row = Element("tr", {{"class", "total"}}, Join({Element("th", {}, name), Element("td", {}, "7 < 9")}));
+//   report::Html cells = report::Join({report::Element("th", {}, name), report::Element("td", {}, "7 < 9")});
+//   report::Html row = report::Element("tr", {{"class", "total"}}, cells);
 //   std::string markup = row.markup();        // <tr class="total"><th>...</th><td>7 &lt; 9</td></tr>
 #ifndef ADRET_TOOLS_REPORT_HTML_H_
 #define ADRET_TOOLS_REPORT_HTML_H_

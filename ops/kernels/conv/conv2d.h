@@ -1,8 +1,8 @@
 // Convolution of batches of images and its two gradients, for every stride, padding, dilation and number of groups.
 //
 // One plan per op and shape, made once; Run() allocates nothing. With w zero outside, x zero-padded, and per group:
-//   forward:      y[n, k, i, j]   = sum_{c, r, s} x[n, c, i sh + r dh - top, j sw + s dw - left] w[k, c, r, s]
-//   x_gradient:   the same sum read as a map from dy to dx, w_gradient: as a map from (x, dy) to dw.
+//  forward:      y[n, k, i, j]   = sum_{c, r, s} x[n, c, i sh + r dh - top, j sw + s dw - left] w[k, c, r, s]
+//  x_gradient:   the same sum read as a map from dy to dx, w_gradient: as a map from (x, dy) to dw.
 #ifndef ADRET_OPS_KERNELS_CONV_CONV2D_H_
 #define ADRET_OPS_KERNELS_CONV_CONV2D_H_
 
