@@ -2,12 +2,17 @@
 //
 //   make_ops_md > docs/ops.md
 //   make_ops_md docs/ops.md        # exits 1 when the file is out of date
+#include <filesystem>
 #include <fstream>
 #include <iostream>
 #include <iterator>
+#include <map>
+#include <regex>
 #include <string>
 #include <vector>
 
+#include "absl/strings/ascii.h"
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
@@ -22,19 +27,69 @@ std::string Inputs(const adret::Op& op) {
   return absl::StrCat(absl::StrJoin(op.inputs, ", "), op.variadic ? ", ..." : "");
 }
 
-std::string Row(const adret::Op& op) {
+// Where a function is declared that builds nodes.
+struct Builder {
+  std::string name;    // "Conv2d"
+  std::string header;  // "ops/conv2d.h"
+  bool one_output = true;
+};
+
+// The builders that a folder's headers or one header declare, by their names in lower case.
+std::map<std::string, Builder> BuildersIn(const std::string& place) {
+  namespace fs = std::filesystem;
+  const fs::path path = fs::path(ADRET_SOURCE_DIR) / place;
+  std::vector<fs::path> headers;
+  if (fs::is_directory(path)) {
+    for (const auto& entry : fs::directory_iterator(path)) {
+      if (entry.path().extension() == ".h") headers.push_back(entry.path());
+    }
+  } else {
+    headers.push_back(path);
+  }
+  static const std::regex kDeclaration("^ {0,2}(inline )?(Values?|\\w+Result) (\\w+)\\(.*");
+  std::map<std::string, Builder> builders;
+  for (const fs::path& header : headers) {
+    std::ifstream in(header);
+    std::smatch match;
+    for (std::string line; std::getline(in, line);) {
+      if (!std::regex_match(line, match, kDeclaration)) continue;
+      const std::string name = match[3];
+      builders[absl::AsciiStrToLower(name)] = {name, fs::relative(header, ADRET_SOURCE_DIR).string(),
+                                               match[2] == "Value"};
+    }
+  }
+  return builders;
+}
+
+// Returns which builder makes an op: the one of its name, or else of a name that begins with it (BatchNormTraining
+// makes batch_norm and has its three outputs). Nothing for an op that only gradients are made of.
+std::string BuilderOf(const adret::Op& op) {
+  static const auto* const kLeaves = new std::map<std::string, Builder>(BuildersIn("core/graph.h"));
+  static const auto* const kOthers = new std::map<std::string, Builder>(BuildersIn("ops"));
+  const std::map<std::string, Builder>& builders = op.traits.leaf ? *kLeaves : *kOthers;
+  const std::string name = absl::StrReplaceAll(op.name, {{"_", ""}});
+  for (auto it = builders.lower_bound(name); it != builders.end() && absl::StartsWith(it->first, name); ++it) {
+    const Builder& b = it->second;
+    if (it->first != name && b.one_output != (op.outputs.size() == 1)) continue;
+    return absl::StrCat("`", b.name, "()`, [", b.header, "](../", b.header, ")");
+  }
+  return "";
+}
+
+std::string Row(const adret::Op& op, bool builder) {
   const std::string gradient = op.traits.leaf ? "ends here"
                                : op.gradient  ? "yes"
                                               : absl::StrCat("none: ", op.no_gradient);
-  return absl::StrCat("| `", op.name, "` | ", Inputs(op), " | ", absl::StrJoin(op.outputs, ", "), " | ", Cell(op.doc),
-                      " | ", Cell(gradient), " |\n");
+  return absl::StrCat("| `", op.name, "` | ", builder ? BuilderOf(op) + " | " : "", Inputs(op), " | ",
+                      absl::StrJoin(op.outputs, ", "), " | ", Cell(op.doc), " | ", Cell(gradient), " |\n");
 }
 
-std::string Section(const std::string& title, const std::string& text, const std::vector<const adret::Op*>& ops) {
-  std::string result =
-      absl::StrCat("\n## ", title, "\n\n", text,
-                   "\n\n| op | inputs | outputs | what it computes | gradient |\n|---|---|---|---|---|\n");
-  for (const adret::Op* op : ops) absl::StrAppend(&result, Row(*op));
+std::string Section(const std::string& title, const std::string& text, const std::vector<const adret::Op*>& ops,
+                    bool builders) {
+  std::string result = absl::StrCat("\n## ", title, "\n\n", text, "\n\n| op |", builders ? " builder |" : "",
+                                    " inputs | outputs | what it computes | gradient |\n|", builders ? "---|" : "",
+                                    "---|---|---|---|---|\n");
+  for (const adret::Op* op : ops) absl::StrAppend(&result, Row(*op, builders));
   return result;
 }
 
@@ -50,12 +105,11 @@ std::string Page() {
       "<!-- Made from the registry by docs/make_ops_md.cc (build target ops_md). Do not edit. -->\n# Operations\n\n",
       ops.size(), " operations, and ", derived.size(),
       " more that gradients are made of. A gradient is a graph: where the last column says `yes`, "
-      "derivatives of every order exist.\nThe builder of `conv2d` is `Conv2d()`, in `ops/`; its header says what "
-      "shapes it takes.\n",
-      Section("Operations", "What a model is written in.", ops),
+      "derivatives of every order exist.\nThe builder's header says what shapes and dtypes an operation takes.\n",
+      Section("Operations", "What a model is written in.", ops, /*builders=*/true),
       Section("Gradient operations",
               "`<op>_<input>_grad`: operations that gradient rules append. They are differentiable themselves.",
-              derived));
+              derived, /*builders=*/false));
 }
 
 }  // namespace
