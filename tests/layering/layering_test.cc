@@ -171,7 +171,7 @@ TEST(Layering, EngineNamesNoOp) {
 TEST(Layering, FilesAreOfAFewHundredLines) {
   std::vector<std::string> long_files;
   for (const SourceFile& file : Library()) {
-    if (file.lines.size() > 700) long_files.push_back(absl::StrCat(file.path, " has ", file.lines.size(), " lines"));
+    if (file.lines.size() > 500) long_files.push_back(absl::StrCat(file.path, " has ", file.lines.size(), " lines"));
   }
   EXPECT_THAT(long_files, testing::IsEmpty());
 }
