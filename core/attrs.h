@@ -45,7 +45,7 @@ using AttrList = std::vector<Attr>;
 
 // Bit-wise equality (NaN equals itself).
 bool operator==(const Attr& a, const Attr& b);
-// "kernel=[2,2], ceil_mode=0"
+// Returns the attributes as text, such as "kernel=[2,2], ceil_mode=0"
 std::string ToString(const AttrList& attrs);
 
 struct NoAttrs {
@@ -60,7 +60,7 @@ class Attrs {
   template <class T>
   explicit Attrs(T value);
 
-  // The struct itself; T must be the type it was made from.
+  // Returns the struct itself; T must be the type it was made from.
   template <class T>
   const T& As() const {
     AD_CHECK(tag_ == &kTypeTag<T>);

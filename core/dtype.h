@@ -16,13 +16,13 @@ enum class DType : uint8_t { kFloat32 = 1, kFloat64 = 2, kInt32 = 3, kInt64 = 4,
 inline constexpr DType kAllDTypes[] = {DType::kFloat32, DType::kFloat64, DType::kInt32,
                                        DType::kInt64,   DType::kUint8,   DType::kBool};
 
-// Size of one element in bytes.
+// Returns the size of one element in bytes.
 size_t SizeOf(DType dtype);
 
-// "f32", "f64", "i32", "i64", "u8", "bool".
+// Returns "f32", "f64", "i32", "i64", "u8", "bool".
 absl::string_view Name(DType dtype);
 
-// The inverse of Name(); nothing for any other text.
+// Returns the inverse of Name(); nothing for any other text.
 std::optional<DType> ParseDType(absl::string_view name);
 
 inline bool IsFloating(DType dtype) { return dtype == DType::kFloat32 || dtype == DType::kFloat64; }
@@ -89,7 +89,7 @@ decltype(auto) VisitDType(DType dtype, F&& f) {
   return f(Tag<bool>{});
 }
 
-// The same for f32 and f64 only; the caller's type rule has excluded the others.
+// Calls f as VisitDType does, for f32 and f64 only; the caller's type rule has excluded the others.
 template <class F>
 decltype(auto) VisitFloating(DType dtype, F&& f) {
   if (dtype == DType::kFloat64) return f(Tag<double>{});

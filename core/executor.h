@@ -71,17 +71,17 @@ class Executor {
   // mistyped feed, a variable missing from the state, a data error in a kernel, or while another
   // thread is in this executor: one run at a time.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state = nullptr);
-  // The same for states that must not change; the executor must have no updates.
+  // Runs with a state that must not change; the executor must have no updates.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, const State& state);
 
-  // Peak bytes of the arena (intermediate values and scratch memory) for a batch, known before any run.
+  // Returns the peak bytes of the arena (intermediate values and scratch memory) for a batch, known before any run.
   absl::StatusOr<int64_t> PeakBytes(int64_t batch = 1);
-  // The plan for a batch: what its steps compute, cost, and (with options.profile) how long they took so far.
+  // Returns the plan for a batch: what its steps compute, cost, and (with options.profile) how long they took so far.
   absl::StatusOr<PlanReport> Report(int64_t batch = 1);
-  // The same as a table for people, with the share of these limits that profiled steps reached.
+  // Returns Report() as a table for people, with the share of these limits that profiled steps reached.
   absl::StatusOr<std::string> Explain(int64_t batch = 1, const MachineLimits& limits = {});
-  // The last run with options.profile as trace events in JSON, for chrome://tracing and Perfetto. Fails when there was
-  // none.
+  // Returns the last run with options.profile as trace events in JSON, for chrome://tracing and Perfetto. Fails when
+  // there was none.
   absl::StatusOr<std::string> Trace(int64_t batch = 1);
 
  private:
@@ -90,7 +90,7 @@ class Executor {
   std::unique_ptr<Impl> impl_;
 };
 
-// One-off results: compiles, runs once, returns. state may be null when no variable is involved.
+// Compiles, runs once and returns the results. state may be null when no variable is involved.
 absl::StatusOr<std::vector<Tensor>> Evaluate(absl::Span<const Value> values, const Feeds& feeds = {},
                                              const State* state = nullptr);
 absl::StatusOr<Tensor> Evaluate(Value value, const Feeds& feeds = {}, const State* state = nullptr);

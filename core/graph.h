@@ -55,18 +55,18 @@ class Value {
   Value() = default;  // no value: valid() is false
   Value(Graph* graph, ValueId id) : graph_(graph), id_(id) {}
 
-  // False for a default-constructed Value and for what a builder returns after an error.
+  // Returns false for a default-constructed Value and for what a builder returns after an error.
   bool valid() const { return id_.node >= 0; }
   Graph* graph() const { return graph_; }
   ValueId id() const { return id_; }
   NodeId node() const { return id_.node; }
 
-  // f32[] when invalid.
+  // Returns the type; f32[] when invalid.
   const Type& type() const;
   DType dtype() const { return type().dtype; }
   const Shape& shape() const { return type().shape; }
   int rank() const { return shape().rank(); }
-  // The node's name; "name:1" for a further output. Unique in the graph.
+  // Returns the node's name; "name:1" for a further output. Unique in the graph.
   std::string name() const;
   // Renames the node (within the current name scope) and returns the value. A name that is taken is an error.
   Value Named(absl::string_view name) const;
@@ -99,9 +99,9 @@ class Operand {
   const Location& location() const { return location_; }
   Graph* graph() const { return value_.graph(); }
 
-  // The value; a number becomes a scalar constant of this dtype in graph.
+  // Returns the value; a number becomes a scalar constant of this dtype in graph.
   Value In(Graph* graph, DType dtype) const;
-  // The value; must not be a number.
+  // Returns the value; must not be a number.
   const Value& value() const { return value_; }
   operator Value() const { return value_; }  // NOLINT(google-explicit-constructor)
   const Value* operator->() const { return &value_; }
@@ -113,8 +113,8 @@ class Operand {
   Location location_;
 };
 
-// "train.cc:31", without the folders of the machine that compiled it; empty for nodes of loaded graphs, which have no
-// place in any code.
+// Returns text like "train.cc:31", without the folders of the machine that compiled it; empty for nodes of loaded
+// graphs, which have no place in any code.
 std::string SourceLine(const std::source_location& location);
 
 // One node: data without behaviour.
@@ -165,59 +165,59 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  // A leaf that is fed at each run. shape[i] may be kAnyBatch.
+  // Adds a leaf that is fed at each run. shape[i] may be kAnyBatch.
   Value Input(absl::string_view name, DType dtype, const Shape& shape,
               std::source_location location = std::source_location::current());
-  // A leaf whose tensor lives in a State. The name is unique in the graph; the current name scope is put before it.
+  // Adds a leaf whose tensor lives in a State. The name, with the current name scope before it, is unique in the graph.
   Value Variable(absl::string_view name, DType dtype, const Shape& shape, Initializer initializer,
                  bool trainable = true, std::source_location location = std::source_location::current());
-  // The same, starting as a given tensor.
+  // Adds a variable that starts as a given tensor.
   Value Variable(absl::string_view name, Tensor initial, bool trainable = true,
                  std::source_location location = std::source_location::current());
   Value Constant(Tensor value, std::source_location location = std::source_location::current());
 
-  // A number that no other graph of this process has or had: what belongs to a graph is found by it, since another
-  // graph may come to stand at the address of one that is gone.
+  // Returns a number that no other graph of this process has or had: what belongs to a graph is found by it, since
+  // another graph may come to stand at the address of one that is gone.
   int64_t serial() const { return serial_; }
 
-  // The first error of any builder, or ok.
+  // Returns the first error of any builder, or ok.
   const absl::Status& status() const { return status_; }
 
   int num_nodes() const { return static_cast<int>(nodes_.size()); }
   const Node& node(NodeId id) const { return nodes_[id]; }
   const Type& type(ValueId id) const { return nodes_[id.node].outputs[id.output]; }
 
-  // Trainable variables, in order of creation: what an optimiser descends on.
+  // Returns the trainable variables, in order of creation: what an optimiser descends on.
   Values variables();
-  // All variables: also running statistics and optimiser slots.
+  // Returns all variables: also running statistics and optimiser slots.
   Values all_variables();
   Values inputs();
-  // The value called `name` (as Value::name() prints it). NotFound suggests the nearest names.
+  // Returns the value called `name` (as Value::name() prints it). NotFound suggests the nearest names.
   absl::StatusOr<Value> Find(absl::string_view name);
-  // True when a node has this full name.
+  // Returns whether a node has this full name.
   bool Contains(absl::string_view name) const { return by_name_.contains(name); }
-  // The current name scope: "" or "block1/".
+  // Returns the current name scope: "" or "block1/".
   const std::string& scope() const { return scope_; }
-  // The initialiser of a variable; empty when the graph came from a file.
+  // Returns the initialiser of a variable; empty when the graph came from a file.
   const Initializer& initializer(NodeId variable) const;
   void SetInitializer(NodeId variable, Initializer initializer) { initializers_[variable] = std::move(initializer); }
 
   // Adds a node: what builders are made of. Scalars among the operands become constants of the first value's dtype. On
   // error (or if the graph has one already) the result is invalid.
   Value Add(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs = Attrs());
-  // The same for ops with several outputs.
+  // Adds a node of an op with several outputs, as Add() does.
   Values AddMulti(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs = Attrs());
-  // The primitive under both: returns the new node, or -1 after an error.
+  // Adds a node, as Add() and AddMulti() do underneath; returns it, or -1 after an error.
   NodeId AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attrs, std::source_location location,
                  absl::string_view name = "");
 
   // Records an error unless there is one already: "<message> at <file>:<line> (in <scope>)".
   void Fail(absl::Status status, std::source_location location);
-  // Values that runs should also store into variables when training (running statistics of batch_norm).
+  // Adds a value that runs also store into a variable when training (running statistics of batch_norm).
   void AddSideUpdate(Value variable, Value value) { side_updates_.emplace_back(variable, value); }
   const std::vector<std::pair<Value, Value>>& side_updates() const { return side_updates_; }
 
-  // A number that no other call on this graph returned: the stream of a random node.
+  // Returns a number that no other call on this graph returned: the stream of a random node.
   int64_t NewRandomStream() { return next_stream_++; }
 
  private:
@@ -307,8 +307,8 @@ class GradientContext {
   int num_outputs() const { return static_cast<int>(node().outputs.size()); }
   Value x(int i = 0) const { return Value(graph_, node().inputs[i]); }
   Value y(int i = 0) const { return Value(graph_, ValueId{node_, i}); }
-  // The cotangent of output i, of the same type as the output. Always valid for output 0 of an op with one output;
-  // otherwise invalid where no gradient arrives (has_dy).
+  // Returns the cotangent of output i, of the same type as the output. Always valid for output 0 of an op with one
+  // output; otherwise invalid where no gradient arrives (has_dy).
   Value dy(int i = 0) const { return dy_[i]; }
   bool has_dy(int i) const { return dy_[i].valid(); }
   template <class T>

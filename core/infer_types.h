@@ -10,8 +10,8 @@
 
 namespace adret {
 
-// The answer of the op's type rule, checked: as many outputs as the op has, all of valid shapes. Fails when the number
-// of inputs is not the op's, or the rule refuses them.
+// Returns the answer of the op's type rule, checked: as many outputs as the op has, all of valid shapes. Fails when the
+// number of inputs is not the op's, or the rule refuses them.
 absl::StatusOr<Types> InferTypes(const Op& op, absl::Span<const Type> inputs, const Attrs& attrs);
 
 }  // namespace adret

@@ -9,10 +9,10 @@
 
 namespace adret {
 
-// Levenshtein's distance: insertions, deletions and replacements of one character.
+// Returns Levenshtein's distance: insertions, deletions and replacements of one character.
 int EditDistance(absl::string_view a, absl::string_view b);
 
-// At most `count` of the names, nearest first; names of equal distance in alphabetical order.
+// Returns at most `count` of the names, nearest first; names of equal distance in alphabetical order.
 std::vector<std::string> NearestNames(absl::string_view name, std::vector<std::string> names, int count);
 
 }  // namespace adret

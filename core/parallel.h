@@ -21,14 +21,14 @@ void ParallelFor(int64_t n, int64_t grain, absl::FunctionRef<void(int64_t begin,
 
 // Threads that this machine runs at the same time.
 int HardwareThreads();
-// The most threads that a pool may have. Above HardwareThreads(), for tests that compare numbers of threads on any
-// machine; far above it a number is a mistake.
+// Returns the most threads that a pool may have. Above HardwareThreads(), for tests that compare numbers of threads on
+// any machine; far above it a number is a mistake.
 int MaxThreads();
 
 // A set of threads to run loops in. Loops outside any pool use every core.
 class ThreadPool {
  public:
-  // No number: one per core. Fails unless the number is between 1 and MaxThreads().
+  // Makes a pool of 1 to MaxThreads() threads, or fails; without a number, of one per core.
   static absl::StatusOr<ThreadPool> Create(std::optional<int> threads);
   ThreadPool(ThreadPool&&) noexcept;
   ThreadPool& operator=(ThreadPool&&) noexcept;
@@ -44,7 +44,7 @@ class ThreadPool {
   std::unique_ptr<Impl> impl_;
 };
 
-// A number in [0, threads of the current pool) that no other thread of the pool has now: for per-thread scratch memory.
+// Returns a number in [0, threads of the current pool), for scratch memory: no other thread of the pool has it now.
 int ThreadSlot();
 
 }  // namespace adret

@@ -26,8 +26,8 @@ struct MachineLimits {
   std::vector<Memory> memory;           // by size, ascending
 
   bool known() const { return f32_flops > 0 && f64_flops > 0 && !memory.empty(); }
-  // The rate for data of this size: that of the next larger size which was measured, as those of a cache that holds
-  // them.
+  // Returns the rate for data of this size: that of the next larger size which was measured, as those of a cache that
+  // holds them.
   double BytesPerSecond(int64_t bytes) const;
 };
 
@@ -48,7 +48,7 @@ struct StepReport {
   double seconds = 0;                   // mean of the profiled runs
   double last_start = 0, last_end = 0;  // in the last profiled run, from its start
 
-  // The least time that these limits allow, and which of the two it is.
+  // Returns the least time that these limits allow, and which of the two it is.
   double FlopsFloor(const MachineLimits& limits) const;
   double BytesFloor(const MachineLimits& limits) const;
 };
@@ -63,14 +63,14 @@ struct PlanReport {
   int64_t bytes() const;
 };
 
-// One line per step, and a total. Times appear after profiled runs; with limits also the share of the limit: how much
-// of a step's time its flops or bytes would take on a machine that reaches one of its limits.
+// Returns a table with one line per step, and a total. Times appear after profiled runs; with limits also the share of
+// the limit: how much of a step's time its flops or bytes would take on a machine that reaches one of its limits.
 std::string ExplainTable(const PlanReport& report, const MachineLimits& limits = {});
 
-// The last profiled run in the JSON format of Chrome's trace viewer: one complete event ("ph": "X") per step.
+// Returns the last profiled run in the JSON format of Chrome's trace viewer: one complete event ("ph": "X") per step.
 std::string ChromeTrace(const PlanReport& report);
 
-// "512 B", "4.2 KiB", "1.5 GiB".
+// Returns text like "512 B", "4.2 KiB", "1.5 GiB".
 std::string BytesText(int64_t bytes);
 
 }  // namespace adret

@@ -10,7 +10,7 @@
 
 namespace adret {
 
-// The block function itself: four 32-bit random words for a 128-bit counter and a 64-bit key.
+// Computes the block function itself: four 32-bit random words for a 128-bit counter and a 64-bit key.
 std::array<uint32_t, 4> Philox4x32(const std::array<uint32_t, 4>& counter, const std::array<uint32_t, 2>& key);
 
 // Names one sequence of random numbers.
@@ -19,11 +19,11 @@ struct RandomKey {
   uint32_t stream = 0;  // which consumer: a random node, a shuffle, an initialiser
   uint64_t step = 0;    // which run, at most 2^48 - 1
 
-  // Block i of the sequence: words 4i .. 4i+3.
+  // Returns block i of the sequence: words 4i .. 4i+3.
   std::array<uint32_t, 4> Block(uint64_t i) const;
 };
 
-// 32 random bits to a float in [0, 1), 64 to a double in [0, 1).
+// Turns 32 random bits into a float in [0, 1), 64 to a double in [0, 1).
 inline float UnitFloat(uint32_t bits) { return static_cast<float>(bits >> 8) * 0x1p-24f; }
 inline double UnitDouble(uint32_t hi, uint32_t lo) {
   return static_cast<double>(((uint64_t{hi} << 32) | lo) >> 11) * 0x1p-53;
@@ -36,12 +36,12 @@ class RandomStream {
   explicit RandomStream(uint64_t seed, uint32_t stream = 0) : key_{seed, stream, 0} {}
 
   uint32_t Bits();
-  // In [0, 1).
+  // Returns a number in [0, 1).
   double Uniform();
   double Uniform(double lo, double hi) { return lo + (hi - lo) * Uniform(); }
-  // Standard normal (Box and Muller 1958).
+  // Returns a standard normal number (Box and Muller 1958).
   double Normal();
-  // In [0, n), without bias (Lemire 2019). n > 0.
+  // Returns a number in [0, n), without bias (Lemire 2019). n > 0.
   uint32_t Below(uint32_t n);
 
  private:

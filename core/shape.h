@@ -40,21 +40,21 @@ class Shape {
   void insert(int axis, int64_t dim) { dims_.insert(dims_.begin() + axis, dim); }
   void erase(int axis) { dims_.erase(dims_.begin() + axis); }
 
-  // The axis that is symbolic, or -1.
+  // Returns the axis that is symbolic, or -1.
   int symbolic_axis() const;
   bool is_symbolic() const { return symbolic_axis() >= 0; }
 
-  // The shape with batch in place of the symbol. Saturates instead of overflowing; Validate() then refuses it.
+  // Returns the shape with batch in place of the symbol. Saturates instead of overflowing; Validate() then refuses it.
   Shape WithBatch(int64_t batch) const;
 
-  // Product of the dimensions: negative (a multiple of the batch) when one is symbolic. 1 for a scalar.
+  // Returns the product of the dimensions: negative (a multiple of the batch) when one is symbolic. 1 for a scalar.
   // The shape must be valid.
   int64_t num_elements() const;
 
-  // Ok when the rank is at most kMaxRank, at most one dimension is symbolic, and the number of bytes fits in 62 bits.
+  // Returns ok when the rank is at most kMaxRank, one dimension or none is symbolic, and the bytes fit in 62 bits.
   absl::Status Validate() const;
 
-  // "[?,3,28,28]"; "[]" for a scalar.
+  // Returns text such as "[?,3,28,28]"; "[]" for a scalar.
   std::string ToString() const;
 
   friend bool operator==(const Shape& a, const Shape& b) { return a.dims_ == b.dims_; }
@@ -68,13 +68,13 @@ class Shape {
   absl::InlinedVector<int64_t, 4> dims_;
 };
 
-// Row-major strides in elements of a concrete shape.
+// Returns row-major strides in elements of a concrete shape.
 absl::InlinedVector<int64_t, 4> Strides(const Shape& shape);
 
 // Maps a negative axis (counted from the end, as in NumPy) to [0, rank). Fails when the axis is out of range.
 absl::StatusOr<int> NormalizeAxis(int64_t axis, int rank);
 
-// The shape that a and b broadcast to (NumPy's rule; a symbolic dimension meets itself or 1).
+// Returns the shape that a and b broadcast to (NumPy's rule; a symbolic dimension meets itself or 1).
 absl::StatusOr<Shape> BroadcastShapes(const Shape& a, const Shape& b);
 
 // What is known of a value before a run: element type and shape.
@@ -82,9 +82,9 @@ struct Type {
   DType dtype = DType::kFloat32;
   Shape shape;
 
-  // "f32[?,3,28,28]"
+  // Returns text such as "f32[?,3,28,28]".
   std::string ToString() const;
-  // Bytes of a concrete type.
+  // Returns the bytes of a concrete type.
   int64_t bytes() const { return shape.num_elements() * static_cast<int64_t>(SizeOf(dtype)); }
 
   friend bool operator==(const Type& a, const Type& b) { return a.dtype == b.dtype && a.shape == b.shape; }

@@ -19,7 +19,7 @@ namespace adret {
 
 class State {
  public:
-  // NotFound when there is no such variable.
+  // Returns a variable's tensor; NotFound when there is no such variable.
   absl::StatusOr<Tensor> Get(absl::string_view name) const;
   // Adds or replaces.
   void Set(absl::string_view name, Tensor value);
@@ -32,7 +32,7 @@ class State {
   uint64_t seed = 0;  // of all random nodes
   uint64_t step = 0;  // number of runs with updates so far; random nodes draw anew at each
 
-  // A hash of all names, types and bits, as 16 hexadecimal digits.
+  // Returns a hash of all names, types and bits, as 16 hexadecimal digits.
   std::string Digest() const;
 
  private:
@@ -52,8 +52,8 @@ class State {
   Version version_;
 };
 
-// The initial tensors of all variables of the graph. Initialisers draw from the seed and the variable's position, so
-// adding a variable at the end changes no other.
+// Returns the initial tensors of all variables of the graph. Initialisers draw from the seed and the variable's
+// position, so adding a variable at the end changes no other.
 absl::StatusOr<State> InitialState(const Graph& graph, uint64_t seed);
 // Adds the initial tensors of variables that state lacks.
 absl::Status InitializeMissing(const Graph& graph, uint64_t seed, State* state);

@@ -27,19 +27,19 @@ inline constexpr size_t kAlignment = 64;
 
 class Tensor {
  public:
-  // An f32 scalar 0.
+  // Makes an f32 scalar 0.
   Tensor();
 
-  // Uninitialised numbers. The shape must be concrete and valid (Shape::Validate()).
+  // Makes a tensor of uninitialised numbers. The shape must be concrete and valid (Shape::Validate()).
   Tensor(DType dtype, const Shape& shape);
-  // The same where the size comes from outside: ResourceExhausted when the system has no such memory.
+  // Makes one whose size comes from outside: ResourceExhausted when the system has no such memory.
   static absl::StatusOr<Tensor> Allocate(DType dtype, const Shape& shape);
 
   static Tensor Zeros(DType dtype, const Shape& shape);
-  // Every element is value, converted to dtype.
+  // Makes a tensor whose every element is value, converted to dtype.
   static Tensor Full(DType dtype, const Shape& shape, double value);
   static Tensor Scalar(DType dtype, double value) { return Full(dtype, {}, value); }
-  // values.size() must equal the number of elements.
+  // Makes a tensor of these values: values.size() must equal the number of elements.
   template <class T>
   static Tensor From(const Shape& shape, absl::Span<const T> values);
   template <class T>
@@ -50,8 +50,8 @@ class Tensor {
   static Tensor From(const Shape& shape, const std::vector<T>& values) {
     return From<T>(shape, absl::MakeConstSpan(values));
   }
-  // A tensor over memory that somebody else owns (a mapped file, an arena); owner keeps it alive. data must be aligned
-  // to the element size.
+  // Returns a tensor over memory that somebody else owns (a mapped file, an arena); owner keeps it alive. data must be
+  // aligned to the element size.
   static Tensor Borrow(DType dtype, const Shape& shape, const void* data, std::shared_ptr<const void> owner);
 
   DType dtype() const { return type_.dtype; }
@@ -61,7 +61,7 @@ class Tensor {
   int64_t num_elements() const { return num_elements_; }
   size_t num_bytes() const { return static_cast<size_t>(num_elements_) * SizeOf(type_.dtype); }
 
-  // T must be the C++ type of dtype().
+  // Returns the numbers; T must be the C++ type of dtype().
   template <class T>
   absl::Span<const T> data() const {
     AD_CHECK(kDTypeOf<T> == dtype());
@@ -75,24 +75,24 @@ class Tensor {
   const void* raw() const { return data_; }
   void* mutable_raw() { return data_; }
 
-  // Element i (row-major) as a double, whatever the dtype.
+  // Returns element i (row-major) as a double, whatever the dtype.
   double At(int64_t i) const;
 
-  // The same numbers with another shape of as many elements; shares the buffer.
+  // Returns these numbers with another shape of as many elements; shares the buffer.
   Tensor Reshaped(const Shape& shape) const;
-  // Every element converted to dtype (to bool: is it nonzero; from floating to integer: truncation, saturating, NaN to
+  // Converts every element to dtype (to bool: is it nonzero; from floating to integer: truncation, saturating, NaN to
   // 0). Returns *this when the dtype is the same.
   Tensor Cast(DType dtype) const;
-  // The same numbers in a buffer of their own.
+  // Copies the numbers into a buffer of their own.
   Tensor Clone() const;
 
-  // True when the buffer is borrowed, or another Tensor shares it.
+  // Returns whether the buffer is borrowed, or another Tensor shares it.
   bool is_shared() const { return borrowed_ || buffer_.use_count() > 1; }
 
-  // Same type and same bits.
+  // Returns whether both have one type and the same bits.
   bool BitEqual(const Tensor& other) const;
 
-  // Type and numbers, rows in brackets, long axes shortened with an ellipsis.
+  // Prints type and numbers, rows in brackets, long axes shortened with an ellipsis.
   std::string ToString() const;
 
  private:
@@ -105,7 +105,7 @@ class Tensor {
   std::shared_ptr<const void> buffer_;
 };
 
-// size bytes, aligned to kAlignment. Fails with ResourceExhausted when the system has no such memory.
+// Allocates size bytes, aligned to kAlignment. Fails with ResourceExhausted when the system has no such memory.
 absl::StatusOr<std::shared_ptr<void>> AllocateAligned(size_t size);
 
 template <class T>
