@@ -28,8 +28,9 @@ struct CheckGradientsOptions {
   GradientOptions gradients = {};
 };
 
-// f builds a value from f64 inputs (as many as points, in a graph it may ask them for). Points of other dtypes are
-// passed as constants and not differentiated. Returns what was wrong: the order, the direction, both numbers.
+// Checks f, which builds a value from f64 inputs (as many as points, in a graph it may ask them for). Points of other
+// dtypes are passed as constants and not differentiated. Returns what was wrong: the order, the direction, both
+// numbers.
 absl::Status CheckGradients(const std::function<Values(absl::Span<const Value>)>& f, const std::vector<Tensor>& points,
                             const CheckGradientsOptions& options = {});
 

@@ -23,9 +23,9 @@ struct GradientOptions {
   absl::flat_hash_map<std::string, GradientRule> overrides = {};
 };
 
-// d(sum of seeds . ys) / dx for every x of xs. Where no y depends on an x the gradient is zeros of x's type. Errors
-// (an op without gradient on the way, named with the path to it; a y that is not floating-point; another graph's value)
-// are kept by the graph, and the results are invalid.
+// Returns d(sum of seeds . ys) / dx for every x of xs. Where no y depends on an x the gradient is zeros of x's type.
+// Errors (an op without gradient on the way, named with the path to it; a y that is not floating-point; another graph's
+// value) are kept by the graph, and the results are invalid.
 Values Gradients(absl::Span<const Value> ys, absl::Span<const Value> xs, const GradientOptions& options = {},
                  std::source_location location = std::source_location::current());
 Values Gradients(Value y, absl::Span<const Value> xs, const GradientOptions& options = {},

@@ -64,18 +64,19 @@ struct Adversarial {
   std::vector<Answer> before, after;
 };
 
-// x + epsilon sign(d loss/dx): the fast gradient sign method (Goodfellow et al. 2015, "Explaining and harnessing
-// adversarial examples").
+// Computes x + epsilon sign(d loss/dx): the fast gradient sign method (Goodfellow et al. 2015, "Explaining and
+// harnessing adversarial examples").
 absl::StatusOr<Adversarial> Fgsm(const Network& network, const Tensor& images, const Target& target = {},
                                  const FgsmOptions& options = {});
 
-// Projected gradient ascent (Madry et al. 2018, "Towards deep learning models resistant to adversarial attacks").
+// Climbs by projected gradient ascent (Madry et al. 2018, "Towards deep learning models resistant to adversarial
+// attacks").
 absl::StatusOr<Adversarial> Pgd(const Network& network, const Tensor& images, const Target& target = {},
                                 const PgdOptions& options = {});
 
-// One step of it in any graph: the images x (axis 0 is the batch) moved by the step size in the direction in which
-// loss, [n] or its sum, rises (targeted: falls) fastest, then back to within epsilon of `centre`, of x's type, and into
-// [low, high].
+// Builds one step of it in any graph: the images x (axis 0 is the batch) moved by the step size in the direction in
+// which loss, [n] or its sum, rises (targeted: falls) fastest, then back to within epsilon of `centre`, of x's type,
+// and into [low, high].
 Value PgdStep(Operand loss, Operand x, Operand centre, const PgdOptions& options);
 
 }  // namespace adret::explain

@@ -84,9 +84,9 @@ struct AttributionMethod {
   bool uses_maps = false;  // looks at AttributeOptions::maps
   absl::StatusOr<Attribution> (*attribute)(const AttributionProblem& problem) = nullptr;
 };
-// All methods, from the simplest on. What lists, documents or tests them does so from here.
+// Returns all methods, from the simplest on. What lists, documents or tests them does so from here.
 absl::Span<const AttributionMethod> AttributionMethods();
-// NotFound suggests the nearest names.
+// Finds a method; NotFound suggests the nearest names.
 absl::StatusOr<AttributionMethod> FindAttributionMethod(absl::string_view name);
 
 // Explains the target for examples of the network's input (or images; Network::AsImages). Fails when the network does

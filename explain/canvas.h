@@ -50,16 +50,17 @@ class Canvas {
   Value parameters() const { return parameters_; }
   Value images() const { return images_; }
 
-  // What to store as the parameters' next value: `next`, within the bounds.
+  // Returns what to store as the parameters' next value: `next`, within the bounds.
   Value Bounded(Value next) const;
-  // A slope of the parameters, without what would only push them out of their bounds.
+  // Returns a slope of the parameters, without what would only push them out of their bounds.
   Value Inward(Value slope) const;
   // Parameters of the images blurred by a Gaussian of this standard deviation, in pixels (before bounds).
   Value Blurred(Value parameters, double sigma) const;
 
-  // Where to start: image i is drawn from (seed, first + i), whatever else is drawn.
+  // Returns where to start: image i is drawn from (seed, first + i), whatever else is drawn.
   absl::StatusOr<Tensor> Start(uint64_t seed, int64_t first = 0) const;
-  // The parameters of given images: images() at them are these, within the bounds (where sigmoid is one: nearly).
+  // Returns the parameters of given images: images() at them are these, within the bounds (where sigmoid is one:
+  // nearly).
   absl::StatusOr<Tensor> ParametersOf(const Tensor& images) const;
 
  private:

@@ -32,9 +32,9 @@ struct DreamOptions {
       nullptr;  // an error ends the dream and is returned
 };
 
-// photo is [1, channels, height, width] with pixels in [0, 1], of the network's dtype; the dream is of the same type.
-// Objectives must suit every size: units, directions and energies of layers with maps, no positions. Fails as
-// Activation does, and when the photograph is too small for the layer.
+// Dreams of photo, which is [1, channels, height, width] with pixels in [0, 1], of the network's dtype; the dream is of
+// the same type. Objectives must suit every size: units, directions and energies of layers with maps, no positions.
+// Fails as Activation does, and when the photograph is too small for the layer.
 absl::StatusOr<Tensor> Dream(const Network& network, const Tensor& photo, const Objective& objective,
                              const DreamOptions& options = {});
 

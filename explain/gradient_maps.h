@@ -17,24 +17,25 @@
 
 namespace adret::explain {
 
-// |dy/dx|: what would change y most (Simonyan et al. 2014, "Deep inside convolutional networks").
+// Returns |dy/dx|: what would change y most (Simonyan et al. 2014, "Deep inside convolutional networks").
 Value Saliency(Operand y, Operand x);
 
-// x dy/dx: what each pixel adds to y, were y linear (Shrikumar et al. 2016, "Not just a black box").
+// Returns x dy/dx: what each pixel adds to y, were y linear (Shrikumar et al. 2016, "Not just a black box").
 Value InputXGradient(Operand y, Operand x);
 
-// dy/dx by the rule GuidedRelu.
+// Returns dy/dx by the rule GuidedRelu.
 Value GuidedBackprop(Operand y, Operand x);
 
-// dy/dx by the rule DeconvnetRelu. Max pooling goes back to where the maximum was, as the deconvnet's switches do.
+// Returns dy/dx by the rule DeconvnetRelu. Max pooling goes back to where the maximum was, as the deconvnet's switches
+// do.
 Value Deconvnet(Operand y, Operand x);
 
-// max(sum_k alpha_k A_k, 0) with alpha_k = mean over positions of dy/dA_k, A_k the maps [n, k, h', w'] of a layer
-// before y, at another size (Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2): [n, 1, height, width]. Bilinear, as
-// in the paper's pictures.
+// Computes max(sum_k alpha_k A_k, 0) with alpha_k = mean over positions of dy/dA_k, A_k the maps [n, k, h', w'] of a
+// layer before y, at another size (Selvaraju et al. 2017, "Grad-CAM", equations 1 and 2): [n, 1, height, width].
+// Bilinear, as in the paper's pictures.
 Value GradCam(Operand y, Operand maps, const ResizeBilinearAttrs& size);
 
-// GuidedBackprop(y, x) * GradCam(y, maps) at x's size (the same paper, section 3.2); x is [n, c, h, w].
+// Computes GuidedBackprop(y, x) * GradCam(y, maps) at x's size (the same paper, section 3.2); x is [n, c, h, w].
 Value GuidedGradCam(Operand y, Operand x, Operand maps);
 
 }  // namespace adret::explain

@@ -6,9 +6,9 @@
 //   explain::Ascent ascent = *explain::Maximize(network, filters, {.steps = 100});
 //   AD_RETURN_IF_ERROR(io::SavePng("conv2.png", *io::ContactSheet(ascent.images)));
 //
-// All images climb in one batch, each on its own: what is found for one objective does not depend on the others (unless
-// diversity asks for it) but for rounding, since kernels may be other ones for another number of images; and it has the
-// same bits for any number of threads.
+// All images climb in one batch. Results of different objectives are independent (unless diversity asks otherwise),
+// except for rounding: a different number of images may select a different kernel. Any number of threads gives the same
+// bits.
 #ifndef ADRET_EXPLAIN_MAXIMIZE_H_
 #define ADRET_EXPLAIN_MAXIMIZE_H_
 
@@ -70,8 +70,8 @@ struct Ascent {
   int steps = 0;               // done
 };
 
-// Images for objectives, one each, of the size that the network takes (or of options.start's, where the network fits
-// it). Fails as Activation does, and for options that make no sense.
+// Climbs to images for objectives, one each, of the size that the network takes (or of options.start's, where the
+// network fits it). Fails as Activation does, and for options that make no sense.
 absl::StatusOr<Ascent> Maximize(const Network& network, absl::Span<const Objective> objectives,
                                 const MaximizeOptions& options = {});
 

@@ -34,14 +34,14 @@ struct UnitLayer {
 
   int64_t units() const { return value.shape()[1]; }
   bool has_maps() const { return value.rank() == 4; }
-  // OutOfRange for a unit, or a row and column of its map, that the layer does not have.
+  // Returns OutOfRange for a unit, or a row and column of its map, that the layer does not have.
   absl::Status CheckUnit(int64_t unit) const;
   absl::Status CheckPosition(const std::array<int64_t, 2>& position) const;
 };
 
 class Network {
  public:
-  // The part of a graph that leads from input to output, copied, in inference mode (nn/inference.h). state must hold
+  // Copies the part of a graph that leads from input to output, in inference mode (nn/inference.h). state must hold
   // every variable of that part. output_name is what the output's layer is called besides its node's name, such as its
   // name in a model file's signature.
   //
@@ -59,37 +59,38 @@ class Network {
   Value output() const;
   DType dtype() const { return input().dtype(); }
 
-  // Layers that somebody named, from the input to the output; in a graph where nobody did, all values that have units.
+  // Returns the layers that somebody named, from the input to the output; in a graph where nobody did, all values that
+  // have units.
   const std::vector<UnitLayer>& layers() const;
-  // The layer of this name, or any value of the network that has units, by its node's name. NotFound suggests the
-  // nearest names.
+  // Returns the layer of this name, or any value of the network that has units, by its node's name. NotFound suggests
+  // the nearest names.
   absl::StatusOr<UnitLayer> FindLayer(absl::string_view name) const;
-  // The output as a layer.
+  // Returns the output as a layer.
   UnitLayer output_layer() const;
-  // The last layer before the output whose units have maps. NotFound when there is none.
+  // Returns the last layer before the output whose units have maps. NotFound when there is none.
   absl::StatusOr<UnitLayer> LastMaps() const;
 
-  // [channels, height, width]: how an example is shown as a picture. Of an input [?, d] it is one plane, square where d
-  // is a square number, or three where d / 3 is, and otherwise one row.
+  // Returns [channels, height, width]: how an example is shown as a picture. Of an input [?, d] it is one plane, square
+  // where d is a square number, or three where d / 3 is, and otherwise one row.
   Shape image_shape() const;
-  // images [n, channels, height, width] as the input's shape [n, ...]; only reshapes.
+  // Returns images [n, channels, height, width] as the input's shape [n, ...]; only reshapes.
   Value FromImages(Value images) const;
   Tensor FromImages(const Tensor& images) const;
-  // Examples [n, ...] of the input's shape as images [n, channels, height, width].
+  // Returns examples [n, ...] of the input's shape as images [n, channels, height, width].
   Tensor ToImages(const Tensor& examples) const;
-  // Whether arrays of this shape are examples [n, ...]: n times the input's shape or image_shape(), whose axis of
-  // channels may be missing where there is one. Others of as many elements are laid out otherwise.
+  // Returns whether arrays of this shape are examples [n, ...]: n times the input's shape or image_shape(), whose axis
+  // of channels may be missing where there is one. Others of as many elements are laid out otherwise.
   bool TakesExamples(const Shape& shape) const;
-  // Such examples as images of the network's dtype; u8 pixels are divided by 255. Fails when there are none or they are
-  // of another shape, saying which is expected.
+  // Returns such examples as images of the network's dtype; u8 pixels are divided by 255. Fails when there are none or
+  // they are of another shape, saying which is expected.
   absl::StatusOr<Tensor> AsImages(const Tensor& examples) const;
 
-  // A name scope for nodes beside copies of the network, `base` or base_, base__, ...: no node of it is in that scope.
+  // Returns an unused name scope for nodes beside copies of the network: base, or base_, base__ and so on.
   std::string FreeScope(absl::string_view base) const;
 
-  // What `values` of graph() are for images [n, channels, height, width], a value of another graph, of the network's
-  // dtype, n concrete or symbolic. Copied into the images' graph; the variables keep their names, so that state()
-  // fits. Images may have another height and width than the network's where nothing on the way depends on it
+  // Returns what `values` of graph() are for images [n, channels, height, width], a value of another graph, of the
+  // network's dtype, n concrete or symbolic. Copied into the images' graph; the variables keep their names, so that
+  // state() fits. Images may have another height and width than the network's where nothing on the way depends on it
   // (convolutions, pooling: core/import.h).
   absl::StatusOr<Values> Apply(absl::Span<const Value> values, Value images) const;
   absl::StatusOr<Values> Apply(std::initializer_list<Value> values, Value images) const {

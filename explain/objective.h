@@ -57,11 +57,12 @@ struct UnitOptions {
   std::optional<std::array<int64_t, 2>> position = {};
   bool mean = false;
 };
-// a = sum_ij a_ij, the sum of the map of filter `unit` (its mean, one of its values), or what a neuron computes.
+// Returns a = sum_ij a_ij, the sum of the map of filter `unit` (its mean, one of its values), or what a neuron
+// computes.
 Objective Unit(absl::string_view layer, int64_t unit, const UnitOptions& options = {});
-// The probability of `unit` among those of a layer.
+// Returns the probability of `unit` among those of a layer.
 Objective Probability(absl::string_view layer, int64_t unit);
-// sum_k direction[k] a_k, with a_k the mean of map k.
+// Returns sum_k direction[k] a_k, with a_k the mean of map k.
 Objective Direction(absl::string_view layer, const std::vector<double>& direction);
 Objective Energy(absl::string_view layer);
 
@@ -76,14 +77,14 @@ struct Units {
   std::optional<std::array<int64_t, 2>> position = {};
   bool probability = false;
 };
-// InvalidArgument for text that says nothing of the kind; NotFound for a layer that the network does not have, with the
-// nearest names; OutOfRange for units and positions outside the layer.
+// Reads units from text; InvalidArgument for text that says nothing of the kind; NotFound for a layer that the network
+// does not have, with the nearest names; OutOfRange for units and positions outside the layer.
 absl::StatusOr<Units> ParseUnits(absl::string_view text, const Network& network);
-// An objective for each unit of the text; a mix is one objective. Fails as ParseUnits does.
+// Returns an objective for each unit of the text; a mix is one objective. Fails as ParseUnits does.
 absl::StatusOr<std::vector<Objective>> ParseObjectives(absl::string_view text, const Network& network);
 
-// [n] from images [n, channels, height, width] in any graph, n concrete: objective i of image i. Fails as ParseUnits
-// does, and when there are not n objectives.
+// Builds [n] from images [n, channels, height, width] in any graph, n concrete: objective i of image i. Fails as
+// ParseUnits does, and when there are not n objectives.
 absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Objective> objectives, Value images);
 
 }  // namespace adret::explain

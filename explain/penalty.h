@@ -29,18 +29,18 @@ struct Penalties {
   double blur = 0;
 
   bool any() const { return l1 > 0 || l2 > 0 || total_variation > 0 || boundary > 0; }
-  // InvalidArgument for negative or infinite figures.
+  // Returns InvalidArgument for negative or infinite figures.
   absl::Status Check() const;
 };
 
-// [n]: what images [n, c, h, w] pay, before the slope is taken into account.
+// Builds [n]: what images [n, c, h, w] pay, before the slope is taken into account.
 Value Penalty(const Penalties& penalties, Value images);
 
-// [n]: how alike each image is to those of the same objective, the mean cosine between the Gram matrices of a layer's
-// values [n, c, ...] (Olah et al. 2017, "diversity"): 0 for an objective's only image.
+// Builds [n]: how alike each image is to those of the same objective, the mean cosine between the Gram matrices of a
+// layer's values [n, c, ...] (Olah et al. 2017, "diversity"): 0 for an objective's only image.
 Value Likeness(Value layer, absl::Span<const Objective> objectives);
 
-// The Gram matrices of values [n, c, ...]: [n, c, c], sums of products over all places.
+// Returns the Gram matrices of values [n, c, ...]: [n, c, c], sums of products over all places.
 Value GramMatrices(Value values);
 
 }  // namespace adret::explain

@@ -16,9 +16,10 @@ struct ReceptiveField {
   int64_t height = 0, width = 0;  // in pixels
 };
 
-// Of the value in the middle of the layer's maps; never more than the image. Found by one gradient in which what would
-// depend on the numbers in an image lets everything pass: element-wise ops their cotangent, maxima that of a mean.
-// A filter's weights that are exactly 0 at its border make it smaller. InvalidArgument for a layer without maps.
+// Finds the field of the value in the middle of the layer's maps; never more than the image. Found by one gradient in
+// which what would depend on the numbers in an image lets everything pass: element-wise ops their cotangent, maxima
+// that of a mean. A filter's weights that are exactly 0 at its border make it smaller. InvalidArgument for a layer
+// without maps.
 absl::StatusOr<ReceptiveField> ReceptiveFieldOf(const Network& network, const UnitLayer& layer);
 
 }  // namespace adret::explain

@@ -14,16 +14,16 @@
 
 namespace adret::explain {
 
-// dx = dy where y > 0 and dy > 0, 0 elsewhere: what would excite passes, and only where relu let something through
-// (Springenberg et al. 2015, "Striving for simplicity", guided backpropagation).
+// Returns dx = dy where y > 0 and dy > 0, 0 elsewhere: what would excite passes, and only where relu let something
+// through (Springenberg et al. 2015, "Striving for simplicity", guided backpropagation).
 Values GuidedRelu(const GradientContext& c);
 
-// dx = max(dy, 0), whether relu was open or not: the way back is rectified as the way forth is (Zeiler and Fergus 2014,
-// "Visualizing and understanding convolutional networks", the deconvnet).
+// Returns dx = max(dy, 0), whether relu was open or not: the way back is rectified as the way forth is (Zeiler and
+// Fergus 2014, "Visualizing and understanding convolutional networks", the deconvnet).
 Values DeconvnetRelu(const GradientContext& c);
 
-// dx = dy, but for cotangents that would push a blocked relu further down, which are 0: what an image climbs along
-// while relus block all of its true gradient (after Lucid's redirected relu, tensorflow/lucid,
+// Returns dx = dy, but for cotangents that would push a blocked relu further down, which are 0: what an image climbs
+// along while relus block all of its true gradient (after Lucid's redirected relu, tensorflow/lucid,
 // misc/redirected_relu_grad.py).
 Values RedirectedRelu(const GradientContext& c);
 

@@ -11,9 +11,9 @@
 
 namespace adret::explain {
 
-// images [n, c, height, width], f32 or f64, at another height and width. Enlarged, pixels are interpolated bilinearly;
-// made smaller, each is a mean of all that it covers, weighted by a triangle twice as wide as itself (as Pillow's
-// BILINEAR does), so that nothing is skipped. InvalidArgument for other types and sizes below 1.
+// Resizes images [n, c, height, width], f32 or f64, at another height and width. Enlarged, pixels are interpolated
+// bilinearly; made smaller, each is a mean of all that it covers, weighted by a triangle twice as wide as itself (as
+// Pillow's BILINEAR does), so that nothing is skipped. InvalidArgument for other types and sizes below 1.
 absl::StatusOr<Tensor> ResizeImages(const Tensor& images, int64_t height, int64_t width);
 
 }  // namespace adret::explain

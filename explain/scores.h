@@ -18,7 +18,7 @@ enum class Scores {
   kOther           // neither: a sigmoid's, a regression's
 };
 
-// Found out by looking at what the layer makes of a few images of noise, so that it does not matter which ops lead to
+// Finds out by looking at what the layer makes of a few images of noise, so that it does not matter which ops lead to
 // it. Rows of probabilities are at least 0 and sum to 1, within 1e-3. Of the rest, logits are not the values of a
 // function of single numbers (a sigmoid, a tanh, a relu; but logarithms of probabilities are), and more than one.
 absl::StatusOr<Scores> ScoresOf(const Network& network, const UnitLayer& layer, const ExecutorOptions& options = {});

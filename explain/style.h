@@ -46,8 +46,9 @@ struct StyleResult {
   std::vector<std::string> content_layers, style_layers;  // which were used
 };
 
-// content and style are [1, channels, height, width], of any two sizes that the layers fit, with pixels in [0, 1] and
-// of the network's dtype. Fails for other pictures, and for layers that the network lacks or that have no maps.
+// Paints content in the style of another image. Both are [1, channels, height, width], of any two sizes that the layers
+// fit, with pixels in [0, 1] and of the network's dtype. Fails for other pictures, and for layers that the network
+// lacks or that have no maps.
 absl::StatusOr<StyleResult> TransferStyle(const Network& network, const Tensor& content, const Tensor& style,
                                           const StyleOptions& options = {});
 

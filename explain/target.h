@@ -2,7 +2,7 @@
 //
 //   explain::Target cat = {.units = {3}};                                   // the network's output 3, for every image
 //   explain::Target filter = {.layer = "conv2", .units = {7}};              // the sum of filter 7's map
-//   explain::TargetGraph f = *explain::TargetGraph::Create(network, filter);  // f.y is a function of f.images and f.unit
+//   explain::TargetGraph f = *explain::TargetGraph::Create(network, filter);  // f.y depends on f.images, f.unit
 //   Value slope = Gradients(f.y, {f.images})[0];
 #ifndef ADRET_EXPLAIN_TARGET_H_
 #define ADRET_EXPLAIN_TARGET_H_
@@ -34,14 +34,14 @@ struct Target {
 
 // The target's value as a function of images, in a graph of its own.
 struct TargetGraph {
-  // `more` are further values of network.graph() that are wanted in the same copy. Fails when the network lacks the
-  // layer (the nearest names are suggested), a unit or position is out of range, or a probability is asked for of units
-  // that have maps.
+  // Builds a target's graph. `more` are further values of network.graph() that are wanted in the same copy. Fails when
+  // the network lacks the layer (the nearest names are suggested), a unit or position is out of range, or a probability
+  // is asked for of units that have maps.
   static absl::StatusOr<TargetGraph> Create(const Network& network, const Target& target,
                                             absl::Span<const Value> more = {});
 
-  // The target's unit for each of the images [n, channels, height, width]. Fails when there are units, but neither one
-  // nor n.
+  // Returns the target's unit for each of the images [n, channels, height, width]. Fails when there are units, but
+  // neither one nor n.
   absl::StatusOr<std::vector<int64_t>> UnitsOf(const Network& network, const Target& target, const Tensor& images,
                                                const ExecutorOptions& options = {}) const;
 
@@ -54,16 +54,16 @@ struct TargetGraph {
   Values more;   // the copies
 };
 
-// One number for each unit of a layer's value [n, units, ...]: [n, units]. Maps are summed.
+// Returns one number for each unit of a layer's value [n, units, ...]: [n, units]. Maps are summed.
 Value UnitValues(Operand layer);
 
-// values[i, unit[i]]: [n] of values [n, units] and unit i64[n].
+// Picks values[i, unit[i]]: [n] of values [n, units] and unit i64[n].
 Value Pick(Operand values, Operand unit);
 
-// Ok for a layer [n, classes]: what has probabilities.
+// Returns ok for a layer [n, classes]: what has probabilities.
 absl::Status CheckClasses(const UnitLayer& layer);
 
-// True where y follows from x, another value of the same graph.
+// Returns true where y follows from x, another value of the same graph.
 bool FollowsFrom(const Value& y, const Value& x);
 
 }  // namespace adret::explain

@@ -21,7 +21,7 @@ namespace adret::explain {
 // images [n, c, h, w], f32 or f64, to [n, c, h', w'].
 using Transform = std::function<Value(Value images)>;
 
-// A border of `pixels` on each side.
+// Adds a border of `pixels` on each side.
 Transform Pad(int64_t pixels, double value = 0.5);
 // Cuts out a random part, smaller by `pixels` in height and width.
 Transform Jitter(int64_t pixels);
@@ -33,12 +33,13 @@ Transform Scale(std::vector<double> factors);
 // Turns about the centre by one of the angles, in degrees, in the same way.
 Transform Rotate(std::vector<double> degrees);
 
-// Lucid's standard transforms (tensorflow/lucid, optvis/transform.py): pad by 12 with grey, jitter 8, scale by 0.9 to
-// 1.1 in steps of 0.02, rotate by -10 to 10 degrees, of which 0 is drawn six times as often as each other, jitter 4.
+// Returns Lucid's standard transforms (tensorflow/lucid, optvis/transform.py): pad by 12 with grey, jitter 8, scale by
+// 0.9 to 1.1 in steps of 0.02, rotate by -10 to 10 degrees, of which 0 is drawn six times as often as each other,
+// jitter 4.
 std::vector<Transform> LucidTransforms();
 
-// The transforms, one after the other, and then the middle of the image: cut out where it is too large, framed with its
-// edge where it is too small.
+// Applies the transforms, one after the other, and then the middle of the image: cut out where it is too large, framed
+// with its edge where it is too small.
 Value ApplyTransforms(const std::vector<Transform>& transforms, Value images);
 Value FitTo(Value images, int64_t height, int64_t width);
 

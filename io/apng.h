@@ -19,7 +19,7 @@ struct ApngOptions {
   int64_t loops = 0;             // times that the animation is played; 0: without end
 };
 
-// Frames u8 [n, 1, 3 or 4, height, width], channels as in png.h, each one compressed without loss by itself.
+// Encodes frames u8 [n, 1, 3 or 4, height, width], channels as in png.h, each one compressed without loss by itself.
 // InvalidArgument for other tensors, no frames, and options outside their limits; ResourceExhausted for frames beyond
 // 2^26 pixels, or 2^28 pixels in all.
 absl::StatusOr<std::string> EncodeApng(const Tensor& frames, const ApngOptions& options = {});

@@ -14,21 +14,21 @@ namespace adret::io {
 
 enum class Container { kNone, kGzip };
 
-// Whether bytes start like a gzip file.
+// Returns whether bytes start like a gzip file.
 bool IsGzip(absl::string_view bytes);
 
-// The uncompressed bytes. A gzip file may have several members, whose contents follow each other. The result grows as
-// data arrives and never beyond limit: ResourceExhausted when there is more. DataLoss when the stream is truncated or
-// corrupt (checksums included), or other bytes follow it.
+// Returns the uncompressed bytes. A gzip file may have several members, whose contents follow each other. The result
+// grows as data arrives and never beyond limit: ResourceExhausted when there is more. DataLoss when the stream is
+// truncated or corrupt (checksums included), or other bytes follow it.
 absl::StatusOr<std::string> Inflate(absl::string_view bytes, Container container, size_t limit);
 
-// The first min(count, all) uncompressed bytes: enough to read a header before deciding about the rest.
+// Returns the first min(count, all) uncompressed bytes: enough to read a header before deciding about the rest.
 absl::StatusOr<std::string> InflatePrefix(absl::string_view bytes, Container container, size_t count);
 
-// The compressed bytes.
+// Returns the compressed bytes.
 std::string Deflate(absl::string_view bytes, Container container);
 
-// The checksum of zip and gzip.
+// Returns the checksum of zip and gzip.
 uint32_t Crc32(absl::string_view bytes);
 
 }  // namespace adret::io

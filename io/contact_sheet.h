@@ -25,13 +25,13 @@ struct PixelInterval {
   double hi = 1;  // becomes white
 };
 
-// What kUnit, kAll or kSymmetric mean for images of u8, f32 or f64; u8 images are 0 to 255 whatever the range. Numbers
-// that are not finite do not count; equal ones are in the middle. kEach has one interval for all only where there is
-// one image.
+// Returns what kUnit, kAll or kSymmetric mean for images of u8, f32 or f64; u8 images are 0 to 255 whatever the range.
+// Numbers that are not finite do not count; equal ones are in the middle. kEach has one interval for all only where
+// there is one image.
 PixelInterval IntervalOf(const Tensor& images, PixelRange range);
 
-// Floating-point images as u8 of the same shape; numbers outside the range are clipped, NaN is black. u8 images are
-// returned as they are. InvalidArgument for other dtypes and ranks below 2; the first axis counts images.
+// Converts floating-point images to u8 of the same shape; numbers outside the range are clipped, NaN is black. u8
+// images are returned as they are. InvalidArgument for other dtypes and ranks below 2; the first axis counts images.
 absl::StatusOr<Tensor> ToPixels(const Tensor& images, PixelRange range = PixelRange::kUnit);
 
 struct ContactSheetOptions {
@@ -42,11 +42,12 @@ struct ContactSheetOptions {
   uint8_t background = 255;
 };
 
-// u8 [c,height,width] from images [n,c,h,w] of u8, f32 or f64; c is 1, 3 or 4. Fails for other types, no images, and
-// pictures beyond 2^26 pixels.
+// Paints u8 [c,height,width] from images [n,c,h,w] of u8, f32 or f64; c is 1, 3 or 4. Fails for other types, no images,
+// and pictures beyond 2^26 pixels.
 absl::StatusOr<Tensor> ContactSheet(const Tensor& images, const ContactSheetOptions& options = {});
 
-// The number of columns that makes a grid of n cells nearly square, with as few empty cells as possible at the end.
+// Returns the number of columns that makes a grid of n cells nearly square, with as few empty cells as possible at the
+// end.
 int64_t GridColumns(int64_t n);
 
 }  // namespace adret::io

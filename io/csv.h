@@ -33,8 +33,8 @@ struct CsvOptions {
 absl::StatusOr<CsvTable> ParseCsv(absl::string_view text, const CsvOptions& options = {});
 absl::StatusOr<CsvTable> LoadCsv(const std::string& path, const CsvOptions& options = {});
 
-// f64 [rows, columns.size()]: the named columns (all, when there are no names) as numbers. Fails when a column is
-// missing or a field is no number, naming both.
+// Returns f64 [rows, columns.size()]: the named columns (all, when there are no names) as numbers. Fails when a column
+// is missing or a field is no number, naming both.
 absl::StatusOr<Tensor> CsvNumbers(const CsvTable& table, const std::vector<std::string>& columns = {});
 
 // Fields that need it are quoted.

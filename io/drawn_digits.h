@@ -1,4 +1,4 @@
-// Digits that the program draws itself: a data set for who has no other, as MNIST is laid out.
+// Synthetic digits in MNIST's format, for use when MNIST is not available.
 //
 //   io::TrainAndTest digits = *io::DrawnDigits({.seed = 1});       // 28x28, some 20,000 images per second and core
 //
@@ -23,8 +23,8 @@ struct DrawnDigitsOptions {
   uint64_t seed = 1;
 };
 
-// Images u8 [n,1,28,28] and labels i64 [n] in 0 to 9, all digits equally likely. No image of one part is in the other.
-// InvalidArgument unless both sizes are in [1, 10 million].
+// Draws images u8 [n,1,28,28] and labels i64 [n] in 0 to 9, all digits equally likely. No image of one part is in the
+// other. InvalidArgument unless both sizes are in [1, 10 million].
 absl::StatusOr<TrainAndTest> DrawnDigits(const DrawnDigitsOptions& options = {});
 
 }  // namespace adret::io

@@ -20,14 +20,14 @@ namespace adret::io {
 // A regular file opened for reading at any position. Moves, does not copy.
 class InputFile {
  public:
-  // NotFound, PermissionDenied, or InvalidArgument when path is not a regular file.
+  // Opens a file: NotFound, PermissionDenied, or InvalidArgument when path is not a regular file.
   static absl::StatusOr<InputFile> Open(const std::string& path);
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;
   ~InputFile();
 
   const std::string& path() const { return path_; }
-  // Size when it was opened.
+  // Returns the size when it was opened.
   int64_t size() const { return size_; }
   // Fills data[0, n) from [offset, offset + n). Fails when the file has no such bytes (any more).
   absl::Status ReadAt(int64_t offset, int64_t n, void* data) const;
@@ -40,7 +40,7 @@ class InputFile {
   int64_t size_ = 0;
 };
 
-// The whole file. ResourceExhausted when it is larger than max_bytes.
+// Reads the whole file. ResourceExhausted when it is larger than max_bytes.
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes = int64_t{1} << 30);
 
 // A new file that takes path's place at Commit(). Without a Commit, the destructor leaves nothing behind.
@@ -57,9 +57,9 @@ class AtomicFile {
   AtomicFile& operator=(AtomicFile&&) = delete;
   ~AtomicFile();
 
-  // ResourceExhausted when the disk is full.
+  // Appends bytes; ResourceExhausted when the disk is full.
   absl::Status Append(absl::string_view bytes);
-  // Bytes appended so far.
+  // Returns the number of bytes appended so far.
   int64_t size() const { return size_; }
   // Syncs, renames, syncs the folder. Call at most once, as the last thing.
   absl::Status Commit();
@@ -83,7 +83,7 @@ class AtomicFile {
   int64_t size_ = 0;
 };
 
-// AtomicFile with these contents.
+// Writes a file with these contents, as AtomicFile does.
 absl::Status WriteFile(const std::string& path, absl::string_view contents);
 
 }  // namespace adret::io

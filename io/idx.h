@@ -33,7 +33,7 @@ struct IdxOptions {
   bool gzip = false;
 };
 
-// InvalidArgument for i64 and bool, which IDX does not know.
+// Writes a tensor as IDX; InvalidArgument for i64 and bool, which IDX does not know.
 absl::StatusOr<std::string> FormatIdx(const Tensor& tensor, const IdxOptions& options = {});
 absl::Status SaveIdx(const std::string& path, const Tensor& tensor, const IdxOptions& options = {});
 
@@ -42,9 +42,9 @@ struct MnistOptions {
   IdxLimits limits = {};
 };
 
-// The four files of MNIST in a folder: {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, each also as
-// .gz. Fails when one is missing or malformed, has no images, labels and images differ in number, a label is not in [0,
-// classes), or training and test images differ in size.
+// Reads the four files of MNIST in a folder: {train,t10k}-images-idx3-ubyte and {train,t10k}-labels-idx1-ubyte, each
+// also as .gz. Fails when one is missing or malformed, has no images, labels and images differ in number, a label is
+// not in [0, classes), or training and test images differ in size.
 absl::StatusOr<TrainAndTest> LoadMnist(const std::string& folder, const MnistOptions& options = {});
 
 // Joins u8 images [n,h,w] and u8 labels [n] to a dataset; fails as LoadMnist does.

@@ -11,7 +11,7 @@
 
 namespace adret::io {
 
-// status with "where: " before its message.
+// Returns status with "where: " before its message.
 inline absl::Status InFile(absl::string_view where, const absl::Status& status) {
   return absl::Status(status.code(), absl::StrCat(where, ": ", status.message()));
 }

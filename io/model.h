@@ -81,10 +81,10 @@ struct Model {
   Metadata metadata;
   LoadReport report;
 
-  // The signature's input or output of this name; NotFound lists the names there are.
+  // Returns the signature's input or output of this name; NotFound lists the names there are.
   absl::StatusOr<Value> Input(absl::string_view name) const;
   absl::StatusOr<Value> Output(absl::string_view name) const;
-  // To save the model again. Refers to graph and state.
+  // Returns what SaveModel needs to save the model again. Refers to graph and state.
   ModelContents contents() const;
 };
 
@@ -94,7 +94,7 @@ struct Model {
 absl::Status SaveModel(const std::string& path, const ModelContents& contents, const ModelLimits& limits = {});
 absl::StatusOr<Model> LoadModel(const std::string& path, const ModelLimits& limits = {});
 
-// The same to and from memory.
+// Saves to and loads from memory.
 absl::StatusOr<std::string> SerializeModel(const ModelContents& contents, const ModelLimits& limits = {});
 absl::StatusOr<Model> ParseModel(absl::string_view bytes, const ModelLimits& limits = {});
 
@@ -108,11 +108,11 @@ struct Finding {
   std::string message;
 };
 
-// Everything that is wrong with a file, where LoadModel stops at the first problem: each of its rules is applied whose
-// presuppositions hold. There is an error among the findings exactly when LoadModel fails. Of a file that loads,
+// Lists everything that is wrong with a file, where LoadModel stops at the first problem. Checks that depend on a
+// failed check are skipped. There is an error among the findings exactly when LoadModel fails. Of a file that loads,
 // warnings tell of NaN and Inf among its numbers, variables and inputs that nothing depends on, and a lack of outputs.
 std::vector<Finding> CheckModel(const std::string& path, const ModelLimits& limits = {});
-// The same of a file in memory.
+// Checks a file in memory.
 std::vector<Finding> CheckSerializedModel(absl::string_view bytes, const ModelLimits& limits = {});
 
 }  // namespace adret::io

@@ -25,8 +25,9 @@ struct NpyLimits {
 
 using NamedTensors = std::map<std::string, Tensor>;
 
-// The readers fail with InvalidArgument on anything malformed: another magic or version, a header that is not NumPy's,
-// an unsupported element type, a shape that does not match the number of bytes. Names lack the ".npy" of the archive.
+// Reads an array, or all of an archive. The readers fail with InvalidArgument on anything malformed: another magic or
+// version, a header that is not NumPy's, an unsupported element type, a shape that does not match the number of bytes.
+// Names lack the ".npy" of the archive.
 absl::StatusOr<Tensor> ParseNpy(absl::string_view bytes);
 absl::StatusOr<NamedTensors> ParseNpz(absl::string_view bytes, const NpyLimits& limits = {});
 absl::StatusOr<Tensor> LoadNpy(const std::string& path, const NpyLimits& limits = {});

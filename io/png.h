@@ -19,12 +19,12 @@ struct PngLimits {
   int64_t max_bytes = int64_t{1} << 28;  // of the file
 };
 
-// Any PNG: palettes are resolved, 16 bits become 8, grey with alpha becomes RGBA. InvalidArgument for what is no
-// complete PNG; ResourceExhausted above the limits, which is known from the header before anything is unpacked.
+// Decodes any PNG: palettes are resolved, 16 bits become 8, grey with alpha becomes RGBA. InvalidArgument for what is
+// no complete PNG; ResourceExhausted above the limits, which is known from the header before anything is unpacked.
 absl::StatusOr<Tensor> DecodePng(absl::string_view bytes, const PngLimits& limits = {});
 absl::StatusOr<Tensor> LoadPng(const std::string& path, const PngLimits& limits = {});
 
-// InvalidArgument unless picture is u8 [1, 3 or 4, height, width] with height and width above 0.
+// Encodes a picture; InvalidArgument unless picture is u8 [1, 3 or 4, height, width] with height and width above 0.
 absl::StatusOr<std::string> EncodePng(const Tensor& picture);
 absl::Status SavePng(const std::string& path, const Tensor& picture);
 

@@ -24,17 +24,17 @@ struct ZipLimits {
   int64_t max_bytes = int64_t{4} << 30;  // of all contents together, unpacked
 };
 
-// All entries, in the archive's order. Fails on anything that is not a complete archive: directory or entries outside
-// the file, names that are empty, repeated, longer than 1 KiB or hold control characters, sizes or checksums that
-// differ from the contents, sizes above the limits.
+// Returns all entries, in the archive's order. Fails on anything that is not a complete archive: directory or entries
+// outside the file, names that are empty, repeated, longer than 1 KiB or hold control characters, sizes or checksums
+// that differ from the contents, sizes above the limits.
 absl::StatusOr<std::vector<ZipEntry>> ReadZip(absl::string_view bytes, const ZipLimits& limits);
 
 struct ZipOptions {
   bool compress = false;
 };
 
-// An archive of these entries. The same entries give the same bytes: all carry the date 1980-01-01. Fails when the
-// archive would need the 64-bit extension (4 GiB, 65,535 entries).
+// Returns an archive of these entries. The same entries give the same bytes: all carry the date 1980-01-01. Fails when
+// the archive would need the 64-bit extension (4 GiB, 65,535 entries).
 absl::StatusOr<std::string> WriteZip(const std::vector<ZipEntry>& entries, const ZipOptions& options = {});
 
 }  // namespace adret::io

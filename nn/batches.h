@@ -33,24 +33,24 @@ struct BatchOptions {
   bool drop_last = false;
 };
 
-// How many batches n examples make: the steps of an epoch. options.batch must be at least 1.
+// Returns how many batches n examples make: the steps of an epoch. options.batch must be at least 1.
 int64_t CountBatches(int64_t n, const BatchOptions& options = {});
 
 class Batches {
  public:
-  // x_type and y_type are those of the inputs that batches will be fed to, with a symbolic first axis. Fails when an
-  // example has another shape, x and y have different lengths, or there is nothing.
+  // Makes batches. x_type and y_type are those of the inputs that batches will be fed to, with a symbolic first axis.
+  // Fails when an example has another shape, x and y have different lengths, or there is nothing.
   static absl::StatusOr<Batches> Create(Examples examples, const Type& x_type, const Type& y_type,
                                         const BatchOptions& options = {});
 
-  // Number of batches, and of the examples in them.
+  // Returns the number of batches, and of the examples in them.
   int64_t count() const;
   int64_t num_examples() const;
 
-  // The order of this epoch: a permutation drawn from (seed, epoch). Without it the order is that of the examples.
+  // Sets the order of this epoch: a permutation drawn from (seed, epoch). Without it the order is that of the examples.
   void Shuffle(uint64_t seed, int64_t epoch);
 
-  // Batch i: x and y.
+  // Returns batch i: x and y.
   std::pair<Tensor, Tensor> Get(int64_t i) const;
 
  private:
@@ -62,7 +62,7 @@ class Batches {
   std::vector<uint32_t> order_;
 };
 
-// Rows `rows` of data [n, ...], as dtype; see above for u8.
+// Returns rows `rows` of data [n, ...], as dtype; see above for u8.
 Tensor TakeRows(const Tensor& data, absl::Span<const uint32_t> rows, DType dtype);
 
 }  // namespace adret::nn

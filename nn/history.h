@@ -37,7 +37,7 @@ struct BatchLoss {
 
 class TrainingHistory {
  public:
-  // Both append; what was known of the same stretch of training (a run that is repeated from an earlier state) goes.
+  // Appends; what was known of the same stretch of training (a run that is repeated from an earlier state) goes.
   //
   // Batches are averaged, so that all epochs together come to about kPoints points (of more epochs, some have none).
   // Averages do not reach across epochs: training that stops and goes on leaves what it would have left without the
@@ -49,8 +49,9 @@ class TrainingHistory {
   const std::vector<BatchLoss>& batches() const { return batches_; }
 
   std::string ToText() const;
-  // A text from a file is not trusted: InvalidArgument, naming the line, for whatever ToText() does not write: other
-  // words, numbers that are none, shares outside [0, 1], records out of order. "" is the history of nothing.
+  // Reads ToText()'s text. A file is not trusted: InvalidArgument, naming the line, for whatever ToText() does not
+  // write: other words, numbers that are none, shares outside [0, 1], records out of order. "" is the history of
+  // nothing.
   static absl::StatusOr<TrainingHistory> FromText(absl::string_view text);
 
   static constexpr int64_t kPoints = 500;

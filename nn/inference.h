@@ -17,8 +17,9 @@
 
 namespace adret::nn {
 
-// Import() with random_bernoulli replaced by its mean, so that dropout is the identity, and batch_norm by normalisation
-// with the running statistics of its layer (which an op that was built without a layer does not have: it stays).
+// Imports like Import(), with random_bernoulli replaced by its mean, so that dropout is the identity, and batch_norm by
+// normalisation with the running statistics of its layer (which an op that was built without a layer does not have: it
+// stays).
 absl::StatusOr<Values> ImportForInference(absl::Span<const Value> fetches,
                                           const std::vector<Substitution>& substitutions, Graph* to);
 inline absl::StatusOr<Values> ImportForInference(std::initializer_list<Value> fetches,

@@ -24,23 +24,23 @@ Fans FansOf(const Shape& shape);
 Initializer Zeros();
 Initializer Ones();
 Initializer Constant(double value);
-// In [lo, hi).
+// Draws from [lo, hi).
 Initializer Uniform(double lo, double hi);
 Initializer Normal(double mean, double stddev);
-// Normal, drawn again while it is further than two standard deviations from the mean.
+// Draws normal numbers, each again while it is further than two standard deviations from the mean.
 Initializer TruncatedNormal(double mean, double stddev);
 
-// Glorot and Bengio 2010: variance 2 / (fan_in + fan_out). Uniform in +-sqrt(6 / (fan_in + fan_out)).
+// Draws as Glorot and Bengio 2010: variance 2 / (fan_in + fan_out). Uniform in +-sqrt(6 / (fan_in + fan_out)).
 Initializer GlorotUniform(double gain = 1);
 Initializer GlorotNormal(double gain = 1);
-// He et al. 2015, for layers that relu follows: variance 2 / fan_in. Uniform in +-sqrt(6 / fan_in).
+// Draws as He et al. 2015, for layers that relu follows: variance 2 / fan_in. Uniform in +-sqrt(6 / fan_in).
 Initializer HeUniform();
 Initializer HeNormal();
-// LeCun et al. 1998: uniform in +-1/sqrt(fan_in), variance 1 / (3 fan_in). What PyTorch's dense and convolutional
-// layers start with.
+// Draws as LeCun et al. 1998: uniform in +-1/sqrt(fan_in), variance 1 / (3 fan_in). What PyTorch's dense and
+// convolutional layers start with.
 Initializer LeCunUniform();
 
-// Saxe et al. 2014: with the shape seen as a matrix [dim(0), rest], rows (or columns, whichever are fewer) are
+// Draws as Saxe et al. 2014: with the shape seen as a matrix [dim(0), rest], rows (or columns, whichever are fewer) are
 // orthogonal and of length gain.
 Initializer Orthogonal(double gain = 1);
 

@@ -35,8 +35,8 @@ class LayerCall {
   Mode mode() const { return mode_; }
   bool training() const { return mode_ == Mode::kTraining; }
 
-  // The layer's variable `name`. The first call in a graph creates it; a later one finds it, and fails when it now has
-  // another type.
+  // Returns the layer's variable `name`. The first call in a graph creates it; a later one finds it, and fails when it
+  // now has another type.
   Value Variable(absl::string_view name, const Type& type, const Initializer& initializer, bool trainable = true);
   // Records "<layer>: <message>" as the graph's error and returns an invalid value.
   Value Fail(absl::string_view message);
@@ -61,8 +61,8 @@ class Layer {
  public:
   using Function = std::function<Value(LayerCall& call, Value x)>;
 
-  // A layer of one's own: a kind ("conv", the stem of its name) and what it builds. With an empty kind the layer has no
-  // name and no scope unless Named() gives one, and its function names the output.
+  // Makes a layer of one's own: a kind ("conv", the stem of its name) and what it builds. With an empty kind the layer
+  // has no name and no scope unless Named() gives one, and its function names the output.
   Layer(std::string kind, Function function);
 
   // Names the layer (before its first call) and returns it.
@@ -90,8 +90,8 @@ class Sequential : public Layer {
   explicit Sequential(Layer layer) : Layer(std::move(layer)) {}
 };
 
-// y = body(x) + shortcut(x) (He et al. 2016). The shortcut is the identity unless given; use a 1x1 convolution where
-// the body changes the shape.
+// Computes y = body(x) + shortcut(x) (He et al. 2016). The shortcut is the identity unless given; use a 1x1 convolution
+// where the body changes the shape.
 Layer Residual(Layer body);
 Layer Residual(Layer body, Layer shortcut);
 

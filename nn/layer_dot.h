@@ -23,8 +23,8 @@ struct LayerDotOptions {
   std::function<std::string(const std::string& name)> tooltip = nullptr;
 };
 
-// The layers as nn/summary.h has them: boxes with name, shape of one example and parameters. An arrow says that a layer
-// is computed from another. Nodes of no layer are left out, but for those in which ways meet (the sum of a skip
+// Draws the layers as nn/summary.h has them: boxes with name, shape of one example and parameters. An arrow says that a
+// layer is computed from another. Nodes of no layer are left out, but for those in which ways meet (the sum of a skip
 // connection), which are small boxes with the op's name, and fetches. Inputs are blue, layers with parameters green.
 std::string LayerDot(const Graph& graph, const LayerDotOptions& options = {});
 

@@ -37,7 +37,7 @@ struct Conv2dOptions {
   Initializer initializer = HeUniform();
   Initializer bias_initializer = Zeros();
 };
-// "conv": w [filters, channels / groups, kernel], b [filters].
+// Makes a layer "conv": w [filters, channels / groups, kernel], b [filters].
 Layer Conv2d(int64_t filters, Extent2d kernel, const Conv2dOptions& options = {});
 
 struct ConvTranspose2dOptions {
@@ -50,7 +50,7 @@ struct ConvTranspose2dOptions {
   Initializer initializer = HeUniform();
   Initializer bias_initializer = Zeros();
 };
-// "conv_transpose": w [channels, filters / groups, kernel], b [filters].
+// Makes a layer "conv_transpose": w [channels, filters / groups, kernel], b [filters].
 Layer ConvTranspose2d(int64_t filters, Extent2d kernel, const ConvTranspose2dOptions& options = {});
 
 struct DenseOptions {
@@ -58,7 +58,7 @@ struct DenseOptions {
   Initializer initializer = HeUniform();
   Initializer bias_initializer = Zeros();
 };
-// "dense": y = x w^T + b with x [batch, in], w [units, in], b [units].
+// Makes a layer "dense": y = x w^T + b with x [batch, in], w [units, in], b [units].
 Layer Dense(int64_t units, const DenseOptions& options = {});
 
 // Ioffe and Szegedy 2015, over all axes but the second. Training normalises by the batch's statistics and, once per run
@@ -69,7 +69,7 @@ struct BatchNormOptions {
   double epsilon = 1e-5;
   double momentum = 0.1;
 };
-// "batch_norm": scale and bias [channels]; running_mean and running_variance [channels], not trainable.
+// Makes a layer "batch_norm": scale and bias [channels]; running_mean and running_variance [channels], not trainable.
 Layer BatchNorm(const BatchNormOptions& options = {});
 
 // Ba et al. 2016, over the last `axes` axes.
@@ -77,7 +77,7 @@ struct LayerNormOptions {
   int axes = 1;
   double epsilon = 1e-5;
 };
-// "layer_norm": scale and bias of the shape of those axes.
+// Makes a layer "layer_norm": scale and bias of the shape of those axes.
 Layer LayerNorm(const LayerNormOptions& options = {});
 
 // ---- Without weights ----
@@ -87,7 +87,7 @@ struct Pool2dOptions {
   Padding padding = Padding::Valid();
   bool ceil_mode = false;
 };
-// "pool"
+// Makes a layer "pool".
 Layer MaxPool2d(Extent2d window, const Pool2dOptions& options = {});
 struct AvgPool2dOptions {
   Extent2d stride = 0;  // 0: the window's size
@@ -96,15 +96,15 @@ struct AvgPool2dOptions {
   bool count_padding = true;  // do padded zeros count in the mean?
 };
 Layer AvgPool2d(Extent2d window, const AvgPool2dOptions& options = {});
-// "global_pool": [n, c, h, w] -> [n, c, 1, 1]
+// Makes a layer "global_pool": [n, c, h, w] -> [n, c, 1, 1]
 Layer GlobalAvgPool2d();
 Layer GlobalMaxPool2d();
 
-// "flatten": [n, ...] -> [n, product of the others]
+// Makes a layer "flatten": [n, ...] -> [n, product of the others]
 Layer Flatten();
 
-// "dropout": each element is zero with probability `rate`, else divided by 1 - rate (Srivastava et al. 2014). The
-// identity in inference.
+// Makes a layer "dropout": each element is zero with probability `rate`, else divided by 1 - rate (Srivastava et al.
+// 2014). The identity in inference.
 Layer Dropout(double rate);
 
 // ---- Activations, called after their op ----
@@ -118,7 +118,7 @@ Layer Sigmoid();
 Layer HardSigmoid();
 Layer Softplus();
 Layer Tanh();
-// Over an axis.
+// Makes a layer of softmax over an axis.
 Layer Softmax(int axis = -1);
 Layer LogSoftmax(int axis = -1);
 

@@ -27,10 +27,10 @@ struct SoftmaxCrossEntropyOptions {
 };
 Value SoftmaxCrossEntropy(Operand logits, Operand label, const SoftmaxCrossEntropyOptions& options = {});
 
-// (x - target)^2 for each element.
+// Computes (x - target)^2 for each element.
 Value MeanSquaredError(Operand x, Operand target, const LossOptions& options = {});
 
-// |x - target| for each element.
+// Computes |x - target| for each element.
 Value MeanAbsoluteError(Operand x, Operand target, const LossOptions& options = {});
 
 // With e = |x - target|: e^2 / 2 where e <= delta, delta (e - delta / 2) elsewhere (Huber 1964).
@@ -40,7 +40,7 @@ struct HuberOptions {
 };
 Value Huber(Operand x, Operand target, const HuberOptions& options = {});
 
-// -(t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))) for each element, t in [0, 1]; exact for large |x|.
+// Computes -(t log sigmoid(x) + (1 - t) log(1 - sigmoid(x))) for each element, t in [0, 1]; exact for large |x|.
 Value BinaryCrossEntropy(Operand logits, Operand target, const LossOptions& options = {});
 
 // max(0, margin - t x) for each element, t either -1 or 1.
@@ -50,7 +50,7 @@ struct HingeOptions {
 };
 Value Hinge(Operand x, Operand target, const HingeOptions& options = {});
 
-// sum_c p_c (log p_c - log_q_c) for each row of the last axis; p are probabilities, log_q log-probabilities
+// Computes sum_c p_c (log p_c - log_q_c) for each row of the last axis; p are probabilities, log_q log-probabilities
 // (LogSoftmax). 0 log 0 is 0. Averaged over rows (PyTorch's "batchmean").
 Value KlDivergence(Operand log_q, Operand p, const LossOptions& options = {});
 

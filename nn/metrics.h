@@ -18,10 +18,11 @@
 
 namespace adret::nn {
 
-// The fraction of rows of logits [n, classes] whose largest element is at label i64[n]: a scalar of logits' dtype.
+// Returns the fraction of rows of logits [n, classes] whose largest element is at label i64[n]: a scalar of logits'
+// dtype.
 Value Accuracy(Operand logits, Operand label);
 
-// The fraction of rows where fewer than k elements exceed the one at label.
+// Returns the fraction of rows where fewer than k elements exceed the one at label.
 Value TopKAccuracy(Operand logits, Operand label, int64_t k);
 
 // Counts how often class `truth` was taken for class `predicted`.
@@ -29,18 +30,18 @@ class ConfusionMatrix {
  public:
   explicit ConfusionMatrix(int classes) : classes_(classes), counts_(static_cast<size_t>(classes) * classes) {}
 
-  // Integer tensors of one length. Fails, counting nothing, on a class outside [0, classes).
+  // Counts integer tensors of one length. Fails, counting nothing, on a class outside [0, classes).
   absl::Status Add(const Tensor& truth, const Tensor& predicted);
 
   int classes() const { return classes_; }
   int64_t count(int truth, int predicted) const { return counts_[static_cast<size_t>(truth) * classes_ + predicted]; }
   int64_t total() const;
-  // 0 where there is nothing to divide by.
+  // Returns 0 where there is nothing to divide by.
   double accuracy() const;
   double Recall(int c) const;     // of the examples of class c, how many were taken for c
   double Precision(int c) const;  // of the examples taken for class c, how many are of c
 
-  // A table: a row for each true class, a column for each predicted one, recall and precision at the margins.
+  // Returns a table: a row for each true class, a column for each predicted one, recall and precision at the margins.
   std::string ToString() const;
 
  private:

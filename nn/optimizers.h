@@ -39,11 +39,11 @@ class RuleContext {
  public:
   Value variable() const { return variable_; }
   Value gradient() const { return gradient_; }
-  // A slot: a variable like this one, "<optimiser>/<slot>/<variable>".
+  // Adds a slot: a variable like this one, "<optimiser>/<slot>/<variable>".
   Value Slot(absl::string_view slot, double initial = 0);
   // Stores next into the slot.
   void Set(Value slot, Value next) { updates_->push_back({slot, next}); }
-  // A number that was computed once for all variables (see Rule::scalars), as a scalar of the variable's dtype.
+  // Returns a number that was computed once for all variables (see Rule::scalars), as a scalar of the variable's dtype.
   Value Scalar(int i) const;
 
  private:
@@ -67,10 +67,11 @@ class Optimizer {
  public:
   Optimizer(Rule rule, CommonOptions common);
 
-  // Updates that make loss (a floating-point scalar) smaller by moving the variables, with the graph's side updates
-  // (running statistics).
+  // Returns updates that make loss (a floating-point scalar) smaller by moving the variables, with the graph's side
+  // updates (running statistics).
   Updates Minimize(Operand loss, absl::Span<const Value> variables) const;
-  // The same for gradients that the caller made, one per variable. An invalid gradient leaves its variable alone.
+  // Returns updates from gradients that the caller made, one per variable. An invalid gradient leaves its variable
+  // alone.
   Updates Apply(absl::Span<const Value> gradients, absl::Span<const Value> variables,
                 std::source_location location = std::source_location::current()) const;
 

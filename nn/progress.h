@@ -21,16 +21,16 @@
 
 namespace adret::nn {
 
-// "[===========>                  ]  38%": a part of 1.
+// Returns "[===========>                  ]  38%" for a part of 1.
 std::string Bar(double done);
-// The line above.
+// Returns the line above.
 std::string ProgressLine(const BatchRecord& record);
 
-// Headings and rows of a table with a line for each epoch.
+// Returns headings and rows of a table with a line for each epoch.
 std::string EpochHeading();
 std::string EpochRow(const EpochRecord& record);
 
-// The most memory that this process has occupied so far (resident set), in MiB.
+// Returns the most memory that this process has occupied so far (resident set), in MiB.
 double PeakRssMib();
 
 // Draws only where somebody watches (a terminal), ten times a second at most.
@@ -38,7 +38,7 @@ class ProgressBar {
  public:
   explicit ProgressBar(std::FILE* out = stderr);
   void Show(const BatchRecord& record);
-  // Any other line.
+  // Shows any other line.
   void Show(const std::string& line);
   // Wipes the bar, to make room for other output.
   void Clear();

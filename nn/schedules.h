@@ -21,12 +21,12 @@ namespace adret::nn {
 
 class Schedule {
  public:
-  // The same rate at every step.
+  // Keeps one rate at every step.
   Schedule(double rate);  // NOLINT(google-explicit-constructor)
   explicit Schedule(std::function<Value(Value step)> build) : build_(std::move(build)) {}
 
   Value operator()(Value step) const { return build_(step); }
-  // The rate at each of steps 0 .. n - 1, as numbers.
+  // Returns the rate at each of steps 0 .. n - 1, as numbers.
   absl::StatusOr<std::vector<double>> Rates(int64_t n) const;
 
  private:

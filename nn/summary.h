@@ -29,25 +29,25 @@ struct LayerSummary {
   int64_t multiply_adds = 0;  // for one example: batch 1
 };
 
-// True for the names that a graph gives by itself: "relu", "conv1/relu_1".
+// Returns true for the names that a graph gives by itself: "relu", "conv1/relu_1".
 bool HasAutomaticName(const Node& node);
 
-// The layers that values of one graph are computed by, in order.
+// Returns the layers that values of one graph are computed by, in order.
 std::vector<LayerSummary> Layers(absl::Span<const Value> values);
 std::vector<LayerSummary> Layers(Value value);
-// All layers of a graph.
+// Returns all layers of a graph.
 std::vector<LayerSummary> Layers(const Graph& graph);
 
-// For each node of a graph, the position of its layer among those of these names, or -1.
+// Returns, for each node of a graph, the position of its layer among those of these names, or -1.
 std::vector<int> LayerOfNodes(const Graph& graph, const std::vector<std::string>& layers);
 
-// Layers as a table with totals.
+// Returns the layers as a table with totals.
 std::string Summary(Value value);
 std::string Summary(const Graph& graph);
 
-// "25x26x26": without the batch.
+// Returns text such as "25x26x26", without the batch.
 std::string ExampleShape(const Shape& shape);
-// "137,660"
+// Returns text such as "137,660".
 std::string WithCommas(int64_t n);
 
 }  // namespace adret::nn

@@ -58,7 +58,7 @@ struct BatchRecord {
   int64_t batch = 1, batches = 1;  // from 1
   double loss = 0;                 // of this batch
   Score so_far = {};               // of this epoch
-  // 1.5: half of the second epoch is behind.
+  // Returns 1.5 when half of the second epoch is behind.
   double epochs_done() const {
     return static_cast<double>(epoch - 1) + static_cast<double>(batch) / static_cast<double>(batches);
   }
@@ -71,7 +71,7 @@ struct EpochRecord {
   Score test = {};                // after it; no examples where there was no test set
 };
 
-// Examples per second over all of these epochs' training; 0 when there are none.
+// Returns the examples per second over all of these epochs' training; 0 when there are none.
 double TrainingSpeed(const std::vector<EpochRecord>& history);
 
 struct FitOptions {
@@ -92,7 +92,7 @@ class Trainer {
   // ran: none when there was nothing left to do. Fails when the state's step is not at the beginning of an epoch.
   absl::StatusOr<std::vector<EpochRecord>> Fit(const Examples& train, State* state, const FitOptions& options);
 
-  // How many epochs over these examples the state has behind it. Fails when it is not at the beginning of one.
+  // Returns how many epochs over these examples the state has behind it. Fails when it is not at the beginning of one.
   absl::StatusOr<int64_t> EpochsDone(const Examples& train, const State& state) const;
 
   // Loss and accuracy on examples.
@@ -109,11 +109,12 @@ class Trainer {
   Executor train_, test_;
 };
 
-// Ok when both states have the same variables, of the same types: a checkpoint fits a graph whose initial state is
-// `expected`.
+// Returns ok when both states have the same variables, of the same types: a checkpoint fits a graph whose initial state
+// is `expected`.
 absl::Status CheckSameVariables(const State& expected, const State& found);
 
-// value for all of x [n, ...], batch by batch: what input is fed with, in pieces. value's first axis must be the batch.
+// Computes value for all of x [n, ...], batch by batch: what input is fed with, in pieces. value's first axis must be
+// the batch.
 absl::StatusOr<Tensor> RunInBatches(Value value, Value input, const Tensor& x, const State& state,
                                     const TrainerOptions& options = {});
 

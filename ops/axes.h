@@ -22,9 +22,9 @@ struct AxisAttrs {
   }
 };
 
-// axis in [0, rank); what is out of range is returned as it is, for the type rule to refuse.
+// Returns axis in [0, rank); what is out of range is returned as it is, for the type rule to refuse.
 int64_t NormalizedAxis(const Value& x, int64_t axis);
-// The same for several, sorted. No axes: all of them.
+// Returns several axes in [0, rank), sorted; all of them for none.
 std::vector<int64_t> NormalizedAxes(const Value& x, std::vector<int64_t> axes);
 
 // Fails unless 0 <= axis < rank of input i.

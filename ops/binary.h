@@ -16,18 +16,18 @@ namespace adret {
 Value Add(Operand a, Operand b);
 Value Sub(Operand a, Operand b);
 Value Mul(Operand a, Operand b);
-// Integer division truncates; x / 0 is 0, and the smallest integer / -1 is itself.
+// Divides a by b. Integer division truncates; x / 0 is 0, and the smallest integer / -1 is itself.
 Value Div(Operand a, Operand b);
-// a to the power b. For integers a negative power truncates like division: 0 unless |a| is 1 (0 to a negative power is
-// 0). A number b of 1, 2, 0.5 or -1 builds x itself, square, sqrt or reciprocal. The gradient with respect to b takes 0
-// * log(0) as 0.
+// Raises a to the power b. For integers a negative power truncates like division: 0 unless |a| is 1 (0 to a negative
+// power is 0). A number b of 1, 2, 0.5 or -1 builds x itself, square, sqrt or reciprocal. The gradient with respect to
+// b takes 0 * log(0) as 0.
 Value Pow(Operand a, Operand b);
-// The larger one. Where both are equal the gradient goes to a. NaN in either gives NaN.
+// Returns the larger one. Where both are equal the gradient goes to a. NaN in either gives NaN.
 Value Maximum(Operand a, Operand b);
-// The smaller one. Where both are equal the gradient goes to a. NaN in either gives NaN.
+// Returns the smaller one. Where both are equal the gradient goes to a. NaN in either gives NaN.
 Value Minimum(Operand a, Operand b);
 
-// The built-in operators of numbers are not affected: at least one operand is a Value.
+// Builds add, sub, mul, div or neg. The operators of numbers are not affected: at least one operand is a Value.
 Value operator+(Operand a, Operand b);
 Value operator-(Operand a, Operand b);
 Value operator*(Operand a, Operand b);

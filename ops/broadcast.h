@@ -18,24 +18,24 @@ struct BroadcastToAttrs {
     v("shape", shape);
   }
 };
-// x repeated to `shape` by NumPy's rule: axes are aligned at the right, and each axis of x is 1 or equal. Any dtype.
+// Repeats x to `shape` by NumPy's rule: axes are aligned at the right, and each axis of x is 1 or equal. Any dtype.
 // Fails when x does not broadcast to exactly this shape.
 Value BroadcastTo(Operand x, Shape shape);
 
-// The inverse: sums x over the axes along which a value of `shape` would be repeated to x's shape.
+// Sums, as the inverse of BroadcastTo: x over the axes along which a value of `shape` would be repeated to x's shape.
 Value SumTo(Operand x, const Shape& shape);
 
-// Constants of x's dtype and shape; the shape follows x's when the batch is symbolic.
+// Returns constants of x's dtype and shape; the shape follows x's when the batch is symbolic.
 Value FullLike(Operand x, double value);
 Value ZerosLike(Operand x);
 Value OnesLike(Operand x);
 
-// x, under a name of its own.
+// Returns x, under a name of its own.
 Value Identity(Operand x);
-// x, through which no gradient flows.
+// Returns x, through which no gradient flows.
 Value StopGradient(Operand x);
 
-// For builders of element-wise ops with several inputs: turns numbers among the operands into constants of the first
+// Helps builders of element-wise ops with several inputs: turns numbers among the operands into constants of the first
 // value's dtype and repeats operands to their common shape, then builds the op. `first` is the first operand whose
 // dtype counts for numbers (a condition before it does not).
 Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs = Attrs(), int first = 0);

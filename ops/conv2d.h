@@ -28,10 +28,9 @@ struct Conv2dAttrs {
   }
 };
 
-// y[n, k, i, j] = sum_{c, r, s} x[n, c, i * stride + r * dilation - padding, ...] w[k, c, r, s], with zeros around x.
-// x [N, C, H, W] and w [K, C / groups, R, S], both f32 or both f64; y [N, K, H', W'] where
-// H' = floor((H + top + bottom - (R - 1) * dilation - 1) / stride) + 1. N may be symbolic. (Cross-correlation, as in
-// every framework.)
+// Computes y[n, k, i, j] = sum_{c, r, s} x[n, c, i * stride + r * dilation - padding, ...] w[k, c, r, s], with zeros
+// around x. x [N, C, H, W] and w [K, C / groups, R, S], both f32 or both f64; y [N, K, H', W'] where H' = floor((H +
+// top + bottom - (R - 1) * dilation - 1) / stride) + 1. N may be symbolic. (Cross-correlation, as in every framework.)
 Value Conv2d(Operand x, Operand w, Conv2dAttrs attrs = {});
 
 struct ConvTranspose2dAttrs {
@@ -42,8 +41,8 @@ struct ConvTranspose2dAttrs {
   int64_t groups = 1;
 };
 
-// The transpose of Conv2d as a linear map of x: conv2d_x_grad(x, w). x [N, K, H, W], w [K, C / groups, R, S]; the
-// result is [N, C, H', W'] with H' = (H - 1) * stride - top - bottom + (R - 1) * dilation + output_padding + 1.
+// Returns the transpose of Conv2d as a linear map of x: conv2d_x_grad(x, w). x [N, K, H, W], w [K, C / groups, R, S];
+// the result is [N, C, H', W'] with H' = (H - 1) * stride - top - bottom + (R - 1) * dilation + output_padding + 1.
 Value ConvTranspose2d(Operand x, Operand w, ConvTranspose2dAttrs attrs = {});
 
 }  // namespace adret

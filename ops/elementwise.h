@@ -15,19 +15,20 @@
 
 namespace adret {
 
-// Type rule: SameType for every dtype but bool.
+// Gives SameType, as a type rule, for every dtype but bool.
 absl::StatusOr<Types> ArithmeticType(const TypeContext& c);
 
-// The loop registered under the op's name for the dtype of the last input, with parameters for it.
+// Returns the loop registered under the op's name for the dtype of the last input, with parameters for it.
 SpanKernel ElementwiseSpan(const KernelSpec& spec, std::array<double, 3> params = {});
 
 // Completes an op with the loop that bears its name, for ops whose loop takes no parameters.
 Op Elementwise(Op op);
 
-// The op, made zero by inputs: by any one of `linear_in`, in which it is linear, or by all of `zero_with` together.
+// Declares the op to be made zero by inputs: by any one of `linear_in`, in which it is linear, or by all of `zero_with`
+// together.
 Op DeclareLinear(Op op, uint32_t linear_in, uint32_t zero_with = 0);
 
-// Whether a constant (null when unknown) is `value` everywhere: for Op::same_as_input.
+// Returns whether a constant (null when unknown) is `value` everywhere: for Op::same_as_input.
 bool IsAll(const Tensor* constant, double value);
 
 }  // namespace adret

@@ -16,17 +16,19 @@
 
 namespace adret {
 
-// y[.., k, ..] = x[.., indices[k], ..]: the shape of x (any dtype) with the shape of indices in place of the axis.
+// Computes y[.., k, ..] = x[.., indices[k], ..]: the shape of x (any dtype) with the shape of indices in place of the
+// axis.
 Value Gather(Operand x, Operand indices, int64_t axis = 0);
 
-// y = x, then y[.., indices[k], ..] += updates[.., k, ..]. x and updates have one dtype (not bool); updates has the
-// shape that Gather(x, indices, axis) has.
+// Computes y = x, then y[.., indices[k], ..] += updates[.., k, ..]. x and updates have one dtype (not bool); updates
+// has the shape that Gather(x, indices, axis) has.
 Value ScatterAdd(Operand x, Operand indices, Operand updates, int64_t axis = 0);
 
-// y[.., k, ..] = x[.., indices[.., k, ..], ..]: the shape of indices, which equals x's (any dtype) but for the axis.
+// Computes y[.., k, ..] = x[.., indices[.., k, ..], ..]: the shape of indices, which equals x's (any dtype) but for the
+// axis.
 Value GatherElements(Operand x, Operand indices, int64_t axis = 0);
 
-// y = x, then y[.., indices[.., k, ..], ..] += updates[.., k, ..]; indices and updates have equal shapes.
+// Computes y = x, then y[.., indices[.., k, ..], ..] += updates[.., k, ..]; indices and updates have equal shapes.
 Value ScatterElementsAdd(Operand x, Operand indices, Operand updates, int64_t axis = 0);
 
 struct OneHotAttrs {
@@ -38,7 +40,7 @@ struct OneHotAttrs {
   }
 };
 
-// y[.., c] = 1 where c = indices[..], else 0, for c < depth: indices' shape with one more axis of size depth.
+// Computes y[.., c] = 1 where c = indices[..], else 0, for c < depth: indices' shape with one more axis of size depth.
 Value OneHot(Operand indices, int64_t depth, DType dtype = DType::kFloat32);
 
 }  // namespace adret

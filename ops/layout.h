@@ -24,7 +24,7 @@ inline constexpr int kFilterAxis = 0, kFilterChannelAxis = 1;
 
 // Kernel sizes, strides, dilations and paddings above this are refused, so that no sum or product of them overflows.
 inline constexpr int64_t kMaxWindow = int64_t{1} << 24;
-// The same for the height and width of images.
+// Refused are images that are higher or wider than this, too.
 inline constexpr int64_t kMaxExtent = int64_t{1} << 31;
 
 // Rows and columns added around images before a window slides over them. Nodes hold explicit paddings only: builders
@@ -51,10 +51,10 @@ struct Padding {
 struct WindowAxis {
   int64_t input, kernel, stride = 1, dilation = 1, before = 0, after = 0;
 
-  // Distance from a window's first to behind its last element.
+  // Returns the distance from a window's first to behind its last element.
   int64_t extent() const { return (kernel - 1) * dilation + 1; }
 
-  // Ok when no figure is out of its range. The message continues a sentence about `what`, such as "the height".
+  // Returns ok when no figure is out of its range. The message continues a sentence about `what`, such as "the height".
   absl::Status Check(absl::string_view what) const {
     const auto in = [](int64_t v, int64_t low, int64_t high) { return v >= low && v <= high; };
     if (!in(input, 0, kMaxExtent)) return Error(what, " must be known and at most 2^31, but is ", input);
@@ -69,8 +69,8 @@ struct WindowAxis {
     return absl::OkStatus();
   }
 
-  // The number of places where the window fits, at least 1. ceil: a last window that begins inside the image or its
-  // first padding but sticks out of the end counts too (PyTorch's ceil_mode).
+  // Returns the number of places where the window fits, at least 1. ceil: a last window that begins inside the image or
+  // its first padding but sticks out of the end counts too (PyTorch's ceil_mode).
   absl::StatusOr<int64_t> Output(absl::string_view what, bool ceil = false) const {
     AD_RETURN_IF_ERROR(Check(what));
     const int64_t room = input + before + after - extent();
@@ -83,7 +83,7 @@ struct WindowAxis {
     return output;
   }
 
-  // Padding for ceil(input / stride) outputs.
+  // Sets the padding for ceil(input / stride) outputs.
   void PadSame() {
     const int64_t output = (input + stride - 1) / stride;
     const int64_t total = std::max<int64_t>(0, (output - 1) * stride + extent() - input);

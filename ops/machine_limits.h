@@ -16,14 +16,14 @@ namespace adret {
 // one). Best taken while the machine has nothing else to do.
 MachineLimits MeasureMachineLimits(int threads = HardwareThreads());
 
-// The parts of it. Rates are those of all threads together, each of which works on its own for this many seconds.
+// Measures a part of it. Rates are those of all threads together, each of which works on its own for this many seconds.
 
-// Multiply-adds of numbers in registers, in flops per second. dtype is f32 or f64.
+// Measures multiply-adds of numbers in registers, in flops per second. dtype is f32 or f64.
 double MeasureFlops(DType dtype, int threads, double seconds);
 
 // Going over data again and again, in bytes per second, read and written ones counted alike.
 enum class MemoryAccess { kRead, kWrite, kCopy };
-// bytes: of all data, divided among the threads.
+// Measures reading or writing `bytes` of data, divided among the threads.
 double MeasureBandwidth(MemoryAccess access, int64_t bytes, int threads, double seconds);
 
 }  // namespace adret

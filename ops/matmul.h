@@ -18,8 +18,8 @@ struct MatMulAttrs {
   }
 };
 
-// y[..., i, j] = sum_k a[..., i, k] b[..., k, j] for f32 or f64 matrices of rank 2 or more; leading axes are batches
-// and broadcast against each other as in NumPy. One dimension of the result may be symbolic.
+// Computes y[..., i, j] = sum_k a[..., i, k] b[..., k, j] for f32 or f64 matrices of rank 2 or more; leading axes are
+// batches and broadcast against each other as in NumPy. One dimension of the result may be symbolic.
 Value MatMul(Operand a, Operand b, MatMulAttrs attrs = {});
 
 }  // namespace adret

@@ -27,19 +27,19 @@ struct BatchNormResult {
   Value variance;  // [C], biased: divided by the number of elements
 };
 
-// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the statistics of each channel (axis 1) over all other
-// axes (Ioffe and Szegedy 2015). x: [N,C,...]; scale, bias: [C]. All three results have gradients.
+// Computes y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with the statistics of each channel (axis 1) over
+// all other axes (Ioffe and Szegedy 2015). x: [N,C,...]; scale, bias: [C]. All three results have gradients.
 BatchNormResult BatchNormTraining(Operand x, Operand scale, Operand bias, const NormAttrs& attrs = {});
 
 struct BatchNormParameters {
   Value scale, bias, mean, variance;  // [C]
 };
 
-// The same with given statistics; a composition of element-wise ops.
+// Normalises like BatchNormTraining, with given statistics; a composition of element-wise ops.
 Value BatchNormInference(Operand x, const BatchNormParameters& parameters, const NormAttrs& attrs = {});
 
-// y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with statistics over x's trailing axes, as many as scale
-// has (Ba et al. 2016). scale, bias: x's trailing dimensions.
+// Computes y = (x - mean) / sqrt(variance + epsilon) * scale + bias, with statistics over x's trailing axes, as many as
+// scale has (Ba et al. 2016). scale, bias: x's trailing dimensions.
 Value LayerNorm(Operand x, Operand scale, Operand bias, const NormAttrs& attrs = {});
 
 }  // namespace adret

@@ -26,7 +26,7 @@ struct PadAttrs {
   }
 };
 
-// Any dtype. A symbolic axis cannot be padded. Errors: negative widths, a value that the dtype cannot hold.
+// Pads x, of any dtype. A symbolic axis cannot be padded. Errors: negative widths, a value that the dtype cannot hold.
 Value Pad(Operand x, const PadAttrs& attrs);
 
 }  // namespace adret

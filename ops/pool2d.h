@@ -39,9 +39,9 @@ struct AvgPool2dAttrs {
   }
 };
 
-// [N, C, H', W'] with H' = floor((H + top + bottom - (kernel - 1) * dilation - 1) / stride) + 1 (ceil in ceil_mode). Of
-// equal maxima the first in row-major order counts for the gradient; a NaN is larger than every number. It is an error
-// when a window would cover no pixel.
+// Takes the maximum of each window: [N, C, H', W'] with H' = floor((H + top + bottom - (kernel - 1) * dilation - 1) /
+// stride) + 1 (ceil in ceil_mode). Of equal maxima the first in row-major order counts for the gradient; a NaN is
+// larger than every number. It is an error when a window would cover no pixel.
 Value MaxPool2d(Operand x, MaxPool2dAttrs attrs = {});
 
 struct MaxPool2dResult {
@@ -52,7 +52,7 @@ MaxPool2dResult MaxPool2dWithArgmax(Operand x, MaxPool2dAttrs attrs = {});
 
 Value AvgPool2d(Operand x, AvgPool2dAttrs attrs = {});
 
-// The mean or the maximum of each channel: [N, C, 1, 1].
+// Returns the mean or the maximum of each channel: [N, C, 1, 1].
 Value GlobalAvgPool2d(Operand x);
 Value GlobalMaxPool2d(Operand x);
 

@@ -34,10 +34,10 @@ struct RandomUniformAttrs {
     v("lo", lo), v("hi", hi), random.Fields(v);
   }
 };
-// Uniform in [lo, hi); f32 or f64.
+// Draws numbers uniformly from [lo, hi); f32 or f64.
 Value RandomUniform(Graph* graph, DType dtype, const Shape& shape, RandomUniformAttrs attrs = {},
                     std::source_location location = std::source_location::current());
-// Of x's dtype and shape.
+// Draws numbers for x's dtype and shape.
 Value RandomUniformLike(Operand x, RandomUniformAttrs attrs = {});
 
 struct RandomNormalAttrs {
@@ -48,7 +48,7 @@ struct RandomNormalAttrs {
     v("mean", mean), v("stddev", stddev), random.Fields(v);
   }
 };
-// Normal (Gaussian) numbers; f32 or f64.
+// Draws normal (Gaussian) numbers; f32 or f64.
 Value RandomNormal(Graph* graph, DType dtype, const Shape& shape, RandomNormalAttrs attrs = {},
                    std::source_location location = std::source_location::current());
 Value RandomNormalLike(Operand x, RandomNormalAttrs attrs = {});
@@ -61,7 +61,7 @@ struct RandomBernoulliAttrs {
     v("p", p), random.Fields(v);
   }
 };
-// 1 with probability p, else 0; any dtype.
+// Draws 1 with probability p, else 0; any dtype.
 Value RandomBernoulli(Graph* graph, DType dtype, const Shape& shape, RandomBernoulliAttrs attrs = {},
                       std::source_location location = std::source_location::current());
 Value RandomBernoulliLike(Operand x, RandomBernoulliAttrs attrs = {});
@@ -69,8 +69,8 @@ Value RandomBernoulliLike(Operand x, RandomBernoulliAttrs attrs = {});
 struct DropoutOptions {
   double rate = 0.5;  // in [0, 1]
 };
-// Inverted dropout (Srivastava et al. 2014), as in training: each element is 0 with probability rate, else divided by
-// 1 - rate. In inference leave it out. x is f32 or f64.
+// Applies inverted dropout (Srivastava et al. 2014), as in training: each element is 0 with probability rate, else
+// divided by 1 - rate. In inference leave it out. x is f32 or f64.
 Value Dropout(Operand x, DropoutOptions options = {});
 
 }  // namespace adret

@@ -22,8 +22,8 @@ struct RangeAttrs {
   }
 };
 
-// y[i] = start + i * step for i < ceil((limit - start) / step); empty where that is negative. Errors: a step of 0;
-// numbers that are not finite or that an integer dtype cannot hold; dtype bool.
+// Computes y[i] = start + i * step for i < ceil((limit - start) / step); empty where that is negative. Errors: a step
+// of 0; numbers that are not finite or that an integer dtype cannot hold; dtype bool.
 Value Range(Graph* graph, const RangeAttrs& attrs, std::source_location location = std::source_location::current());
 
 }  // namespace adret

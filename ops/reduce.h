@@ -25,18 +25,19 @@ struct ReduceAttrs {
   }
 };
 
-// Sums of f32 are accurate to a few units in the last place of the sum of absolute values, at any length.
+// Sums along the axes. Sums of f32 are accurate to a few units in the last place of the sum of absolute values, at any
+// length.
 Value Sum(Operand x, const ReduceAttrs& attrs = {});
-// Sum(x) / Size(x).
+// Computes Sum(x) / Size(x).
 Value Mean(Operand x, const ReduceAttrs& attrs = {});
-// Its first and second derivatives are exact where elements are zero, too; from the third on, they need nonzero
-// elements.
+// Multiplies along the axes. First and second derivatives are exact where elements are zero, too; from the third on,
+// they need nonzero elements.
 Value Prod(Operand x, const ReduceAttrs& attrs = {});
-// NaN where any element is NaN. Fails on no elements. The gradient goes to the first maximum (in row-major order),
-// as in max pooling.
+// Takes the maximum: NaN where any element is NaN. Fails on no elements. The gradient goes to the first maximum (in
+// row-major order), as in max pooling.
 Value Max(Operand x, const ReduceAttrs& attrs = {});
 Value Min(Operand x, const ReduceAttrs& attrs = {});
-// log(sum(exp(x))), without overflow.
+// Computes log(sum(exp(x))), without overflow.
 Value LogSumExp(Operand x, const ReduceAttrs& attrs = {});
 
 struct ArgReduceAttrs {
@@ -48,19 +49,19 @@ struct ArgReduceAttrs {
   }
 };
 
-// i64 index along the axis of the first maximum; of the first NaN where there is one.
+// Returns the i64 index along the axis of the first maximum; of the first NaN where there is one.
 Value ArgMax(Operand x, const ArgReduceAttrs& attrs = {});
 Value ArgMin(Operand x, const ArgReduceAttrs& attrs = {});
 
-// The number of x's elements along the axes (none: all) as a scalar of x's dtype. Known where x's shape is; x's numbers
-// are not needed.
+// Returns the number of x's elements along the axes (none: all) as a scalar of x's dtype. Known where x's shape is; x's
+// numbers are not needed.
 Value Size(Operand x, const std::vector<int64_t>& axes = {});
 
-// 1 where x has its first maximum (minimum) along the axes, elsewhere 0: where the gradients of Max and Min go.
+// Returns 1 where x has its first maximum (minimum) along the axes, elsewhere 0: where the gradients of Max and Min go.
 Value MaxMask(Operand x, const std::vector<int64_t>& axes = {});
 Value MinMask(Operand x, const std::vector<int64_t>& axes = {});
 
-// y repeated along axes to x's shape, where y has the shape of a reduction of x over these axes (non-negative,
+// Repeats y along axes to x's shape, where y has the shape of a reduction of x over these axes (non-negative,
 // ascending; kept or not). What the gradients of reductions are made of.
 Value BroadcastReduced(const Value& y, const Value& x, const std::vector<int64_t>& axes);
 

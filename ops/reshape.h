@@ -22,23 +22,23 @@ struct ReshapeAttrs {
   }
 };
 
-// The numbers of x (any dtype), in row-major order, under another shape of as many elements. One dimension may be -1:
-// it follows from the others, and holds the batch where x has a symbolic batch. Any other negative dimension -k means k
-// times the batch and must be what follows from the others. So Reshape(dy, x.shape()) is always possible. Errors: more
-// than one negative dimension; a number of elements that does not fit.
+// Returns the numbers of x (any dtype), in row-major order, under another shape of as many elements. One dimension may
+// be -1: it follows from the others, and holds the batch where x has a symbolic batch. Any other negative dimension -k
+// means k times the batch and must be what follows from the others. So Reshape(dy, x.shape()) is always possible.
+// Errors: more than one negative dimension; a number of elements that does not fit.
 Value Reshape(Operand x, const Shape& shape);
 
-// [d0, d1, ..., dn] -> [d0, d1 * ... * dn]: the first axis (the batch) stays. A scalar becomes [1,1].
+// Reshapes [d0, d1, ..., dn] to [d0, d1 * ... * dn]: the first axis (the batch) stays. A scalar becomes [1,1].
 Value Flatten(Operand x);
 
-// Without the axes named (negative ones count from the end), which must have size 1; without all axes of size 1 when
+// Removes the axes named (negative ones count from the end), which must have size 1; all axes of size 1 when
 // none is named.
 Value Squeeze(Operand x, const std::vector<int64_t>& axes = {});
 
-// With new axes of size 1 at these places of the result (negative ones count from its end).
+// Inserts new axes of size 1 at these places of the result (negative ones count from its end).
 Value Unsqueeze(Operand x, const std::vector<int64_t>& axes);
 
-// What Reshape makes of a shape: `to` with its free dimension filled in.
+// Returns what Reshape makes of a shape: `to` with its free dimension filled in.
 absl::StatusOr<Shape> InferReshape(const Shape& from, const Shape& to);
 
 }  // namespace adret

@@ -31,10 +31,10 @@ struct ResizeNearestAttrs {
   }
 };
 
-// Each pixel is a mean of the four that surround its place in x, weighted by nearness.
+// Makes each pixel a mean of the four that surround its place in x, weighted by nearness.
 Value ResizeBilinear(Operand x, ResizeBilinearAttrs attrs);
 
-// y[i, j] = x[floor(i H / H'), floor(j W / W')].
+// Computes y[i, j] = x[floor(i H / H'), floor(j W / W')].
 Value ResizeNearest(Operand x, ResizeNearestAttrs attrs);
 
 }  // namespace adret

@@ -21,7 +21,8 @@ struct CumSumAttrs {
   }
 };
 
-// y_i = x_0 + ... + x_i along the axis; f32 (carried on in f64), f64, i32, i64 (wrapping around). ONNX's CumSum.
+// Computes y_i = x_0 + ... + x_i along the axis; f32 (carried on in f64), f64, i32, i64 (wrapping around). ONNX's
+// CumSum.
 Value CumSum(Operand x, const CumSumAttrs& attrs = {});
 
 }  // namespace adret

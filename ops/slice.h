@@ -32,16 +32,16 @@ struct SliceAttrs {
   }
 };
 
-// Any dtype. Unlike Python's, a begin or end outside the axis is an error and is not clamped. Of a symbolic axis only
-// the whole can be taken: [0:kSliceToEnd] or, backwards, [kSliceToEnd:kSliceToBegin:-1].
+// Cuts out a part of x, of any dtype. Unlike Python's, a begin or end outside the axis is an error and is not clamped.
+// Of a symbolic axis only the whole can be taken: [0:kSliceToEnd] or, backwards, [kSliceToEnd:kSliceToBegin:-1].
 Value Slice(Operand x, const SliceAttrs& attrs);
-// x[begin:end] along one axis.
+// Cuts out x[begin:end] along one axis.
 Value Slice(Operand x, int64_t axis, int64_t begin, int64_t end);
 
-// Consecutive parts along an axis; the sizes must add up to it.
+// Cuts x into consecutive parts along an axis; the sizes must add up to it.
 Values Split(Operand x, const std::vector<int64_t>& sizes, int64_t axis = 0);
 
-// The order of the elements reversed along each axis named; the batch may be one of them.
+// Reverses the order of the elements along each axis named; the batch may be one of them.
 Value Flip(Operand x, const std::vector<int64_t>& axes);
 
 struct RollAttrs {
@@ -53,7 +53,7 @@ struct RollAttrs {
   }
 };
 
-// y[(i + shift) mod n] = x[i] along an axis of size n, which may be the batch. Any dtype, any shift.
+// Computes y[(i + shift) mod n] = x[i] along an axis of size n, which may be the batch. Any dtype, any shift.
 Value Roll(Operand x, int64_t shift, int64_t axis);
 
 }  // namespace adret

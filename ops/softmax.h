@@ -12,9 +12,9 @@
 
 namespace adret {
 
-// exp(x) / sum(exp(x)) along the axis; f32, f64.
+// Computes exp(x) / sum(exp(x)) along the axis; f32, f64.
 Value Softmax(Operand x, int64_t axis = -1);
-// x - log(sum(exp(x))) along the axis; f32, f64.
+// Computes x - log(sum(exp(x))) along the axis; f32, f64.
 Value LogSoftmax(Operand x, int64_t axis = -1);
 
 struct SoftmaxCrossEntropyAttrs {
@@ -25,9 +25,9 @@ struct SoftmaxCrossEntropyAttrs {
   }
 };
 
-// -sum(target * log_softmax(logits)) along the last axis: [N,C] -> [N], [..., C] -> [...]. Labels are either class
-// indices, i32 or i64 of the result's shape, or probabilities, of the logits' type; these get a gradient, too. An index
-// outside [0, C) makes the run fail. For classes on another axis, as in [N,C,H,W], transpose the logits first.
+// Computes -sum(target * log_softmax(logits)) along the last axis: [N,C] -> [N], [..., C] -> [...]. Labels are either
+// class indices, i32 or i64 of the result's shape, or probabilities, of the logits' type; these get a gradient, too. An
+// index outside [0, C) makes the run fail. For classes on another axis, as in [N,C,H,W], transpose the logits first.
 Value SoftmaxCrossEntropy(Operand logits, Operand labels, const SoftmaxCrossEntropyAttrs& attrs = {});
 
 }  // namespace adret

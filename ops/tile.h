@@ -11,8 +11,9 @@
 
 namespace adret {
 
-// y[.., i, ..] = x[.., i mod n, ..] along each axis of size n, for i < repeats * n: one positive number of repeats per
-// axis. Any dtype; the batch may be repeated ([?] becomes [2*?]). A composition of broadcast_to and reshape.
+// Computes y[.., i, ..] = x[.., i mod n, ..] along each axis of size n, for i < repeats * n: one positive number of
+// repeats per axis. Any dtype; the batch may be repeated ([?] becomes [2*?]). A composition of broadcast_to and
+// reshape.
 Value Tile(Operand x, const std::vector<int64_t>& repeats);
 
 }  // namespace adret

@@ -20,8 +20,8 @@ struct TransposeAttrs {
   }
 };
 
-// y[i_p0, i_p1, ...] = x[i_0, i_1, ...]: axis a of y is axis permutation[a] of x, of any dtype. Negative axes count
-// from the end; an empty permutation reverses the axes. Errors: not a permutation of x's axes.
+// Computes y[i_p0, i_p1, ...] = x[i_0, i_1, ...]: axis a of y is axis permutation[a] of x, of any dtype. Negative axes
+// count from the end; an empty permutation reverses the axes. Errors: not a permutation of x's axes.
 Value Transpose(Operand x, const std::vector<int64_t>& permutation = {});
 
 }  // namespace adret

@@ -44,7 +44,7 @@ struct LeakyReluAttrs {
     v("slope", slope);
   }
 };
-// x where x > 0, slope * x elsewhere; gradient at 0: slope.
+// Computes x where x > 0, slope * x elsewhere; gradient at 0: slope.
 Value LeakyRelu(Operand x, LeakyReluAttrs attrs = {});
 
 struct EluAttrs {
@@ -54,7 +54,7 @@ struct EluAttrs {
     v("alpha", alpha);
   }
 };
-// x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015).
+// Computes x where x > 0, alpha * (exp(x) - 1) elsewhere (Clevert et al. 2015).
 Value Elu(Operand x, EluAttrs attrs = {});
 
 struct GeluAttrs {
@@ -65,7 +65,7 @@ struct GeluAttrs {
     v("approximate", approximate);
   }
 };
-// x * Phi(x), Phi the standard normal distribution (Hendrycks and Gimpel 2016).
+// Computes x * Phi(x), Phi the standard normal distribution (Hendrycks and Gimpel 2016).
 Value Gelu(Operand x, GeluAttrs attrs = {});
 
 struct HardSigmoidAttrs {
@@ -76,7 +76,7 @@ struct HardSigmoidAttrs {
     v("alpha", alpha), v("beta", beta);
   }
 };
-// alpha * x + beta, clipped to [0, 1]. The defaults are PyTorch's (ONNX has alpha = 0.2).
+// Computes alpha * x + beta, clipped to [0, 1]. The defaults are PyTorch's (ONNX has alpha = 0.2).
 Value HardSigmoid(Operand x, HardSigmoidAttrs attrs = {});
 
 struct ClipAttrs {
@@ -87,7 +87,7 @@ struct ClipAttrs {
     v("min", min), v("max", max);
   }
 };
-// min(max(x, attrs.min), attrs.max): Clip(x, {.min = 0, .max = 1}). The gradient passes where min <= x <= max.
+// Computes min(max(x, attrs.min), attrs.max): Clip(x, {.min = 0, .max = 1}). The gradient passes where min <= x <= max.
 Value Clip(Operand x, ClipAttrs attrs);
 
 }  // namespace adret

@@ -9,9 +9,10 @@
 
 namespace adret {
 
-// a where condition holds, b elsewhere. condition is bool; a and b have one dtype, any; the three broadcast. Numbers
-// take the dtype of the other choice. The gradient of what is not chosen is zero, even where it would be infinite times
-// zero upstream; what lies before an unchosen branch may still be NaN, so keep its argument in its domain.
+// Chooses a where condition holds, b elsewhere. condition is bool; a and b have one dtype, any; the three broadcast.
+// Numbers take the dtype of the other choice. The gradient of what is not chosen is zero, even where it would be
+// infinite times zero upstream; what lies before an unchosen branch may still be NaN, so keep its argument in its
+// domain.
 Value Where(Operand condition, Operand a, Operand b);
 
 struct CastAttrs {
@@ -21,7 +22,7 @@ struct CastAttrs {
     v("dtype", dtype);
   }
 };
-// x converted: floating to integer truncates and saturates (NaN gives 0), wider to narrower integers saturate, anything
+// Converts x: floating to integer truncates and saturates (NaN gives 0), wider to narrower integers saturate, anything
 // to bool asks whether it is nonzero. The gradient passes between floating dtypes only.
 Value Cast(Operand x, DType dtype);
 

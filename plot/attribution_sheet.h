@@ -36,10 +36,10 @@ struct AttributionSheetOptions {
   std::vector<double> contours = {};             // lines at these shares, in (0, 1], of a column's scale
 };
 
-// u8 [3,height,width]: a row per example of images [n, 1 or 3, h, w] (u8, f32 or f64) with its caption, whose first
-// line is set in the text colour and further ones (after "\n") muted; the image, then a column per method; below each
-// column its colour bar, of the colours before they are mixed with the image. InvalidArgument when there are no images
-// or no columns, captions (unless there are none) differ in number from the images, or maps do not fit them.
+// Paints u8 [3,height,width]: a row per example of images [n, 1 or 3, h, w] (u8, f32 or f64) with its caption, whose
+// first line is set in the text colour and further ones (after "\n") muted; the image, then a column per method; below
+// each column its colour bar, of the colours before they are mixed with the image. InvalidArgument when there are no
+// images or no columns, captions (unless there are none) differ in number from the images, or maps do not fit them.
 absl::StatusOr<Tensor> AttributionSheet(const Tensor& images, const std::vector<std::string>& captions,
                                         const std::vector<AttributionColumn>& columns,
                                         const AttributionSheetOptions& options = {});

@@ -30,8 +30,8 @@ struct Extent {
   bool empty() const { return lo > hi; }
 };
 
-// Has a number a place on an axis? Infinite ones have not, nor have those that are not positive where it is
-// logarithmic.
+// Returns whether a number has a place on an axis. Infinite ones have not, nor have those that are not positive where
+// it is logarithmic.
 bool HasPlace(double value, Scale scale);
 
 struct Tick {
@@ -39,15 +39,15 @@ struct Tick {
   std::string label;
 };
 
-// Round numbers (1, 2 or 5 times a power of ten; Heckbert, "Nice numbers for graph labels", 1990) inside the range,
-// about `count` of them. On a log axis: powers of ten, with 2 and 5 times them when there are few.
-// least_step keeps them apart on a linear axis: 1 where the numbers are counts.
+// Returns round numbers (1, 2 or 5 times a power of ten; Heckbert, "Nice numbers for graph labels", 1990) inside the
+// range, about `count` of them. On a log axis: powers of ten, with 2 and 5 times them when there are few. least_step
+// keeps them apart on a linear axis: 1 where the numbers are counts.
 std::vector<Tick> Ticks(const AxisRange& range, int count, double least_step = 0);
 
-// The range of numbers in [lo, hi] with ends that look tidy: on the next tick where that is near.
+// Returns the range of numbers in [lo, hi] with ends that look tidy: on the next tick where that is near.
 AxisRange TidyRange(Scale scale, double lo, double hi);
 
-// A number's text with the signs that typography has for a hyphen's: "-1.5e-05" is "\u22121.5e\u221205".
+// Returns a number's text with the signs that typography has for a hyphen's: "-1.5e-05" is "\u22121.5e\u221205".
 std::string WithMinusSigns(absl::string_view number);
 
 }  // namespace adret::plot

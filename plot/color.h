@@ -25,8 +25,8 @@ inline constexpr Color kMuted = Rgb(0x7D786F);
 inline constexpr Color kGrid = Rgb(0xE9E6E0);
 inline constexpr Color kFrame = Rgb(0xCFCAC1);
 
-// The colour of line i of a plot: distinct also to the colour-blind (after Okabe and Ito 2008), darkened for white
-// paper.
+// Returns the colour of line i of a plot: distinct also to the colour-blind (after Okabe and Ito 2008), darkened for
+// white paper.
 Color SeriesColor(int i);
 
 // How a number in [0, 1] becomes a colour.
@@ -37,7 +37,7 @@ enum class ColorMap {
   kHeat,       // white over blue to a dark one: counts
   kViridis,    // dark violet over green to yellow, ever lighter: numbers of one sign
 };
-// Numbers outside [0, 1] get the colour of the nearer end, NaN that of 0.
+// Maps t to a colour. Numbers outside [0, 1] get the colour of the nearer end, NaN that of 0.
 Color Map(ColorMap map, double t);
 
 // Which numbers the colours of a map stand for; ColorBar (color_bar.h) is its legend.
@@ -49,17 +49,17 @@ struct ColorScale {
   bool beyond_lo = false;
   bool beyond_hi = false;
 
-  // NaN is kMissing.
+  // Returns the colour of a value; NaN is kMissing.
   Color operator()(double value) const;
 };
 
 // Where there is no number: a grey of none of the maps for numbers.
 inline constexpr Color kMissing = Rgb(0x9C978E);
 
-// Red, green and blue as a u8 picture has them.
+// Returns red, green and blue as a u8 picture has them.
 std::array<uint8_t, 3> Bytes(Color color);
 
-// How bright a colour looks, in [0, 1] (Rec. 709): for choosing a text colour on it.
+// Returns how bright a colour looks, in [0, 1] (Rec. 709): for choosing a text colour on it.
 double Luminance(Color color);
 
 }  // namespace adret::plot

@@ -24,16 +24,17 @@ struct ColorBar {
   std::vector<Tick> ticks = {};  // by default as many round numbers as have room
 };
 
-// Points that it takes across: a horizontal one's height, a vertical one's width.
+// Returns the points that it takes across: a horizontal one's height, a vertical one's width.
 double ColorBarDepth(const ColorBar& bar);
 
-// Points that a horizontal one needs at least along it: for its title.
+// Returns the points that a horizontal one needs at least along it: for its title.
 double ColorBarTitleWidth(const ColorBar& bar);
 
 // Fills rect along the bar; across, it begins at rect's upper or left side and takes ColorBarDepth().
 void PaintColorBar(const ColorBar& bar, Rect rect, Painter* painter);
 
-// The bar by itself, u8 [3,height,width], `length` points long; two pixels each. ResourceExhausted for absurd lengths.
+// Paints the bar by itself, u8 [3,height,width], `length` points long; two pixels each. ResourceExhausted for absurd
+// lengths.
 absl::StatusOr<Tensor> ColorBarPicture(const ColorBar& bar, double length);
 
 }  // namespace adret::plot

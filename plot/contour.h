@@ -26,7 +26,8 @@ struct Contour {
   bool closed = false;
 };
 
-// Lines of every level in turn. InvalidArgument unless heights is a matrix of f32 or f64 and levels are finite.
+// Returns the lines of every level in turn. InvalidArgument unless heights is a matrix of f32 or f64 and levels are
+// finite.
 absl::StatusOr<std::vector<Contour>> Contours(const Tensor& heights, absl::Span<const double> levels);
 
 }  // namespace adret::plot

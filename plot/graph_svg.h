@@ -16,9 +16,9 @@ struct GraphSvgOptions {
   std::string id_prefix = "adret-";
 };
 
-// An <svg> element, to be a file of its own or a part of an HTML page: it refers to no other file. `dot` is a graph in
-// Graphviz's language (io/dot.h); layout is the program dot's. Widths of text come from tables of Graphviz's own, not
-// from fonts of this machine: the same graph gives the same bytes.
+// Returns an <svg> element, to be a file of its own or a part of an HTML page: it refers to no other file. `dot` is a
+// graph in Graphviz's language (io/dot.h); layout is the program dot's. Widths of text come from tables of Graphviz's
+// own, not from fonts of this machine: the same graph gives the same bytes.
 //
 // InvalidArgument when `dot` cannot be read; ResourceExhausted above 5000 nodes or 20,000 edges; Unimplemented when
 // adret was built without Graphviz. Thread-safe, but one drawing is made at a time: Graphviz keeps its state in

@@ -25,14 +25,14 @@ struct HeatMapOptions {
   double cell = 44;  // side in points; two pixels each
 };
 
-// u8 [3,height,width] from a matrix [rows,columns] of any dtype; the smallest number has the first colour, the largest
-// the last one, NaN kMissing. InvalidArgument for other ranks, empty matrices, and labels that differ in number from
-// rows or columns.
+// Paints u8 [3,height,width] from a matrix [rows,columns] of any dtype; the smallest number has the first colour, the
+// largest the last one, NaN kMissing. InvalidArgument for other ranks, empty matrices, and labels that differ in number
+// from rows or columns.
 absl::StatusOr<Tensor> HeatMap(const Tensor& matrix, const HeatMapOptions& options = {});
 
-// counts [classes,classes]: how many examples of class (row) were taken for class (column). Each row is coloured by its
-// share, right ones blue, wrong ones red (already one in a hundred shows); zeros are left out; subtitle is the accuracy
-// unless given.
+// Paints counts [classes,classes]: how many examples of class (row) were taken for class (column). Each row is coloured
+// by its share, right ones blue, wrong ones red (already one in a hundred shows); zeros are left out; subtitle is the
+// accuracy unless given.
 absl::StatusOr<Tensor> ConfusionMatrix(const Tensor& counts, const HeatMapOptions& options = {});
 
 }  // namespace adret::plot

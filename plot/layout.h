@@ -10,13 +10,13 @@
 
 namespace adret::plot {
 
-// Points that a heading takes, the space below it included; 0 without one.
+// Returns the points that a heading takes, the space below it included; 0 without one.
 double HeadingHeight(absl::string_view title, absl::string_view subtitle);
 
-// Points that its longer line takes.
+// Returns the points that its longer line takes.
 double HeadingWidth(absl::string_view title, absl::string_view subtitle);
 
-// A bold line and a muted one below; corner is their upper left one.
+// Paints a bold line and a muted one below; corner is their upper left one.
 void PaintHeading(Point corner, absl::string_view title, absl::string_view subtitle, Painter* painter);
 
 // A caption beside or below a picture: its first line in the text colour, further ones (after "\n") muted.
@@ -25,15 +25,15 @@ struct CaptionLine {
   bool muted;
 };
 
-// The lines of a caption, those that are wider than `width` points broken between words, or within one that alone is
-// wider.
+// Returns the lines of a caption, those that are wider than `width` points broken between words, or within one that
+// alone is wider.
 std::vector<CaptionLine> CaptionLines(absl::string_view caption, double width);
 
 // Points from line to line, and of the widest line.
 inline constexpr double kCaptionStep = 13;
 double CaptionWidth(const std::vector<CaptionLine>& lines);
 
-// `at` is on the first line's baseline.
+// Paints the lines; `at` is on the first line's baseline.
 void PaintCaption(Point at, const std::vector<CaptionLine>& lines, Align align, Painter* painter);
 
 }  // namespace adret::plot

@@ -27,8 +27,8 @@ struct Series {
   std::optional<int> color = {};  // SeriesColor() of this number; by default of the place among the panel's series
 };
 
-// Many curves as a few: each one faint, and above them the bold median of those that have a number at an x. The legend
-// names both. Nothing for no curves.
+// Turns many curves into a few: each one faint, and above them the bold median of those that have a number at an x. The
+// legend names both. Nothing for no curves.
 std::vector<Series> WithMedian(std::vector<Series> curves, const std::string& name_of_curves,
                                const std::string& name_of_median = "median");
 
@@ -58,9 +58,9 @@ struct LinePlotOptions {
   double panel_height = 300;
 };
 
-// The panels side by side, each with a legend of its named series (in up to four rows, then of how many more there
-// are), u8 [3,height,width]. InvalidArgument when there are no panels, a series has unequal numbers of x and y, a log
-// axis has a number that is not positive, or a limit is not finite.
+// Paints the panels side by side, each with a legend of its named series (in up to four rows, then of how many more
+// there are), u8 [3,height,width]. InvalidArgument when there are no panels, a series has unequal numbers of x and y, a
+// log axis has a number that is not positive, or a limit is not finite.
 absl::StatusOr<Tensor> LinePlot(const std::vector<Panel>& panels, const LinePlotOptions& options = {});
 
 }  // namespace adret::plot

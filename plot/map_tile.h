@@ -31,8 +31,8 @@ struct MapScaleOptions {
   double share = 0.99;
 };
 
-// One scale for all maps [n,c,h,w] or for one [c,h,w], of f32 or f64. Numbers that are not finite do not count; maps of
-// zeros are shown on a scale to 1. InvalidArgument for other tensors and a share outside (0, 1].
+// Returns one scale for all maps [n,c,h,w] or for one [c,h,w], of f32 or f64. Numbers that are not finite do not count;
+// maps of zeros are shown on a scale to 1. InvalidArgument for other tensors and a share outside (0, 1].
 absl::StatusOr<ColorScale> MapScale(const Tensor& maps, const MapScaleOptions& options = {});
 
 struct MapTileOptions {
@@ -41,15 +41,15 @@ struct MapTileOptions {
   std::vector<double> contours = {};  // lines at these shares, in (0, 1], of the scale's ends
 };
 
-// u8 [3,h*scale,w*scale] of a map [c,h,w]. NaN is kMissing.
+// Paints u8 [3,h*scale,w*scale] of a map [c,h,w]. NaN is kMissing.
 absl::StatusOr<Tensor> PaintMap(const Tensor& map, const ColorScale& colors, const MapTileOptions& options = {});
 
-// The same over an image [1 or 3,h,w], of u8 or, in [0, 1], f32 or f64, which is made grey; where the map is NaN, the
-// image is seen alone.
+// Paints the map over an image [1 or 3,h,w], of u8 or, in [0, 1], f32 or f64, which is made grey; where the map is NaN,
+// the image is seen alone.
 absl::StatusOr<Tensor> PaintMapOver(const Tensor& image, const Tensor& map, const ColorScale& colors,
                                     const MapTileOptions& options = {});
 
-// The contours of a map [c,h,w] that fills rect: what PaintMap draws, for pictures with more in them.
+// Paints the contours of a map [c,h,w] that fills rect: what PaintMap draws, for pictures with more in them.
 absl::Status PaintMapContours(const Tensor& map, const ColorScale& colors, absl::Span<const double> contours, Rect rect,
                               Painter* painter);
 

@@ -50,7 +50,7 @@ struct LineStyle {
 
 class Painter {
  public:
-  // Paper of this size. A size that is not positive or beyond 2^26 pixels is an error that Finish() returns.
+  // Takes paper of this size. A size that is not positive or beyond 2^26 pixels is an error that Finish() returns.
   Painter(double width, double height, double resolution = 2);
   Painter(Painter&&) noexcept;
   Painter& operator=(Painter&&) noexcept;
@@ -58,21 +58,21 @@ class Painter {
 
   void Fill(Rect rect, Color color);
   void Outline(Rect rect, const LineStyle& style);
-  // A line through points; several ones where a coordinate is not finite.
+  // Draws a line through points; several ones where a coordinate is not finite.
   void Polyline(absl::Span<const Point> points, const LineStyle& style);
-  // A filled area; every point is finite.
+  // Draws a filled area; every point is finite.
   void Polygon(absl::Span<const Point> points, Color color);
   void Dot(Point centre, double radius, Color color);
-  // One line of UTF-8; `at` is on its baseline. What is none, or cannot be shown, is replaced (core/text.h).
+  // Writes one line of UTF-8; `at` is on its baseline. What is none, or cannot be shown, is replaced (core/text.h).
   void Text(Point at, absl::string_view text, const TextStyle& style);
   double TextWidth(absl::string_view text, const TextStyle& style);
-  // pixels u8 [3,h,w], every one a sharp rectangle.
+  // Paints pixels u8 [3,h,w], every one a sharp rectangle.
   void Picture(Rect rect, const Tensor& pixels);
-  // While drawing a part: nothing appears outside of rect until EndClip().
+  // Begins a part of the drawing: nothing appears outside of rect until EndClip().
   void BeginClip(Rect rect);
   void EndClip();
 
-  // The picture u8 [3,height,width], or the first error (an absurd size). Call once.
+  // Returns the picture u8 [3,height,width], or the first error (an absurd size). Call once.
   absl::StatusOr<Tensor> Finish();
 
  private:

@@ -31,7 +31,7 @@ struct SheetOptions {
   std::optional<std::string> legend = {};
 };
 
-// u8 [3,height,width] from images [n, 1 or 3, h, w] of u8, f32 or f64. A caption's first line is set in the text
+// Paints u8 [3,height,width] from images [n, 1 or 3, h, w] of u8, f32 or f64. A caption's first line is set in the text
 // colour, further ones (after "\n") muted; long ones go on in the next line. InvalidArgument when there are no images,
 // or captions, unless there are none, differ in number from the images.
 absl::StatusOr<Tensor> LabelledSheet(const Tensor& images, const std::vector<std::string>& captions,

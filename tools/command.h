@@ -32,8 +32,8 @@ struct Example {
   std::string gives;  // what the user gets, one line
 };
 
-// An Abseil flag that a command takes. What it is to this command, where that is more than what it is to all that take
-// it: a text instead of its help, and the value that the command uses where nobody gives one.
+// An Abseil flag that a command takes. Help and initial override the flag's shared help text and default value for this
+// command.
 struct CommandFlag {
   CommandFlag(const char* flag, std::string text = "", std::string value = "")  // NOLINT: most are but a name
       : name(flag), help(std::move(text)), default_value(std::move(value)) {}

@@ -73,7 +73,7 @@ class Lines {
       for (int64_t j = 0; j < last.extent; ++j) f(base + j * last.stride);
     }
   }
-  // The same, last element first.
+  // Calls f as ForEach does, for the last element first.
   template <class F>
   void ForEachReverse(int64_t start, F&& f) const {
     if (length_ == 0) return;

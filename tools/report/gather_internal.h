@@ -66,7 +66,7 @@ void AddClassAscents(const Subject& subject, const LayerPlaces& places, ReportDa
 
 // [n, c, h, w] with sides of at most `most` pixels.
 absl::StatusOr<Tensor> Shrunk(const Tensor& images, int64_t most);
-// The same as u8.
+// Returns such an image as u8.
 absl::StatusOr<Tensor> Pixels(const Tensor& images, io::PixelRange range, int64_t most);
 // How numbers are shown: bytes, and others that are in [0, 1] throughout, as they are; otherwise each image spans its
 // own range.

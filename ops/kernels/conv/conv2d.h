@@ -22,8 +22,8 @@ struct Conv2dShape {
   double flops() const;
 };
 
-// The same sums as a convolution of fewer pixels, where there is one: a window as large as the image is a 1x1 window
-// over more channels.
+// Returns the same sums as a convolution of fewer pixels, where there is one: a window as large as the image is a 1x1
+// window over more channels.
 Conv2dShape Simplified(Conv2dShape shape);
 
 enum class Conv2dMethod {
