@@ -40,7 +40,8 @@ void Plan::LayoutBuilder::FindReaders() {
   readers_.resize(plan_.places_.size());
   for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
     const auto read = [&](int value) {
-      if (readers_[value].empty() || readers_[value].back() != s) readers_[value].push_back(s);
+      Readers& r = readers_[value];
+      if (r.last != s) r = {s, r.last};
     };
     for (int v : plan_.steps_[s].inputs) read(v);
     for (int v : plan_.steps_[s].program_inputs) read(v);
@@ -56,14 +57,15 @@ void Plan::LayoutBuilder::FindReaders() {
   }
 }
 
-int Plan::LayoutBuilder::LastRead(int value) const {
-  return readers_[value].empty() ? -1 : Level(readers_[value].back());
+int Plan::LayoutBuilder::LastReadBesides(int s, int value) const {
+  const int reader = readers_[value].last == s ? readers_[value].before : readers_[value].last;
+  return reader < 0 ? -1 : Level(reader);
 }
 
 void Plan::LayoutBuilder::AddValue(int s, int value) {
   const ValuePlace& place = plan_.places_[value];
   if (place.kind == ValuePlace::Kind::kArena) {
-    const int last = copied_at_end_[value] ? end_ : std::max(Level(s), LastRead(value));
+    const int last = copied_at_end_[value] ? end_ : std::max(Level(s), LastReadBesides(s, value));
     area_of_[value] = static_cast<int>(layout_.arena.size());
     layout_.arena.push_back({place.index, Bytes(value), Level(s), last, value, s});
   } else if (place.kind == ValuePlace::Kind::kFetch) {
@@ -71,9 +73,9 @@ void Plan::LayoutBuilder::AddValue(int s, int value) {
   } else if (place.kind == ValuePlace::Kind::kVariable) {
     AddOverwrite(s, value);
   } else if (place.kind == ValuePlace::Kind::kTile) {
+    // A consumer is the step just behind its producer.
     const StepData& data = plan_.steps_[s];
-    const bool elsewhere = copied_at_end_[value] || std::any_of(readers_[value].begin(), readers_[value].end(),
-                                                                [&](int t) { return t != s && t != data.consumer; });
+    const bool elsewhere = copied_at_end_[value] || readers_[value].last > std::max(s, data.consumer);
     layout_.tiles.push_back(
         {place.index, data.kernel.tile_elements * plan_.ElementSize(value), data.tile_stride, s, elsewhere});
   }
@@ -93,9 +95,7 @@ void Plan::LayoutBuilder::AddOverwrite(int s, int value) {
   const int output = static_cast<int>(std::find(outputs.begin(), outputs.end(), value) - outputs.begin());
   PlanLayout::Overwrite overwrite{.variable = variable, .step = s, .level = Level(s)};
   overwrite.safe_in_place = output < static_cast<int>(outputs.size()) && !Contains(data.inputs, old);
-  for (int t : readers_[old]) {
-    if (t != s) overwrite.last_read = std::max(overwrite.last_read, Level(t));
-  }
+  overwrite.last_read = LastReadBesides(s, old);
   for (int k = 0; k < static_cast<int>(data.program_inputs.size()) && overwrite.safe_in_place; ++k) {
     if (data.program_inputs[k] == old) overwrite.safe_in_place = MayOverwrite(s, output, k);
   }
@@ -122,9 +122,8 @@ void Plan::LayoutBuilder::AddInPlace(int s) {
       const int value = data.program_inputs[k], earlier = area_of_[value];
       if (earlier < 0 || layout_.arena[earlier].offset != layout_.arena[later].offset) continue;
       // Nobody else reads the operand in this level or later.
-      const auto& readers = readers_[value];
-      const bool last = readers.back() == s && (readers.size() == 1 || Level(readers[readers.size() - 2]) < Level(s));
-      if (last && MayOverwrite(s, j, k)) layout_.in_place.emplace_back(later, earlier);
+      const bool last = readers_[value].last == s && LastReadBesides(s, value) < Level(s);
+      if (last && MayOverwrite(s, j, k)) layout_.arena[later].over = earlier;
     }
   }
 }

@@ -17,7 +17,8 @@ class Plan::LayoutBuilder {
  private:
   int Level(int s) const { return plan_.schedule_.steps[s].level; }
   int64_t Bytes(int value) const { return plan_.graph_.values[value].type.bytes(); }
-  int LastRead(int value) const;
+  // The level in which the value is read for the last time by another step than s, or -1.
+  int LastReadBesides(int s, int value) const;
 
   void FindReaders();
   void AddValue(int s, int value);
@@ -30,10 +31,14 @@ class Plan::LayoutBuilder {
   const Plan& plan_;
   const int end_;  // the level after the last step
   PlanLayout layout_;
-  std::vector<int> area_of_;               // of values: index into layout_.arena, or -1
-  std::vector<std::vector<int>> readers_;  // of values: steps, ascending, without repetition
-  std::vector<bool> copied_at_end_;        // of values: read after the last step
-  std::vector<int> old_value_;             // of variables: the leaf's value
+  struct Readers {
+    int last = -1;    // the last step that reads a value, or -1
+    int before = -1;  // the last one but that
+  };
+  std::vector<int> area_of_;         // of values: index into layout_.arena, or -1
+  std::vector<Readers> readers_;     // of values
+  std::vector<bool> copied_at_end_;  // of values: read after the last step
+  std::vector<int> old_value_;       // of variables: the leaf's value
 };
 
 }  // namespace adret

@@ -2,13 +2,12 @@
 
 #include <algorithm>
 #include <iterator>
-#include <map>
 #include <numeric>
-#include <set>
+#include <string>
 
-#include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
+#include "absl/types/span.h"
 #include "adret/core/status.h"
 
 namespace adret {
@@ -102,10 +101,11 @@ class ScheduleVerifier {
     } else if (step.chain.empty() || step.producer_step >= 0) {
       return Broken(3, "step ", s, " has no kernel, and ", step.chain.empty() ? "no chain" : "consumes another step");
     }
+    const int64_t count = step.chain.empty() ? 0 : Count(Output(step.chain[0]));
     for (int node : step.chain) {
-      if (Count(Output(node)) != Count(Output(step.chain[0]))) {
-        return Broken(3, "'", Name(node), "' is in the chain of step ", s, ", which has ", Count(Output(step.chain[0])),
-                      " elements, but has ", Count(Output(node)));
+      if (Count(Output(node)) != count) {
+        return Broken(3, "'", Name(node), "' is in the chain of step ", s, ", which has ", count, " elements, but has ",
+                      Count(Output(node)));
       }
       const int arity = static_cast<int>(graph_.nodes[node].inputs.size());
       for (int k = 0; k < arity; ++k) {
@@ -153,75 +153,92 @@ class ScheduleVerifier {
   std::vector<int> position_;  // of nodes: 0 for a kernel, then as in the chain
 };
 
-// The areas that are in use during the levels gone through so far, by offset.
+// Goes through the levels and keeps the areas that are in use, by offset. Linear but for the search among them.
 class AreasInUse {
  public:
-  explicit AreasInUse(const PlanLayout& layout)
-      : layout_(layout), in_place_(layout.in_place.begin(), layout.in_place.end()) {}
+  explicit AreasInUse(const PlanLayout& layout) : layout_(layout), areas_(layout.arena) {}
 
   absl::Status Run() {
-    std::vector<int> order(layout_.arena.size());
-    std::iota(order.begin(), order.end(), 0);
-    std::stable_sort(order.begin(), order.end(),
-                     [&](int a, int b) { return layout_.arena[a].first < layout_.arena[b].first; });
-    for (int i : order) {
-      const PlanLayout::Area& area = layout_.arena[i];
-      if (area.bytes == 0) continue;
-      if (area.offset < 0 || area.bytes < 0 || area.offset + area.bytes > layout_.arena_bytes) {
+    int levels = 0;
+    for (const PlanLayout::Area& area : areas_) {
+      if (area.offset < 0 || area.bytes < 0 || area.offset + area.bytes > layout_.arena_bytes ||
+          area.first > area.last || area.first < 0) {
         return Broken(5, "step ", area.step, " writes bytes [", area.offset, ", ", area.offset + area.bytes,
-                      ") of an arena of ", layout_.arena_bytes);
+                      ") of an arena of ", layout_.arena_bytes, " from level ", area.first, " to ", area.last);
       }
-      Release(area.first);
-      AD_RETURN_IF_ERROR(Use(i));
+      levels = std::max(levels, area.last + 1);
+    }
+    const ByLevel starts(areas_, levels, [](const PlanLayout::Area& a) { return a.first; });
+    const ByLevel ends(areas_, levels, [](const PlanLayout::Area& a) { return a.last; });
+    for (int level = 0; level < levels; ++level) {
+      for (int i : starts.At(level)) AD_RETURN_IF_ERROR(Use(i));
+      for (int i : ends.At(level)) Release(i);
     }
     return absl::OkStatus();
   }
 
  private:
-  // Takes out areas that are not in use any more when this level begins.
-  void Release(int level) {
-    while (!by_end_.empty() && by_end_.begin()->first < level) {
-      by_offset_.erase(layout_.arena[by_end_.begin()->second].offset);
-      by_end_.erase(by_end_.begin());
+  // The areas in groups: those of each level.
+  class ByLevel {
+   public:
+    template <class F>
+    ByLevel(const std::vector<PlanLayout::Area>& areas, int levels, F level_of) : begin_(levels + 1, 0) {
+      for (const PlanLayout::Area& a : areas) ++begin_[level_of(a) + 1];
+      std::partial_sum(begin_.begin(), begin_.end(), begin_.begin());
+      members_.resize(areas.size());
+      std::vector<int> next(begin_.begin(), begin_.end() - 1);
+      for (int i = 0; i < static_cast<int>(areas.size()); ++i) members_[next[level_of(areas[i])]++] = i;
     }
-  }
+    absl::Span<const int> At(int level) const {
+      return absl::MakeConstSpan(members_).subspan(begin_[level], begin_[level + 1] - begin_[level]);
+    }
+
+   private:
+    std::vector<int> begin_, members_;
+  };
 
   absl::Status Use(int i) {
-    const PlanLayout::Area& area = layout_.arena[i];
-    auto it = by_offset_.lower_bound(area.offset);
-    if (it != by_offset_.begin()) {
-      const PlanLayout::Area& before = layout_.arena[std::prev(it)->second];
-      if (before.offset + before.bytes > area.offset) return Overlap(i, std::prev(it)->second);
+    const PlanLayout::Area& area = areas_[i];
+    if (area.bytes == 0) return absl::OkStatus();
+    auto it = in_use_.lower_bound(area.offset);
+    if (it != in_use_.begin()) {
+      const int before = std::prev(it)->second;
+      if (areas_[before].offset + areas_[before].bytes > area.offset) return Overlap(i, before);
     }
-    if (it != by_offset_.end() && it->first < area.offset + area.bytes) {
-      const int other = it->second;
-      const bool same = it->first == area.offset && layout_.arena[other].bytes == area.bytes;
-      if (!same || !in_place_.contains({i, other}) || layout_.arena[other].last != area.first) return Overlap(i, other);
-      by_end_.erase({layout_.arena[other].last, other});
-      by_offset_.erase(it);
+    if (it == in_use_.end() || it->first >= area.offset + area.bytes) {
+      in_use_.insert(it, {area.offset, i});
+      return absl::OkStatus();
     }
-    by_offset_[area.offset] = i;
-    by_end_.insert({area.last, i});
+    const PlanLayout::Area& other = areas_[it->second];
+    const bool same = other.offset == area.offset && other.bytes == area.bytes;
+    if (!same || area.over != it->second || other.last != area.first) return Overlap(i, it->second);
+    it->second = i;
     return absl::OkStatus();
   }
 
+  void Release(int i) {
+    const auto it = in_use_.find(areas_[i].offset);
+    if (it != in_use_.end() && it->second == i) in_use_.erase(it);
+  }
+
   absl::Status Overlap(int i, int other) const {
-    const PlanLayout::Area &a = layout_.arena[i], &b = layout_.arena[other];
+    const PlanLayout::Area &a = areas_[i], &b = areas_[other];
     return Broken(5, "step ", a.step, " writes bytes [", a.offset, ", ", a.offset + a.bytes, ") in level ", a.first,
                   ", while [", b.offset, ", ", b.offset + b.bytes, ") of step ", b.step, " is in use until level ",
                   b.last);
   }
 
   const PlanLayout& layout_;
-  absl::flat_hash_set<std::pair<int, int>> in_place_;
-  std::map<int64_t, int> by_offset_;      // areas in use
-  std::set<std::pair<int, int>> by_end_;  // (last level, area)
+  const std::vector<PlanLayout::Area>& areas_;
+  absl::btree_map<int64_t, int> in_use_;  // by offset
 };
 
 absl::Status VerifyOverwrites(const PlanLayout& layout) {
-  absl::flat_hash_set<int> written;
+  std::vector<bool> written;
   for (const PlanLayout::Overwrite& o : layout.overwrites) {
-    if (!written.insert(o.variable).second) return Broken(6, "variable ", o.variable, " is written by two steps");
+    if (o.variable >= static_cast<int>(written.size())) written.resize(o.variable + 1);
+    if (written[o.variable]) return Broken(6, "variable ", o.variable, " is written by two steps");
+    written[o.variable] = true;
     if (o.last_read >= o.level || !o.safe_in_place) {
       return Broken(6, "step ", o.step, " overwrites variable ", o.variable, " in level ", o.level,
                     ", while its old value is still to be read");

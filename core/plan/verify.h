@@ -22,7 +22,6 @@
 #define ADRET_CORE_PLAN_VERIFY_H_
 
 #include <cstdint>
-#include <utility>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -42,6 +41,7 @@ struct PlanLayout {
     int first = 0, last = 0;
     int value = -1;  // whose numbers it holds; -1 for work areas
     int step = -1;   // that writes it; -1 when it is written before the first step
+    int over = -1;   // the area of the same bytes that this one may be written over, element by element
   };
   // A variable whose new value is written into it by a step, while steps still run.
   struct Overwrite {
@@ -61,8 +61,6 @@ struct PlanLayout {
 
   int64_t arena_bytes = 0;
   std::vector<Area> arena;
-  // (later, earlier): areas of one level of which the later may be written over the earlier, element by element.
-  std::vector<std::pair<int, int>> in_place;
   std::vector<Overwrite> overwrites;
   std::vector<Tile> tiles;
   std::vector<int> fetch_writers;  // for each returned tensor: how many values are written into it

@@ -114,9 +114,8 @@ PlanLayout Layout() {
   layout.arena_bytes = 192;
   layout.arena = {{.offset = 0, .bytes = 64, .first = 0, .last = 1, .value = 1, .step = 0},
                   {.offset = 64, .bytes = 64, .first = 0, .last = 2, .value = 2, .step = 1},
-                  {.offset = 0, .bytes = 64, .first = 1, .last = 3, .value = 3, .step = 2},
+                  {.offset = 0, .bytes = 64, .first = 1, .last = 3, .value = 3, .step = 2, .over = 0},
                   {.offset = 64, .bytes = 128, .first = 3, .last = 3, .value = -1, .step = 3}};
-  layout.in_place = {{2, 0}};
   layout.overwrites = {{.variable = 0, .step = 3, .level = 3, .last_read = 2}};
   layout.tiles = {{.offset = 64, .bytes = 64, .tile_bytes = 128, .step = 1}};
   layout.fetch_writers = {1};
@@ -131,7 +130,7 @@ TEST(VerifyMemoryTest, TellsWhichInvariantIsBroken) {
     std::function<void(PlanLayout&)> inject;
   };
   const Fault faults[] = {
-      {"not safe in place", "(5)", [](PlanLayout& l) { l.in_place.clear(); }},
+      {"not safe in place", "(5)", [](PlanLayout& l) { l.arena[2].over = -1; }},
       {"in place, but read later", "(5)", [](PlanLayout& l) { l.arena[0].last = 2; }},
       {"in place, but shifted", "(5)", [](PlanLayout& l) { l.arena[2].bytes = 32, l.arena[2].offset = 32; }},
       {"the next starts within", "(5)", [](PlanLayout& l) { l.arena[1].offset = 60; }},
