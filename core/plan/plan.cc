@@ -42,6 +42,7 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::MakeVerified(const Graph& graph, abs
   plan->check_ = options.check;
   plan->threads_ = options.threads;
   plan->schedule_ = MakeStepSchedule(plan->graph_, options.fuse);
+  if (options.tamper && options.fuse) options.tamper(&plan->schedule_);
   absl::Status verified = VerifySchedule(plan->graph_, plan->schedule_);
   if (verified.ok()) {
     AD_RETURN_IF_ERROR(plan->MakeSteps());

@@ -3,6 +3,7 @@
 #define ADRET_CORE_PLAN_PLAN_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
@@ -30,6 +31,8 @@ struct PlanOptions {
   // Makes a plan without fusion where the fused one breaks an invariant of core/plan/verify.h; otherwise that is an
   // error.
   bool fall_back = true;
+  // Changes the fused schedule before it is verified: for tests of what happens to wrong ones.
+  std::function<void(StepSchedule*)> tamper = nullptr;
 };
 
 // Where a value's numbers are during a run.

@@ -5,6 +5,7 @@
 #include <utility>
 #include <vector>
 
+#include "adret/core/plan/plan.h"
 #include "adret/core/plan/plan_graph.h"
 #include "adret/core/plan/step_schedule.h"
 #include "adret/ops/binary.h"
@@ -152,6 +153,32 @@ TEST(VerifyMemoryTest, TellsWhichInvariantIsBroken) {
     EXPECT_EQ(status.code(), absl::StatusCode::kInternal) << fault.what;
     EXPECT_THAT(std::string(status.message()), HasSubstr(fault.invariant)) << fault.what;
   }
+}
+
+// What is planned wrongly runs all the same, without fusion, and says so.
+TEST(PlanTest, WrongPlansAreReplacedByUnfusedOnes) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {4, 4});
+  Value y = Exp(MatMul(x, x)) * 2.0;
+  const std::vector<ValueId> fetches = {y.id()};
+  PlanOptions options{.threads = 1, .memory_limit = 1 << 20};
+  auto right = Plan::Make(graph, fetches, {}, 1, options);
+  ASSERT_TRUE(right.ok()) << right.status();
+  EXPECT_EQ((*right)->Report().note, "");
+  EXPECT_EQ((*right)->Report().steps.size(), 1u);
+
+  options.tamper = [](StepSchedule* schedule) { schedule->steps.clear(); };
+  auto replaced = Plan::Make(graph, fetches, {}, 1, options);
+  ASSERT_TRUE(replaced.ok()) << replaced.status();
+  EXPECT_THAT((*replaced)->Report().note, HasSubstr("not fused, since the fused plan would be wrong"));
+  EXPECT_THAT(ExplainTable((*replaced)->Report()), HasSubstr("note: not fused"));
+  EXPECT_GT((*replaced)->Report().steps.size(), 1u);
+
+  options.fall_back = false;
+  const absl::Status wrong = Plan::Make(graph, fetches, {}, 1, options).status();
+  EXPECT_EQ(wrong.code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr("plan invariant (1) is broken"));
+  EXPECT_THAT(std::string(wrong.message()), HasSubstr("the steps:"));
 }
 
 }  // namespace
