@@ -50,6 +50,7 @@
 #include "adret/ops/top_k.h"
 #include "adret/ops/transpose.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/variance.h"
 #include "adret/ops/where.h"
 
 // autograd: derivatives.

@@ -4,14 +4,18 @@
 #include <limits>
 #include <utility>
 
+#include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/kernels/reduce_lines.h"
 #include "adret/ops/kernels/reduce_plan.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/softmax.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -47,9 +51,9 @@ absl::StatusOr<Types> NonemptyReduceType(const TypeContext& c) {
   return types;
 }
 
-absl::StatusOr<Types> LogSumExpType(const TypeContext& c) {
+absl::StatusOr<Types> FloatingReduceType(const TypeContext& c) {
   AD_RETURN_IF_ERROR(c.RequireFloating(0));
-  return NonemptyReduceType(c);
+  return ReduceType(c);
 }
 
 absl::StatusOr<Types> ArgReduceType(const TypeContext& c) {
@@ -87,10 +91,24 @@ Kernel ReduceKernel(ReducePlan plan, const Type& x) {
   return kernel;
 }
 
+// Fails when there is a maximum to find, but nothing among which: a batch may turn out to be empty as late as here.
+absl::Status RequireElements(const KernelSpec& spec, absl::Span<const int64_t> axes) {
+  if (spec.y().num_elements() == 0) return absl::OkStatus();
+  for (int64_t axis : axes) {
+    if (spec.x(0)[axis] > 0) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("axis ", axis, " has no elements to reduce (x ", spec.inputs[0].ToString(), ")"));
+  }
+  return absl::OkStatus();
+}
+
 template <Reduction kReduction>
 absl::StatusOr<Kernel> MakeReduce(const KernelSpec& spec) {
+  if constexpr (kReduction == Reduction::kMax || kReduction == Reduction::kMin) {
+    AD_RETURN_IF_ERROR(RequireElements(spec, spec.As<ReduceAttrs>().axes));
+  }
   ReducePlan plan(kReduction, spec.x(0).dims(), spec.As<ReduceAttrs>().axes);
-  if constexpr (kReduction == Reduction::kLogSumExp) {
+  if constexpr (kReduction == Reduction::kLogSumExp || kReduction == Reduction::kNorm) {
     return VisitFloating(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
       return ReduceKernel<typename decltype(tag)::type>(std::move(plan), spec.inputs[0]);
     });
@@ -103,6 +121,7 @@ absl::StatusOr<Kernel> MakeReduce(const KernelSpec& spec) {
 
 template <Reduction kReduction>
 absl::StatusOr<Kernel> MakeArgReduce(const KernelSpec& spec) {
+  AD_RETURN_IF_ERROR(RequireElements(spec, {spec.As<ArgReduceAttrs>().axis}));
   const AxisSplit s = SplitAt(spec.x(0), spec.As<ArgReduceAttrs>().axis);
   return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
     using T = typename decltype(tag)::type;
@@ -216,9 +235,17 @@ Values MinGradient(const GradientContext& c) {
   return {BroadcastReduced(c.dy(), c.x(), Axes(c)) * MinMask(c.x(), Axes(c))};
 }
 
+// Of softmax(x), which does not depend on how y was rounded: exp(x - y) does.
 Values LogSumExpGradient(const GradientContext& c) {
-  const Value softmax = Exp(c.x() - BroadcastReduced(c.y(), c.x(), Axes(c)));
-  return {BroadcastReduced(c.dy(), c.x(), Axes(c)) * softmax};
+  return {BroadcastReduced(c.dy(), c.x(), Axes(c)) * Softmax(c.x(), Axes(c))};
+}
+
+// x / y dy, and 0 where y is 0: there x is 0, and masking dy makes the second derivative 0 as well.
+Values NormGradient(const GradientContext& c) {
+  const auto repeated = [&](const Value& v) { return BroadcastReduced(v, c.x(), Axes(c)); };
+  const Value is_zero = Equal(c.y(), 0.0);
+  const Value direction = c.x() / repeated(Where(is_zero, 1.0, c.y()));
+  return {repeated(Where(is_zero, 0.0, c.dy())) * direction};
 }
 
 Values NoContribution(const GradientContext&) { return {Value()}; }
@@ -353,7 +380,7 @@ const OpRegistration kLogSumExp({
     .doc = "y = log(sum of exp(x)) over the axes, without overflow.",
     .inputs = {"x"},
     .parse_attrs = &ParseAttrs<ReduceAttrs>,
-    .type = LogSumExpType,
+    .type = FloatingReduceType,
     .kernel = MakeReduce<Reduction::kLogSumExp>,
     .gradient = LogSumExpGradient,
     .axes = ReduceRules(),
@@ -378,6 +405,18 @@ const OpRegistration kArgMin({
     .type = ArgReduceType,
     .kernel = MakeArgReduce<Reduction::kMin>,
     .no_gradient = "an index is an integer",
+});
+
+const OpRegistration kNorm({
+    .name = "norm",
+    .doc = "y = sqrt(sum of x^2) over the axes, without overflow. Its gradient at 0 is 0.",
+    .inputs = {"x"},
+    .parse_attrs = &ParseAttrs<ReduceAttrs>,
+    .type = FloatingReduceType,
+    .kernel = MakeReduce<Reduction::kNorm>,
+    .gradient = NormGradient,
+    .axes = ReduceRules(),
+    .traits = {.epilogue = true},
 });
 
 const OpRegistration kSize({
@@ -406,6 +445,7 @@ Value Prod(Operand x, const ReduceAttrs& attrs) { return BuildReduce("prod", x, 
 Value Max(Operand x, const ReduceAttrs& attrs) { return BuildReduce("max", x, attrs); }
 Value Min(Operand x, const ReduceAttrs& attrs) { return BuildReduce("min", x, attrs); }
 Value LogSumExp(Operand x, const ReduceAttrs& attrs) { return BuildReduce("logsumexp", x, attrs); }
+Value Norm(Operand x, const ReduceAttrs& attrs) { return BuildReduce("norm", x, attrs); }
 Value ArgMax(Operand x, const ArgReduceAttrs& attrs) { return BuildArgReduce("argmax", x, attrs); }
 Value ArgMin(Operand x, const ArgReduceAttrs& attrs) { return BuildArgReduce("argmin", x, attrs); }
 Value Size(Operand x, const std::vector<int64_t>& axes) { return BuildReduce("size", x, {axes}); }

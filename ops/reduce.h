@@ -5,7 +5,8 @@
 //   Value best = Max(scores, {.axes = {-1}, .keepdims = true});    // [?,10] -> [?,1]
 //   Value digit = ArgMax(scores, {.axis = 1});                     // [?,10] -> i64[?]
 //
-// x is f32, f64, i32 or i64 (Mean and LogSumExp: f32 or f64). Integers wrap around.
+// x is f32, f64, i32 or i64 (Mean, LogSumExp and Norm: f32 or f64). Integers wrap around. Of no elements, the sum is 0,
+// the product 1, the mean NaN; there is no maximum, minimum or place of one: a type error, or a run's.
 #ifndef ADRET_OPS_REDUCE_H_
 #define ADRET_OPS_REDUCE_H_
 
@@ -33,12 +34,15 @@ Value Mean(Operand x, const ReduceAttrs& attrs = {});
 // Multiplies along the axes. First and second derivatives are exact where elements are zero, too; from the third on,
 // they need nonzero elements.
 Value Prod(Operand x, const ReduceAttrs& attrs = {});
-// Takes the maximum: NaN where any element is NaN. Fails on no elements. The gradient goes to the first maximum (in
-// row-major order), as in max pooling.
+// Takes the maximum: NaN where any element is NaN. The gradient goes to the first maximum (in row-major order), as in max
+// pooling.
 Value Max(Operand x, const ReduceAttrs& attrs = {});
 Value Min(Operand x, const ReduceAttrs& attrs = {});
-// Computes log(sum(exp(x))), without overflow.
+// Computes log(sum(exp(x))), without overflow; -infinity of no elements. Its gradient is Softmax(x).
 Value LogSumExp(Operand x, const ReduceAttrs& attrs = {});
+// Computes the Euclidean norm, sqrt(sum(x^2)): it neither overflows nor vanishes where only the squares do. The gradient
+// is x / y, and 0 where y is 0.
+Value Norm(Operand x, const ReduceAttrs& attrs = {});
 
 struct ArgReduceAttrs {
   int64_t axis = -1;

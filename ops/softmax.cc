@@ -9,9 +9,13 @@
 #include "adret/ops/axes.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/kernels/softmax.h"
 #include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
+#include "adret/ops/transpose.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -59,13 +63,16 @@ absl::StatusOr<Kernel> MakeSoftmax(const KernelSpec& spec) {
   });
 }
 
+template <bool kLog>
 absl::StatusOr<Kernel> MakeSoftmaxGrad(const KernelSpec& spec) {
   const AxisSplit split = SplitAt(spec.x(0), spec.As<AxisAttrs>().axis);
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     return Kernel{.run = [split](const KernelArgs& args) {
       ForEachGroup(split, [&](const SoftmaxLayout& layout, int64_t offset) {
-        kernels::SoftmaxGrad(layout, args.in<T>(0) + offset, args.in<T>(1) + offset, args.out<T>() + offset);
+        const T *y = args.in<T>(0) + offset, *dy = args.in<T>(1) + offset;
+        T* dx = args.out<T>() + offset;
+        kLog ? kernels::LogSoftmaxGrad(layout, y, dy, dx) : kernels::SoftmaxGrad(layout, y, dy, dx);
       });
       return absl::OkStatus();
     }};
@@ -92,7 +99,15 @@ Values SoftmaxXGradGradient(const GradientContext& c) {
 }
 
 Values LogSoftmaxGradient(const GradientContext& c) {
-  return {c.dy() - Exp(c.y()) * SumAlong(c.dy(), c.attrs<AxisAttrs>().axis)};
+  return {Build("log_softmax_x_grad", {c.y(), c.dy()}, Attrs(c.attrs<AxisAttrs>()))};
+}
+
+// dx = d - exp(y) sum(d); u is dx's cotangent.
+Values LogSoftmaxXGradGradient(const GradientContext& c) {
+  const int64_t axis = c.attrs<AxisAttrs>().axis;
+  const Value d = c.x(1), u = c.dy();
+  const Value weighted = u * Exp(c.x(0));
+  return {-(weighted * SumAlong(d, axis)), u - SumAlong(weighted, axis)};
 }
 
 std::shared_ptr<const AxisRules> AlongAxisRules(uint32_t linear_in = 0) {
@@ -114,12 +129,12 @@ const OpRegistration kSoftmax({
 // A primitive because it reads y and dy twice from cache instead of making four passes over memory.
 const OpRegistration kSoftmaxXGrad({
     .name = "softmax_x_grad",
-    .doc = "dx = y (dy - sum of dy y) along the axis, where y is a softmax.",
+    .doc = "dx = y (dy - sum of dy y) along the axis, where y is a softmax: it must sum to 1.",
     .inputs = {"y", "dy"},
     .outputs = {"dx"},
     .parse_attrs = &ParseAttrs<AxisAttrs>,
     .type = AlongAxisType,
-    .kernel = MakeSoftmaxGrad,
+    .kernel = MakeSoftmaxGrad<false>,
     .gradient = SoftmaxXGradGradient,
     .axes = AlongAxisRules(Inputs({1})),
 });
@@ -135,7 +150,30 @@ const OpRegistration kLogSoftmax({
     .axes = AlongAxisRules(),
 });
 
+// A primitive because where one probability is nearly 1, a composition cancels it to nothing.
+const OpRegistration kLogSoftmaxXGrad({
+    .name = "log_softmax_x_grad",
+    .doc = "dx = dy - exp(y) sum of dy along the axis, where y is a log_softmax: exp(y) must sum to 1.",
+    .inputs = {"y", "dy"},
+    .outputs = {"dx"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = AlongAxisType,
+    .kernel = MakeSoftmaxGrad<true>,
+    .gradient = LogSoftmaxXGradGradient,
+    .axes = AlongAxisRules(Inputs({1})),
+});
+
 // ---- Cross-entropy ----------------------------------------------------------------------------------------------
+
+// Files that were written before there was an ignore_index lack it.
+absl::StatusOr<Attrs> ParseCrossEntropyAttrs(const AttrList& list) {
+  AttrList complete = list;
+  const auto is_ignore_index = [](const Attr& a) { return a.name == "ignore_index"; };
+  if (std::none_of(list.begin(), list.end(), is_ignore_index)) {
+    complete.push_back({"ignore_index", SoftmaxCrossEntropyAttrs().ignore_index});
+  }
+  return ParseAttrs<SoftmaxCrossEntropyAttrs>(complete);
+}
 
 absl::StatusOr<Shape> CheckCrossEntropyInputs(const TypeContext& c) {
   AD_RETURN_IF_ERROR(c.RequireFloating(0));
@@ -172,9 +210,11 @@ struct ClassLabels {
   DType dtype;
   int64_t rows, n;
   double smoothing;
+  int64_t ignore_index;
 
-  explicit ClassLabels(const KernelSpec& spec)
-      : dtype(spec.inputs[1].dtype), smoothing(spec.As<SoftmaxCrossEntropyAttrs>().label_smoothing) {
+  explicit ClassLabels(const KernelSpec& spec) : dtype(spec.inputs[1].dtype) {
+    const auto& attrs = spec.As<SoftmaxCrossEntropyAttrs>();
+    smoothing = attrs.label_smoothing, ignore_index = attrs.ignore_index;
     const AxisSplit split = SplitAt(spec.x(0), spec.x(0).rank() - 1);
     rows = split.outer, n = split.n;
   }
@@ -186,12 +226,15 @@ struct ClassLabels {
     if (IsFloating(dtype)) return absl::OkStatus();
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t label = Label(args, row);
-      if (label < 0 || label >= n) {
+      if ((label < 0 || label >= n) && label != ignore_index) {
         return absl::InvalidArgumentError(
             absl::StrCat("label ", label, " of row ", row, " is out of range for ", n, " classes"));
       }
     }
     return absl::OkStatus();
+  }
+  bool Ignored(const KernelArgs& args, int64_t row) const {
+    return !IsFloating(dtype) && Label(args, row) == ignore_index;
   }
   int64_t Label(const KernelArgs& args, int64_t row) const {
     return dtype == DType::kInt32 ? args.in<int32_t>(1)[row] : args.in<int64_t>(1)[row];
@@ -207,7 +250,9 @@ absl::StatusOr<Kernel> MakeCrossEntropy(const KernelSpec& spec) {
       AD_RETURN_IF_ERROR(targets.CheckLabels(args));
       ParallelFor(targets.rows, targets.Grain(), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
-          args.out<T>()[row] = kernels::CrossEntropy(args.in<T>(0) + row * targets.n, targets.n, targets.Of(args, row));
+          args.out<T>()[row] = targets.Ignored(args, row) ? T{0}
+                                                          : kernels::CrossEntropy(args.in<T>(0) + row * targets.n,
+                                                                                  targets.n, targets.Of(args, row));
         }
       });
       return absl::OkStatus();
@@ -224,6 +269,10 @@ absl::StatusOr<Kernel> MakeCrossEntropyGrad(const KernelSpec& spec) {
       ParallelFor(targets.rows, targets.Grain(), [&](int64_t begin, int64_t end) {
         for (int64_t row = begin; row < end; ++row) {
           const int64_t offset = row * targets.n;
+          if (targets.Ignored(args, row)) {
+            std::fill_n(args.out<T>() + offset, targets.n, T{0});
+            continue;
+          }
           kernels::CrossEntropyGrad(args.in<T>(0) + offset, targets.n, targets.Of(args, row), args.in<T>(2)[row],
                                     args.out<T>() + offset);
         }
@@ -256,7 +305,8 @@ Values CrossEntropyXGradGradient(const GradientContext& c) {
   const Value p = Softmax(x);
   const Value grad_g = Sum(u * CrossEntropyXGrad(x, labels, OnesLike(g), attrs), {.axes = {axis}});
   if (!IsFloating(labels.dtype())) {
-    return {SoftmaxXGrad(p, u, axis) * BroadcastReduced(g, x, {axis}), Value(), grad_g};
+    const Value counted = Where(Equal(labels, attrs.ignore_index), 0.0, g);
+    return {SoftmaxXGrad(p, u, axis) * BroadcastReduced(counted, x, {axis}), Value(), grad_g};
   }
   const double given = 1 - attrs.label_smoothing;
   const Value mass = Sum(labels, {.axes = {axis}}) * given + attrs.label_smoothing;
@@ -284,7 +334,7 @@ const OpRegistration kCrossEntropy({
     .name = "softmax_cross_entropy",
     .doc = "y = -sum of target log_softmax(x) along the last axis; labels are class indices or probabilities.",
     .inputs = {"x", "labels"},
-    .parse_attrs = &ParseAttrs<SoftmaxCrossEntropyAttrs>,
+    .parse_attrs = &ParseCrossEntropyAttrs,
     .type = CrossEntropyType,
     .kernel = MakeCrossEntropy,
     .gradient = CrossEntropyGradient,
@@ -296,7 +346,7 @@ const OpRegistration kCrossEntropyXGrad({
     .doc = "dx = dy (softmax(x) sum(target) - target) along the last axis.",
     .inputs = {"x", "labels", "dy"},
     .outputs = {"dx"},
-    .parse_attrs = &ParseAttrs<SoftmaxCrossEntropyAttrs>,
+    .parse_attrs = &ParseCrossEntropyAttrs,
     .type = CrossEntropyXGradType,
     .kernel = MakeCrossEntropyGrad,
     .gradient = CrossEntropyXGradGradient,
@@ -307,6 +357,33 @@ const OpRegistration kCrossEntropyXGrad({
 
 Value Softmax(Operand x, int64_t axis) {
   return Build("softmax", {x}, Attrs(AxisAttrs{NormalizedAxis(x.value(), axis)}));
+}
+
+Value Softmax(Operand x, const std::vector<int64_t>& some_axes) {
+  if (!x->valid()) return Value();
+  LocationScope scope(x.graph(), x.location());
+  const std::vector<int64_t> axes = NormalizedAxes(x.value(), some_axes);
+  if (axes.empty()) return OnesLike(x);
+  if (axes.size() == 1) return Softmax(x, axes[0]);
+  // Moved together, the axes are merged into one.
+  const int64_t count = static_cast<int64_t>(axes.size()), first = axes.front();
+  std::vector<int64_t> order;
+  for (int64_t i = 0; i < x->rank(); ++i) {
+    if (i == first) order.insert(order.end(), axes.begin(), axes.end());
+    if (!std::binary_search(axes.begin(), axes.end(), i)) order.push_back(i);
+  }
+  std::vector<int64_t> inverse(order.size());
+  for (size_t i = 0; i < order.size(); ++i) inverse[order[i]] = static_cast<int64_t>(i);
+  const Value together = Transpose(x, order);
+  Shape merged;
+  int64_t elements = 1;
+  for (int64_t i = 0; i < x->rank(); ++i) {
+    const bool is_merged = i >= first && i < first + count;
+    elements = is_merged ? elements * together.shape()[i] : elements;
+    if (!is_merged) merged.push_back(together.shape()[i]);
+    if (i + 1 == first + count) merged.push_back(elements);
+  }
+  return Transpose(Reshape(Softmax(Reshape(together, merged), first), together.shape()), inverse);
 }
 
 Value LogSoftmax(Operand x, int64_t axis) {

@@ -91,7 +91,7 @@ struct MinOp {
   }
 };
 
-// How a kernel reads x: as it is, or as exp(x - m) with one m for all (rows) or one for each column.
+// How a kernel reads x: as it is, or relative to a maximum m, one for all (rows) or one for each column.
 struct Plain {
   template <class D, class T>
   HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t) const {
@@ -102,23 +102,63 @@ struct Plain {
     return *x;
   }
 };
+struct Squared {
+  template <class D, class T>
+  HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t) const {
+    const auto v = hn::LoadU(d, x);
+    return hn::Mul(v, v);
+  }
+  template <class T>
+  T Scalar(const T* x, int64_t) const {
+    return *x * *x;
+  }
+};
+// Where the maximum of column j comes from.
 template <class T>
-struct ExpMinusScalar {
+struct OneMaximum {
   T m;
   template <class D>
-  HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t) const {
-    return hn::Exp(d, hn::Sub(hn::LoadU(d, x), hn::Set(d, m)));
+  HWY_INLINE hn::Vec<D> Load(D d, int64_t) const {
+    return hn::Set(d, m);
   }
-  T Scalar(const T* x, int64_t) const { return std::exp(*x - m); }
+  T Scalar(int64_t) const { return m; }
 };
 template <class T>
-struct ExpMinusColumn {
+struct ColumnMaximum {
   const T* m;
   template <class D>
-  HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t j) const {
-    return hn::Exp(d, hn::Sub(hn::LoadU(d, x), hn::LoadU(d, m + j)));
+  HWY_INLINE hn::Vec<D> Load(D d, int64_t j) const {
+    return hn::LoadU(d, m + j);
   }
-  T Scalar(const T* x, int64_t j) const { return std::exp(*x - m[j]); }
+  T Scalar(int64_t j) const { return m[j]; }
+};
+// exp(x - m) where x is not the maximum, 0 where it is.
+template <class Maximum>
+struct ExpBelow {
+  Maximum m;
+  template <class D, class T>
+  HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t j) const {
+    const auto z = hn::Sub(hn::LoadU(d, x), m.Load(d, j));
+    return hn::IfThenZeroElse(hn::Eq(z, hn::Zero(d)), hn::Exp(d, z));
+  }
+  template <class T>
+  T Scalar(const T* x, int64_t j) const {
+    const T z = *x - m.Scalar(j);
+    return z == 0 ? 0 : std::exp(z);
+  }
+};
+// 1 where x is the maximum, 0 elsewhere.
+template <class Maximum>
+struct IsMaximum {
+  Maximum m;
+  template <class D, class T>
+  HWY_INLINE hn::Vec<D> Load(D d, const T* x, int64_t j) const {
+    return hn::IfThenElseZero(hn::Eq(hn::LoadU(d, x), m.Load(d, j)), hn::Set(d, T{1}));
+  }
+  template <class T>
+  T Scalar(const T* x, int64_t j) const {
+    return *x == m.Scalar(j) ? T{1} : T{0};
+  }
 };
 
 template <class R, class D, class T = hn::TFromD<D>>
@@ -230,23 +270,71 @@ void ReduceColumnsWith(const T* x, int64_t n, int64_t stride, int64_t columns, T
   }
 }
 
+// log(sum(exp(x))), from the number of maxima m and the sum of exp(x - m) over all others: a rest that is too small to
+// change the sum still counts where m is near 0.
+template <class T>
+T LogOfExpSum(T m, T maxima, T rest) {
+  return std::isfinite(m) ? static_cast<T>(m + std::log1p(static_cast<double>(maxima - 1) + rest)) : m;
+}
+
 template <class T>
 void LogSumExpRows(const T* x, int64_t rows, int64_t n, T* y) {
   for (int64_t i = 0; i < rows; ++i) {
     const T* row = x + i * n;
-    const T m = ReduceRow<MaxOp>(row, n, Plain());
-    y[i] = std::isfinite(m) ? m + std::log(ReduceRow<SumOp>(row, n, ExpMinusScalar<T>{m})) : m;
+    const OneMaximum<T> m{ReduceRow<MaxOp>(row, n, Plain())};
+    const T maxima = ReduceRow<SumOp>(row, n, IsMaximum<OneMaximum<T>>{m});
+    y[i] = LogOfExpSum(m.m, maxima, ReduceRow<SumOp>(row, n, ExpBelow<OneMaximum<T>>{m}));
   }
 }
 
 template <class T>
 void LogSumExpColumns(const T* x, int64_t n, int64_t stride, int64_t columns, T* y) {
-  T m[kColumnBlock];
+  T m[kColumnBlock], maxima[kColumnBlock];
+  const ColumnMaximum<T> maximum{m};
   for (int64_t j = 0; j < columns; j += kColumnBlock) {
     const int64_t block = std::min(kColumnBlock, columns - j);
     ReduceColumnBlock<MaxOp>(x + j, n, stride, block, Plain(), m);
-    ReduceColumnBlock<SumOp>(x + j, n, stride, block, ExpMinusColumn<T>{m}, y + j);
-    for (int64_t k = 0; k < block; ++k) y[j + k] = std::isfinite(m[k]) ? m[k] + std::log(y[j + k]) : m[k];
+    ReduceColumnBlock<SumOp>(x + j, n, stride, block, IsMaximum<ColumnMaximum<T>>{maximum}, maxima);
+    ReduceColumnBlock<SumOp>(x + j, n, stride, block, ExpBelow<ColumnMaximum<T>>{maximum}, y + j);
+    for (int64_t k = 0; k < block; ++k) y[j + k] = LogOfExpSum(m[k], maxima[k], y[j + k]);
+  }
+}
+
+// The norm of numbers `stride` apart, one at a time, scaled by the largest: where squares overflow or vanish.
+template <class T>
+T ScaledNorm(const T* x, int64_t n, int64_t stride) {
+  T largest = 0;
+  for (int64_t i = 0; i < n; ++i) largest = MaxOp::Scalar(largest, std::abs(x[i * stride]));
+  if (largest == 0 || !std::isfinite(largest)) return largest;
+  double sum = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    const double ratio = static_cast<double>(x[i * stride]) / largest;
+    sum += ratio * ratio;
+  }
+  return static_cast<T>(largest * std::sqrt(sum));
+}
+
+// Is the square root of a sum of squares as good as the sum: did none overflow, and none that counts vanish?
+template <class T>
+bool IsSafeSquare(T sum) {
+  return sum >= std::numeric_limits<T>::min() * T{1e9} && sum <= std::numeric_limits<T>::max();
+}
+
+template <class T>
+void NormRows(const T* x, int64_t rows, int64_t n, T* y) {
+  for (int64_t i = 0; i < rows; ++i) {
+    const T sum = ReduceRow<SumOp>(x + i * n, n, Squared());
+    y[i] = IsSafeSquare(sum) ? std::sqrt(sum) : ScaledNorm(x + i * n, n, 1);
+  }
+}
+
+template <class T>
+void NormColumns(const T* x, int64_t n, int64_t stride, int64_t columns, T* y) {
+  for (int64_t j = 0; j < columns; j += kColumnBlock) {
+    ReduceColumnBlock<SumOp>(x + j, n, stride, std::min(kColumnBlock, columns - j), Squared(), y + j);
+  }
+  for (int64_t j = 0; j < columns; ++j) {
+    y[j] = IsSafeSquare(y[j]) ? std::sqrt(y[j]) : ScaledNorm(x + j, n, stride);
   }
 }
 
@@ -268,6 +356,8 @@ void Rows(Reduction reduction, const T* x, int64_t rows, int64_t n, T* y) {
       return ReduceRowsWith<MinOp>(x, rows, n, y);
     case Reduction::kLogSumExp:
       return LogSumExpRows(x, rows, n, y);
+    case Reduction::kNorm:
+      return NormRows(x, rows, n, y);
   }
 }
 
@@ -284,6 +374,8 @@ void Columns(Reduction reduction, const T* x, int64_t n, int64_t stride, int64_t
       return ReduceColumnsWith<MinOp>(x, n, stride, columns, y);
     case Reduction::kLogSumExp:
       return LogSumExpColumns(x, n, stride, columns, y);
+    case Reduction::kNorm:
+      return NormColumns(x, n, stride, columns, y);
   }
 }
 

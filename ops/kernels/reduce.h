@@ -1,4 +1,4 @@
-// Reductions of rows and of columns: the inner loops under sum, prod, max, min and logsumexp.
+// Reductions of rows and of columns: the inner loops under sum, prod, max, min, logsumexp and norm.
 //
 //   kernels::ReduceRows(kernels::Reduction::kSum, x, /*rows=*/2, /*n=*/3, y);        // [2,3] -> [2]
 //   kernels::ReduceColumns(kernels::Reduction::kMax, x, /*n=*/2, /*stride=*/3, /*columns=*/3, y);   // [2,3] -> [3]
@@ -13,9 +13,10 @@
 
 namespace adret::kernels {
 
-enum class Reduction { kSum, kProd, kMax, kMin, kLogSumExp };
+enum class Reduction { kSum, kProd, kMax, kMin, kLogSumExp, kNorm };
 
-// y[i] = the reduction of the n numbers that start at x + i * n, for i < rows. n >= 1. Only floats have kLogSumExp.
+// y[i] = the reduction of the n numbers that start at x + i * n, for i < rows. n >= 1. Only floats have kLogSumExp
+// and kNorm, the square root of the sum of squares.
 void ReduceRows(Reduction reduction, const float* x, int64_t rows, int64_t n, float* y);
 void ReduceRows(Reduction reduction, const double* x, int64_t rows, int64_t n, double* y);
 void ReduceRows(Reduction reduction, const int32_t* x, int64_t rows, int64_t n, int32_t* y);

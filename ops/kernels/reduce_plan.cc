@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 #include <utility>
 
 #include "adret/core/parallel.h"
@@ -19,6 +20,13 @@ struct DimRun {
   int64_t extent;
   bool reduced;
 };
+
+// The sum, the product and the logsumexp of no numbers.
+template <class T>
+T OfNothing(Reduction reduction) {
+  if (reduction == Reduction::kLogSumExp) return -std::numeric_limits<T>::infinity();
+  return static_cast<T>(reduction == Reduction::kProd ? 1 : 0);
+}
 
 // dims without 1s, adjacent ones of one kind merged.
 std::vector<DimRun> MergeAxes(absl::Span<const int64_t> dims, absl::Span<const int64_t> axes) {
@@ -51,6 +59,8 @@ ReducePlan::ReducePlan(Reduction reduction, absl::Span<const int64_t> dims, absl
     AddPasses(outer, runs[i].extent, inner);
     runs[i].extent = 1;
   }
+  // One number is its own sum, but not its own norm.
+  if (passes_.empty() && reduction == Reduction::kNorm) AddPasses(y_elements_, 1, 1);
   for (size_t i = 0; i + 1 < passes_.size(); ++i) {
     workspace_elements_ += passes_[i].outer * passes_[i].chunks * passes_[i].inner;
   }
@@ -73,7 +83,7 @@ void ReducePlan::Run(const T* x, T* workspace, T* y, absl::FunctionRef<void(int6
   if (y_elements_ == 0) return;
   if (passes_.empty()) {
     if (reduced_elements_ == 0) {
-      std::fill(y, y + y_elements_, static_cast<T>(reduction_ == Reduction::kProd ? 1 : 0));
+      std::fill(y, y + y_elements_, OfNothing<T>(reduction_));
     } else {
       std::memcpy(y, x, y_elements_ * sizeof(T));
     }

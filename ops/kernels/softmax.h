@@ -1,7 +1,8 @@
 // Inner loops of softmax, log_softmax and softmax_cross_entropy. Single-threaded.
 //
-// A maximum is taken out before exponentials, so nothing overflows; sums of long rows are carried on in f64. NaN in,
-// NaN out.
+// A maximum is taken out before exponentials, so nothing overflows. Sums of f32 are carried on in f64 after a few hundred
+// numbers. Logarithms and gradients keep their relative precision where one probability rounds to 1. A row with NaN or
+// +infinity, or with nothing but -infinity, gives NaN.
 #ifndef ADRET_OPS_KERNELS_SOFTMAX_H_
 #define ADRET_OPS_KERNELS_SOFTMAX_H_
 
@@ -22,9 +23,12 @@ void Softmax(const SoftmaxLayout& layout, const float* x, float* y);
 void Softmax(const SoftmaxLayout& layout, const double* x, double* y);
 void LogSoftmax(const SoftmaxLayout& layout, const float* x, float* y);
 void LogSoftmax(const SoftmaxLayout& layout, const double* x, double* y);
-// dx = y * (dy - sum(dy * y))
+// dx = y * (dy - sum(dy * y)), where y sums to 1.
 void SoftmaxGrad(const SoftmaxLayout& layout, const float* y, const float* dy, float* dx);
 void SoftmaxGrad(const SoftmaxLayout& layout, const double* y, const double* dy, double* dx);
+// dx = dy - exp(y) * sum(dy), where exp(y) sums to 1.
+void LogSoftmaxGrad(const SoftmaxLayout& layout, const float* y, const float* dy, float* dx);
+void LogSoftmaxGrad(const SoftmaxLayout& layout, const double* y, const double* dy, double* dx);
 
 // What a row of logits should predict: probabilities, or (null) one class. Mixed with the uniform distribution:
 // label = (1 - smoothing) * probabilities + smoothing / n.
@@ -34,7 +38,7 @@ struct ClassLabel {
   int64_t index = 0;  // in [0, n)
   double smoothing = 0;
 };
-// -sum(label * log_softmax(x)) of a row of n.
+// -sum(label * log_softmax(x)) of a row of n, with 0 * infinity = 0.
 float CrossEntropy(const float* x, int64_t n, const ClassLabel<float>& label);
 double CrossEntropy(const double* x, int64_t n, const ClassLabel<double>& label);
 // dx = dy * (softmax(x) * sum(label) - label)
