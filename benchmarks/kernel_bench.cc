@@ -105,8 +105,47 @@ void RegisterReductions() {
   Register("sum/columns", [](const auto& input) { return Values{Sum(input({1024, 1024}), {.axes = {0}})}; });
   Register("sum/channels", [images](const auto& input) { return Values{Sum(input(images), {.axes = {0, 2, 3}})}; });
   Register("max/rows", [](const auto& input) { return Values{Max(input({1024, 1024}), {.axes = {1}})}; });
-  Register("softmax/1024x1000", [](const auto& input) { return Values{Softmax(input({1024, 1000}))}; });
-  Register("softmax/128x10", [](const auto& input) { return Values{Softmax(input({128, 10}))}; });
+}
+
+// Normalisations and softmaxes, and their gradients: limited by memory, or by exponentials.
+void RegisterNorms() {
+  const auto register_both = [](const std::string& name, auto forward) {
+    Register(name, [forward](const auto& input) { return Values{forward(input).back()}; });
+    Register(name + "/train", [forward](const auto& input) {
+      Values v = forward(input);
+      const Value y = v.back();
+      v.pop_back();
+      return Gradients(y, v, {.seeds = {input(y.shape())}});
+    });
+  };
+  for (const Shape& shape : {Shape{1024, 768}, Shape{4096, 32}}) {
+    register_both(absl::StrCat("layer_norm/", shape[0], "x", shape[1]), [shape](const auto& input) {
+      const Value x = input(shape), scale = input({shape[1]}), bias = input({shape[1]});
+      return Values{x, scale, bias, LayerNorm(x, scale, bias)};
+    });
+  }
+  for (const Shape& shape : {Shape{16, 64, 28, 28}, Shape{8192, 128}}) {
+    register_both(absl::StrCat("batch_norm/", shape[0], "x", shape[1]), [shape](const auto& input) {
+      const Value x = input(shape), scale = input({shape[1]}), bias = input({shape[1]});
+      return Values{x, scale, bias, BatchNormTraining(x, scale, bias).y};
+    });
+  }
+  const auto register_rows = [&](const std::string& name, auto f) {
+    for (const Shape& shape : {Shape{1024, 1000}, Shape{128, 10}}) {
+      register_both(absl::StrCat(name, "/", shape[0], "x", shape[1]), [shape, f](const auto& input) {
+        const Value x = input(shape);
+        return Values{x, f(x)};
+      });
+    }
+  };
+  register_rows("softmax", [](const Value& x) { return Softmax(x); });
+  register_rows("softmax/columns", [](const Value& x) { return Softmax(x, 0); });
+  register_rows("log_softmax", [](const Value& x) { return LogSoftmax(x); });
+  register_rows("log_softmax/columns", [](const Value& x) { return LogSoftmax(x, 0); });
+  register_rows("logsumexp", [](const Value& x) { return LogSumExp(x, {.axes = {1}}); });
+  register_rows("softmax_cross_entropy", [](const Value& x) {
+    return SoftmaxCrossEntropy(x, x.graph()->Constant(Tensor::Zeros(DType::kInt64, {x.shape()[0]})));
+  });
 }
 
 void RegisterCopies() {
@@ -140,6 +179,7 @@ int main(int argc, char** argv) {
   adret::RegisterMatMuls();
   adret::RegisterWindows();
   adret::RegisterReductions();
+  adret::RegisterNorms();
   adret::RegisterCopies();
   adret::RegisterElementwise();
   benchmark::RunSpecifiedBenchmarks();

@@ -125,14 +125,7 @@ auto Finisher(const KernelArgs& args) {
   return [&args](int64_t begin, int64_t n) { args.Finished(begin, n); };
 }
 
-// There are no statistics of nothing; a batch may turn out to be empty as late as here.
-absl::Status RequireElements(const KernelSpec& spec) {
-  if (spec.x(0).num_elements() > 0) return absl::OkStatus();
-  return absl::InvalidArgumentError(absl::StrCat("x has no elements to normalise (x ", spec.inputs[0].ToString(), ")"));
-}
-
 absl::StatusOr<Kernel> MakeBatchNorm(const KernelSpec& spec) {
-  AD_RETURN_IF_ERROR(RequireElements(spec));
   const ChannelNorm norm = ChannelNormOf(spec.x(0));
   const double epsilon = spec.As<NormAttrs>().epsilon;
   return VisitFloating(spec.dtype(), [&](auto tag) {
@@ -148,7 +141,6 @@ absl::StatusOr<Kernel> MakeBatchNorm(const KernelSpec& spec) {
 }
 
 absl::StatusOr<Kernel> MakeBatchNormXGrad(const KernelSpec& spec) {
-  AD_RETURN_IF_ERROR(RequireElements(spec));
   const ChannelNorm norm = ChannelNormOf(spec.x(0));
   const double epsilon = spec.As<NormAttrs>().epsilon;
   return VisitFloating(spec.dtype(), [&](auto tag) {
@@ -199,7 +191,8 @@ Values NormXGrad(absl::string_view op, absl::Span<const Value> inputs, const Nor
   return BuildMulti(op, {inputs[0], inputs[1], inputs[2], inputs[3], inputs[4]}, Attrs(attrs));
 }
 
-// Through y by the fused op; through the mean dmean / n, through the variance 2 dvariance (x - mean) / n.
+// Through y by the fused op; through the mean dmean / n, through the variance 2 dvariance (x - mean) / n. The mean is
+// rounded: what is left of it is taken away a second time.
 Values NormGradient(const GradientContext& c, absl::string_view x_grad, AxesRule axes_rule) {
   const Value x = c.x(0), scale = c.x(1), mean = c.y(1), variance = c.y(2);
   const std::vector<int64_t> axes = axes_rule(x.shape(), scale.shape()).statistics;
@@ -208,7 +201,8 @@ Values NormGradient(const GradientContext& c, absl::string_view x_grad, AxesRule
   if (c.has_dy(1)) grads[0] = Plus(grads[0], BroadcastReduced(c.dy(1) / Size(x, axes), x, axes));
   if (c.has_dy(2)) {
     const Value slope = BroadcastReduced(c.dy(2) * 2.0 / Size(x, axes), x, axes);
-    grads[0] = Plus(grads[0], slope * (x - BroadcastReduced(mean, x, axes)));
+    const Value near = x - BroadcastReduced(mean, x, axes);
+    grads[0] = Plus(grads[0], slope * (near - BroadcastReduced(Sum(near, {.axes = axes}) / Size(x, axes), x, axes)));
   }
   return grads;
 }
@@ -224,7 +218,8 @@ Values NormGradient(const GradientContext& c, absl::string_view x_grad, AxesRule
 //   x:     with a = sum(u z), b = sum(g z), q = sum(u g) - sum(u) sum(g) / n:
 //          -r^2 z (q - a b / n) / n - r (b r P(u) + a r P(g)) / n + r P(us dy)
 // mean and variance are functions of x, and x's gradient is the total one: their own part is zero.
-Values NormXGradGradient(const GradientContext& c, absl::string_view op, AxesRule axes_rule) {
+Values NormXGradGradient(const GradientContext& c, absl::string_view forward, absl::string_view op,
+                         AxesRule axes_rule) {
   const NormAttrs& attrs = c.attrs<NormAttrs>();
   const Value x = c.x(0), scale = c.x(1), mean = c.x(2), variance = c.x(3), dy = c.x(4);
   const NormAxes axes = axes_rule(x.shape(), scale.shape());
@@ -235,7 +230,7 @@ Values NormXGradGradient(const GradientContext& c, absl::string_view op, AxesRul
   const auto project = [&](const Value& v) { return NormXGrad(op, {x, ones, mean, variance, v}, attrs)[0]; };
 
   const Value r = Rsqrt(variance + attrs.epsilon);
-  const Value z = (x - over_statistics(mean)) * over_statistics(r);
+  const Value z = BuildMulti(forward, {x, ones, ZerosLike(scale)}, Attrs(attrs))[0];  // accurate far from zero, too
   Value grad_x, grad_scale, grad_dy;
   if (c.has_dy(0)) {
     const Value u = c.dy(0);
@@ -299,7 +294,8 @@ const OpRegistration kBatchNormXGrad({
     .parse_attrs = &ParseAttrs<NormAttrs>,
     .type = NormXGradType<BatchNormStatistics>,
     .kernel = MakeBatchNormXGrad,
-    .gradient = [](const GradientContext& c) { return NormXGradGradient(c, "batch_norm_x_grad", BatchNormAxes); },
+    .gradient =
+        [](const GradientContext& c) { return NormXGradGradient(c, "batch_norm", "batch_norm_x_grad", BatchNormAxes); },
     .axes = MakeAxisRules({.labels = NormLabels<BatchNormAxes>, .linear_in = Inputs({4})}),
 });
 
@@ -325,7 +321,8 @@ const OpRegistration kLayerNormXGrad({
     .parse_attrs = &ParseAttrs<NormAttrs>,
     .type = NormXGradType<LayerNormStatistics>,
     .kernel = MakeLayerNormXGrad,
-    .gradient = [](const GradientContext& c) { return NormXGradGradient(c, "layer_norm_x_grad", LayerNormAxes); },
+    .gradient =
+        [](const GradientContext& c) { return NormXGradGradient(c, "layer_norm", "layer_norm_x_grad", LayerNormAxes); },
     .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>, .linear_in = Inputs({4})}),
 });
 
@@ -346,8 +343,9 @@ Value BatchNormInference(Operand x, const BatchNormParameters& p, const NormAttr
     return Value();
   }
   const std::vector<int64_t> axes = BatchNormAxes(x->shape(), {}).parameters;
-  const Value scale = p.scale * Rsqrt(p.variance + attrs.epsilon);
-  return x * BroadcastReduced(scale, x, axes) + BroadcastReduced(p.bias - p.mean * scale, x, axes);
+  const auto repeated = [&](const Value& v) { return BroadcastReduced(v, x, axes); };
+  // The mean is taken away first: x scale - mean scale would be a difference of large numbers where x is far from zero.
+  return (x - repeated(p.mean)) * repeated(p.scale * Rsqrt(p.variance + attrs.epsilon)) + repeated(p.bias);
 }
 
 Value LayerNorm(Operand x, Operand scale, Operand bias, const NormAttrs& attrs) {

@@ -5,7 +5,9 @@
 //   Value z = BatchNormInference(x, {.scale = scale, .bias = bias, .mean = mean, .variance = variance});
 //   Value w = LayerNorm(tokens, gain, offset);                      // [?,32,64]; gain, offset: [64]
 //
-// All of them are f32 or f64.
+// All of them are f32 or f64. They are accurate wherever x is: far from zero (the mean is known to more digits than x's
+// type has), and where squares leave the range of the type (1e30 in f32). A variance that leaves it is infinite as a
+// result, and y is right all the same. The statistics of nothing are NaN.
 #ifndef ADRET_OPS_NORM_H_
 #define ADRET_OPS_NORM_H_
 

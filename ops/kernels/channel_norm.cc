@@ -2,10 +2,12 @@
 
 #include <algorithm>
 #include <cmath>
+#include <limits>
 
 #include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
 #include "adret/ops/kernels/reduce.h"
+#include "adret/ops/kernels/scaled_norm.h"
 
 namespace adret::kernels {
 namespace {
@@ -15,9 +17,14 @@ constexpr int64_t kShortestStrip = 16;  // below, channels are taken as columns
 constexpr int64_t kColumns = 128;       // of a task
 constexpr int64_t kChannelsPerTask = 64;
 
+constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
+
+double FactorOf(const ScaledNorm& norm) { return norm.factor; }
+double FactorOf(const ScaledNormGrad& grad) { return grad.norm.factor; }
+
 double Rstd(double variance, double epsilon) { return 1 / std::sqrt(variance + epsilon); }
 
-GradSums Add(const GradSums& a, const GradSums& b) { return {a.dy + b.dy, a.dy_x + b.dy_x}; }
+GradSums Add(const GradSums& a, const GradSums& b) { return {a.dy + b.dy, a.dy_x + b.dy_x, a.x + b.x}; }
 
 }  // namespace
 
@@ -28,7 +35,9 @@ ChannelNorm::ChannelNorm(int64_t images, int64_t channels, int64_t inner)
   units_ = columns ? channels * inner : channels;
   const int64_t width = std::max<int64_t>(1, columns ? std::min(kColumns, units_) : inner);
   images_per_chunk_ = std::max<int64_t>(1, kTaskElements / width);
+  if (columns) images_per_chunk_ = std::min(images_per_chunk_, kMaxBlockRows);
   chunks_ = CeilDiv(images, images_per_chunk_);
+  if (images * inner == 0) units_per_channel_ = 0, units_ = channels, chunks_ = 0;
 }
 
 template <class F>
@@ -69,13 +78,41 @@ Block ChannelNorm::BlockOf(const Task& task) const {
   return {task.images, units_, std::min(kColumns, units_ - task.unit)};
 }
 
+template <class F>
+void ChannelNorm::ForEachOfChannel(int64_t channel, F&& f) const {
+  for (int64_t image = 0; image < images_; ++image) {
+    const int64_t first = (image * channels_ + channel) * inner_;
+    for (int64_t i = first; i < first + inner_; ++i) f(i);
+  }
+}
+
+template <class F>
+void ChannelNorm::ForEachOfUnit(const Task& task, int64_t column, F&& f) const {
+  const int64_t length = in_columns() ? 1 : inner_;
+  for (int64_t image = 0; image < task.images; ++image) {
+    const int64_t first = task.offset + column + image * channels_ * inner_;
+    for (int64_t i = first; i < first + length; ++i) f(i);
+  }
+}
+
+// Calls f(channel, column) for the columns of a task (0: its only strip) whose channel was scaled.
+template <class Scaled, class F>
+void ChannelNorm::ForEachScaled(const Task& task, const Scaled* scaled, F&& f) const {
+  const int64_t columns = in_columns() ? BlockOf(task).columns : 1;
+  for (int64_t j = 0; j < columns; ++j) {
+    const int64_t channel = in_columns() ? (task.unit + j) / units_per_channel_ : task.unit;
+    if (FactorOf(scaled[channel]) != 0) f(scaled[channel], channel, j);
+  }
+}
+
 template <class T>
 void ChannelNorm::Forward(const ForwardArgs<T>& a, double epsilon, double* workspace, FinishedFn finished) const {
   Moments* partial = reinterpret_cast<Moments*>(workspace);
   T* coefficients = reinterpret_cast<T*>(workspace + units_ * chunks_ * 3);
+  ScaledNorm* scaled = reinterpret_cast<ScaledNorm*>(workspace + units_ * (chunks_ * 3 + 4));
   ForEachTask([&](const Task& t) {
     if (in_columns()) {
-      T sums[2 * kColumns];
+      T sums[3 * kColumns];
       MomentsOfColumns(BlockOf(t), a.x + t.offset, sums, partial + t.chunk * units_ + t.unit);
     } else {
       partial[t.chunk * units_ + t.unit] = MomentsOf(StripsOf(t), a.x + t.offset);
@@ -84,25 +121,29 @@ void ChannelNorm::Forward(const ForwardArgs<T>& a, double epsilon, double* works
   ParallelFor(channels_, kChannelsPerTask, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
       const Moments m = Combine(partial, c, Merge);
-      const double variance = m.count > 0 ? m.m2 / m.count : 0;
-      a.mean[c] = static_cast<T>(m.mean);
+      double mean = m.count > 0 ? m.mean : kNan, variance = m.count > 0 ? m.m2 / m.count : kNan;
+      scaled[c] = {};
+      if (IsOutOfRange<T>(mean, variance, epsilon)) {
+        scaled[c] = ScaledNormOf(a.x, images_ * inner_, epsilon, [&](auto f) { ForEachOfChannel(c, f); });
+        if (scaled[c].factor != 0) mean = scaled[c].Mean(), variance = scaled[c].Variance();
+      }
+      a.mean[c] = static_cast<T>(mean);
       a.variance[c] = static_cast<T>(variance);
       const double scale = a.scale[c] * Rstd(variance, epsilon);
       // What rounding took from the mean goes into the shift.
-      const double shift = a.bias[c] - (m.mean - a.mean[c]) * scale;
+      const double shift = a.bias[c] - (mean - a.mean[c]) * scale;
       SetCoefficients<T>(coefficients, c, {a.mean[c], static_cast<T>(scale), static_cast<T>(shift), 0});
     }
   });
   ForEachTask([&](const Task& t) {
     const T* k = coefficients + t.unit;
-    if (!in_columns()) {
-      Normalize(StripsOf(t), a.x + t.offset, k[0], k[units_], k[2 * units_], a.y + t.offset);
-      for (int64_t i = 0; i < t.images; ++i) finished(t.offset + i * channels_ * inner_, inner_);
-      return;
-    }
-    const Block block = BlockOf(t);
-    NormalizeColumns(block, a.x + t.offset, k, k + units_, k + 2 * units_, a.y + t.offset);
-    for (int64_t i = 0; i < block.rows; ++i) finished(t.offset + i * units_, block.columns);
+    in_columns() ? NormalizeColumns(BlockOf(t), a.x + t.offset, k, k + units_, k + 2 * units_, a.y + t.offset)
+                 : Normalize(StripsOf(t), a.x + t.offset, k[0], k[units_], k[2 * units_], a.y + t.offset);
+    ForEachScaled(t, scaled, [&](const ScaledNorm& s, int64_t c, int64_t column) {
+      ForEachOfUnit(t, column, [&](int64_t i) { a.y[i] = static_cast<T>(s.Normal(a.x[i]) * a.scale[c] + a.bias[c]); });
+    });
+    const int64_t length = in_columns() ? BlockOf(t).columns : inner_;
+    for (int64_t i = 0; i < t.images; ++i) finished(t.offset + i * channels_ * inner_, length);
   });
 }
 
@@ -112,27 +153,41 @@ template <class T>
 void ChannelNorm::Backward(const BackwardArgs<T>& a, double epsilon, double* workspace) const {
   GradSums* partial = reinterpret_cast<GradSums*>(workspace);
   T* coefficients = reinterpret_cast<T*>(workspace + units_ * chunks_ * 3);
+  ScaledNormGrad* scaled = reinterpret_cast<ScaledNormGrad*>(workspace + units_ * (chunks_ * 3 + 4));
   for (int64_t c = 0; c < channels_; ++c) SetCoefficients<T>(coefficients, c, {a.mean[c], 0, 0, 0});
   ForEachTask([&](const Task& t) {
     GradSums* out = partial + t.chunk * units_ + t.unit;
     if (in_columns()) {
-      T sums[2 * kColumns];
+      T sums[3 * kColumns];
       GradSumsOfColumns(BlockOf(t), a.x + t.offset, a.dy + t.offset, coefficients + t.unit, sums, out);
     } else {
       *out = GradSumsOf(StripsOf(t), a.x + t.offset, a.dy + t.offset, a.mean[t.unit]);
     }
   });
-  const double elements = static_cast<double>(std::max<int64_t>(1, images_ * inner_));
+  const int64_t n = images_ * inner_;
+  const double elements = static_cast<double>(std::max<int64_t>(1, n));
   ParallelFor(channels_, kChannelsPerTask, [&](int64_t begin, int64_t end) {
     for (int64_t c = begin; c < end; ++c) {
-      const GradSums s = Combine(partial, c, Add);
+      GradSums s = Combine(partial, c, Add);
+      const double off = s.x / elements;  // the mean less its rounded value
+      s.dy_x -= off * s.dy;
       const double rstd = Rstd(a.variance[c], epsilon);
-      const double scale = a.scale[c] * rstd;
+      const double scale = a.scale[c] * rstd, slope = -scale * rstd * rstd * s.dy_x / elements;
       a.dbias[c] = static_cast<T>(s.dy);
-      a.dscale[c] = static_cast<T>(s.dy_x * rstd);
+      a.dscale[c] = n == 0 ? T{0} : static_cast<T>(s.dy_x * rstd);
       SetCoefficients<T>(coefficients, c,
-                         {a.mean[c], static_cast<T>(scale), static_cast<T>(-scale * rstd * rstd * s.dy_x / elements),
-                          static_cast<T>(-scale * s.dy / elements)});
+                         {a.mean[c], static_cast<T>(scale), static_cast<T>(slope),
+                          static_cast<T>(-scale * s.dy / elements - slope * off)});
+      scaled[c] = {};
+      if (!IsOutOfRange<T>(a.mean[c], a.variance[c], epsilon)) continue;
+      ScaledNormGrad& g = scaled[c];
+      const auto of_channel = [&](auto f) { ForEachOfChannel(c, f); };
+      g.norm = ScaledNormOf(a.x, n, epsilon, of_channel);
+      if (g.norm.factor == 0) continue;
+      double dy_z = 0;
+      of_channel([&](int64_t i) { dy_z += a.dy[i] * g.norm.Normal(a.x[i]); });
+      a.dscale[c] = static_cast<T>(dy_z);
+      g.gain = a.scale[c] * g.norm.rstd * g.norm.factor, g.mean_g = s.dy / elements, g.mean_gz = dy_z / elements;
     }
   });
   ForEachTask([&](const Task& t) {
@@ -143,25 +198,67 @@ void ChannelNorm::Backward(const BackwardArgs<T>& a, double epsilon, double* wor
       NormalizeGrad(StripsOf(t), a.x + t.offset, a.dy + t.offset,
                     GradCoefficients<T>{k[0], k[units_], k[2 * units_], k[3 * units_]}, a.dx + t.offset);
     }
+    ForEachScaled(t, scaled, [&](const ScaledNormGrad& g, int64_t, int64_t column) {
+      ForEachOfUnit(t, column, [&](int64_t i) { a.dx[i] = static_cast<T>(g.Dx(a.dy[i], g.norm.Normal(a.x[i]))); });
+    });
   });
 }
 
 RowNorm::RowNorm(int64_t rows, int64_t n)
     : rows_(rows),
       n_(n),
-      rows_per_chunk_(std::max<int64_t>(8, kTaskElements / std::max<int64_t>(1, n))),
+      rows_per_chunk_(std::clamp<int64_t>(kTaskElements / std::max<int64_t>(1, n), 8, kMaxBlockRows)),
       chunks_(CeilDiv(rows, rows_per_chunk_)) {}
+
+namespace {
+
+// The statistics of a row that is out of range; its factor is 0 where scaling does not help.
+template <class T>
+ScaledNorm ScaledRow(const T* x, int64_t n, double epsilon) {
+  return ScaledNormOf(x, n, epsilon, [n](auto f) {
+    for (int64_t i = 0; i < n; ++i) f(i);
+  });
+}
+
+template <class T>
+void ScaledRowGrad(const ScaledNorm& norm, int64_t n, const T* x, const T* dy, const T* scale, T* dx, T* dscale,
+                   T* dbias) {
+  ScaledNormGrad g{.norm = norm, .gain = norm.rstd * norm.factor};
+  for (int64_t i = 0; i < n; ++i) {
+    const double scaled = static_cast<double>(dy[i]) * scale[i];
+    g.mean_g += scaled / n;
+    g.mean_gz += scaled * norm.Normal(x[i]) / n;
+  }
+  for (int64_t i = 0; i < n; ++i) {
+    const double z = norm.Normal(x[i]);
+    dscale[i] += static_cast<T>(dy[i] * z);
+    dbias[i] += dy[i];
+    dx[i] = static_cast<T>(g.Dx(static_cast<double>(dy[i]) * scale[i], z));
+  }
+}
+
+}  // namespace
 
 template <class T>
 void RowNorm::Forward(const ChannelNorm::ForwardArgs<T>& a, double epsilon, FinishedFn finished) const {
   ParallelFor(rows_, rows_per_chunk_, [&](int64_t begin, int64_t end) {
     for (int64_t row = begin; row < end; ++row) {
       const T* x = a.x + row * n_;
+      T* y = a.y + row * n_;
       const Moments m = MomentsOf(Strips{1, 0, n_}, x);
-      const double variance = m.m2 / m.count;
-      a.mean[row] = static_cast<T>(m.mean);
+      double mean = m.mean, variance = m.m2 / m.count;
+      ScaledNorm scaled;
+      if (IsOutOfRange<T>(mean, variance, epsilon)) scaled = ScaledRow(x, n_, epsilon);
+      if (scaled.factor != 0) mean = scaled.Mean(), variance = scaled.Variance();
+      a.mean[row] = static_cast<T>(mean);
       a.variance[row] = static_cast<T>(variance);
-      NormalizeRow(n_, x, a.mean[row], static_cast<T>(Rstd(variance, epsilon)), a.scale, a.bias, a.y + row * n_);
+      if (scaled.factor != 0) {
+        for (int64_t i = 0; i < n_; ++i) y[i] = static_cast<T>(scaled.Normal(x[i]) * a.scale[i] + a.bias[i]);
+        continue;
+      }
+      const double rstd = Rstd(variance, epsilon);
+      NormalizeRow(n_, x, a.mean[row], static_cast<T>(rstd), static_cast<T>((mean - a.mean[row]) * rstd), a.scale,
+                   a.bias, y);
     }
     finished(begin * n_, (end - begin) * n_);
   });
@@ -180,8 +277,17 @@ void RowNorm::Backward(const ChannelNorm::BackwardArgs<T>& a, double epsilon, T*
       std::fill(sums, sums + 2 * n_, T{0});
       const int64_t last = std::min(rows_, (chunk + 1) * rows_per_chunk_);
       for (int64_t row = chunk * rows_per_chunk_; row < last; ++row) {
-        NormalizeRowGrad(n_, a.x + row * n_, a.dy + row * n_, a.mean[row],
-                         static_cast<T>(Rstd(a.variance[row], epsilon)), a.scale, a.dx + row * n_, sums, sums + n_);
+        const T *x = a.x + row * n_, *dy = a.dy + row * n_;
+        T* dx = a.dx + row * n_;
+        const double variance = a.variance[row];
+        const bool out_of_range = IsOutOfRange<T>(a.mean[row], variance, epsilon);
+        const ScaledNorm scaled = out_of_range ? ScaledRow(x, n_, epsilon) : ScaledNorm();
+        if (scaled.factor != 0) {
+          ScaledRowGrad(scaled, n_, x, dy, a.scale, dx, sums, sums + n_);
+        } else {
+          NormalizeRowGrad(n_, x, dy, a.mean[row], static_cast<T>(Rstd(variance, epsilon)), a.scale, dx, sums,
+                           sums + n_);
+        }
       }
     }
   });

@@ -20,7 +20,8 @@ class ChannelNorm {
  public:
   ChannelNorm(int64_t images, int64_t channels, int64_t inner);
 
-  int64_t workspace_doubles() const { return units_ * chunks_ * 3 + units_ * 4; }
+  // Partial sums (3 numbers) for units and chunks, coefficients (4) for units, ScaledNormGrad (7) for channels.
+  int64_t workspace_doubles() const { return units_ * (chunks_ * 3 + 4) + channels_ * 7; }
 
   // mean, variance (biased): a number for each channel; y = (x - mean) / sqrt(variance + epsilon) * scale + bias.
   template <class T>
@@ -54,6 +55,13 @@ class ChannelNorm {
   P Combine(const P* partial, int64_t channel, F&& f) const;
   template <class T>
   void SetCoefficients(T* coefficients, int64_t channel, const T (&values)[4]) const;
+  // f(place in x) for all numbers of a channel; of a column of a task, or its only strip.
+  template <class F>
+  void ForEachOfChannel(int64_t channel, F&& f) const;
+  template <class F>
+  void ForEachOfUnit(const Task& task, int64_t column, F&& f) const;
+  template <class Scaled, class F>
+  void ForEachScaled(const Task& task, const Scaled* scaled, F&& f) const;
   Strips StripsOf(const Task& task) const { return {task.images, channels_ * inner_, inner_}; }
   Block BlockOf(const Task& task) const;
 

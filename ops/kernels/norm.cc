@@ -13,6 +13,8 @@ namespace adret::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
+// In two passes: the mean, rounded to T, then the sums of the differences from it and of their squares. The first of these
+// says how far off the rounded mean was (Chan, Golub and LeVeque 1983).
 template <class T>
 Moments MomentsT(const Strips& s, const T* x) {
   const Row<T> row(s.length);
@@ -22,34 +24,43 @@ Moments MomentsT(const Strips& s, const T* x) {
     const T* strip = x + k * s.stride;
     sum += row.Sum([&](int64_t i) { return row.Load(strip, i, 0); });
   }
-  const double mean = sum / count;
-  // Differences from the rounded mean; the correction makes up for the rounding.
-  const T rounded = static_cast<T>(mean);
-  const auto vmean = hn::Set(row.d, rounded);
-  double m2 = 0;
+  const T near = static_cast<T>(sum / count);
+  const auto vnear = hn::Set(row.d, near);
+  double off = 0, m2 = 0;
   for (int64_t k = 0; k < s.count; ++k) {
     const T* strip = x + k * s.stride;
-    m2 += row.Sum([&](int64_t i) {
-      const auto difference = hn::Sub(row.Load(strip, i, rounded), vmean);
-      return hn::Mul(difference, difference);
+    const auto sums = row.Sums([&](int64_t i, auto& differences, auto& squares, auto&) {
+      const auto difference = hn::Sub(row.Load(strip, i, near), vnear);
+      differences = hn::Add(differences, difference);
+      squares = hn::MulAdd(difference, difference, squares);
     });
+    off += sums.a;
+    m2 += sums.b;
   }
-  const double off = mean - rounded;
-  return {count, mean, std::max(0.0, m2 - count * off * off)};
+  off /= count;
+  return {count, near + off, std::max(m2 - count * off * off, 0.0)};  // in this order, NaN stays
 }
 
 template <class T>
 GradSums GradSumsT(const Strips& s, const T* x, const T* dy, T mean) {
   const Row<T> row(s.length);
   const auto vmean = hn::Set(row.d, mean);
-  GradSums sums;
+  GradSums total;
   for (int64_t k = 0; k < s.count; ++k) {
     const T* xs = x + k * s.stride;
     const T* ds = dy + k * s.stride;
-    sums.dy += row.Sum([&](int64_t i) { return row.Load(ds, i, 0); });
-    sums.dy_x += row.Sum([&](int64_t i) { return hn::Mul(row.Load(ds, i, 0), hn::Sub(row.Load(xs, i, 0), vmean)); });
+    const auto sums = row.Sums([&](int64_t i, auto& of_dy, auto& of_dy_x, auto& of_x) {
+      const auto d = row.Load(ds, i, 0);
+      const auto difference = hn::Sub(row.Load(xs, i, mean), vmean);
+      of_dy = hn::Add(of_dy, d);
+      of_dy_x = hn::MulAdd(d, difference, of_dy_x);
+      of_x = hn::Add(of_x, difference);
+    });
+    total.dy += sums.a;
+    total.dy_x += sums.b;
+    total.x += sums.c;
   }
-  return sums;
+  return total;
 }
 
 template <class T>
@@ -86,32 +97,39 @@ void NormalizeGradT(const Strips& s, const T* x, const T* dy, const GradCoeffici
 template <class T>
 void MomentsOfColumnsT(const Block& b, const T* x, T* sums, Moments* moments) {
   const Row<T> row(b.columns);
-  T* mean = sums;
-  T* m2 = sums + b.columns;
-  std::fill(sums, sums + 2 * b.columns, T{0});
+  T* near = sums;  // the rounded mean; see MomentsT
+  T* off = sums + b.columns;
+  T* m2 = off + b.columns;
+  std::fill(sums, sums + 3 * b.columns, T{0});
   for (int64_t i = 0; i < b.rows; ++i) {
     const T* from = x + i * b.stride;
     for (int64_t j = 0; j < b.columns; j += row.lanes) {
-      row.Store(hn::Add(row.Load(mean, j, 0), row.Load(from, j, 0)), mean, j);
+      row.Store(hn::Add(row.Load(near, j, 0), row.Load(from, j, 0)), near, j);
     }
   }
-  for (int64_t j = 0; j < b.columns; ++j) mean[j] /= static_cast<T>(b.rows);
+  for (int64_t j = 0; j < b.columns; ++j) near[j] /= static_cast<T>(b.rows);
   for (int64_t i = 0; i < b.rows; ++i) {
     const T* from = x + i * b.stride;
     for (int64_t j = 0; j < b.columns; j += row.lanes) {
-      const auto difference = hn::Sub(row.Load(from, j, 0), row.Load(mean, j, 0));
+      const auto difference = hn::Sub(row.Load(from, j, 0), row.Load(near, j, 0));
+      row.Store(hn::Add(difference, row.Load(off, j, 0)), off, j);
       row.Store(hn::MulAdd(difference, difference, row.Load(m2, j, 0)), m2, j);
     }
   }
-  for (int64_t j = 0; j < b.columns; ++j) moments[j] = {static_cast<double>(b.rows), mean[j], m2[j]};
+  const double count = static_cast<double>(b.rows);
+  for (int64_t j = 0; j < b.columns; ++j) {
+    const double mean_off = off[j] / count;
+    moments[j] = {count, near[j] + mean_off, std::max(m2[j] - count * mean_off * mean_off, 0.0)};
+  }
 }
 
 template <class T>
 void GradSumsOfColumnsT(const Block& b, const T* x, const T* dy, const T* mean, T* sums, GradSums* out) {
   const Row<T> row(b.columns);
   T* sum_dy = sums;
-  T* sum_dy_x = sums + b.columns;
-  std::fill(sums, sums + 2 * b.columns, T{0});
+  T* sum_dy_x = sum_dy + b.columns;
+  T* sum_x = sum_dy_x + b.columns;
+  std::fill(sums, sums + 3 * b.columns, T{0});
   for (int64_t i = 0; i < b.rows; ++i) {
     const int64_t offset = i * b.stride;
     for (int64_t j = 0; j < b.columns; j += row.lanes) {
@@ -119,9 +137,10 @@ void GradSumsOfColumnsT(const Block& b, const T* x, const T* dy, const T* mean, 
       const auto difference = hn::Sub(row.Load(x + offset, j, 0), row.Load(mean, j, 0));
       row.Store(hn::Add(row.Load(sum_dy, j, 0), d), sum_dy, j);
       row.Store(hn::MulAdd(d, difference, row.Load(sum_dy_x, j, 0)), sum_dy_x, j);
+      row.Store(hn::Add(row.Load(sum_x, j, 0), difference), sum_x, j);
     }
   }
-  for (int64_t j = 0; j < b.columns; ++j) out[j] = {sum_dy[j], sum_dy_x[j]};
+  for (int64_t j = 0; j < b.columns; ++j) out[j] = {sum_dy[j], sum_dy_x[j], sum_x[j]};
 }
 
 template <class T>
@@ -153,12 +172,13 @@ void NormalizeGradColumnsT(const Block& block, const T* x, const T* dy, const T*
 }
 
 template <class T>
-void NormalizeRowT(int64_t n, const T* x, T mean, T rstd, const T* scale, const T* bias, T* y) {
+void NormalizeRowT(int64_t n, const T* x, T mean, T rstd, T rest, const T* scale, const T* bias, T* y) {
   const Row<T> row(n);
   const auto vmean = hn::Set(row.d, mean);
   const auto vrstd = hn::Set(row.d, rstd);
+  const auto vrest = hn::Set(row.d, rest);
   for (int64_t i = 0; i < n; i += row.lanes) {
-    const auto normal = hn::Mul(hn::Sub(row.Load(x, i, 0), vmean), vrstd);
+    const auto normal = hn::MulSub(hn::Sub(row.Load(x, i, 0), vmean), vrstd, vrest);
     row.Store(hn::MulAdd(normal, row.Load(scale, i, 0), row.Load(bias, i, 0)), y, i);
   }
 }
@@ -168,17 +188,23 @@ template <class T>
 void NormalizeRowGradT(int64_t n, const T* x, const T* dy, T mean, T rstd, const T* scale, T* dx, T* dscale, T* dbias) {
   const Row<T> row(n);
   const auto vmean = hn::Set(row.d, mean);
-  const auto vrstd = hn::Set(row.d, rstd);
-  const auto normal = [&](int64_t i) { return hn::Mul(hn::Sub(row.Load(x, i, 0), vmean), vrstd); };
   const auto scaled = [&](int64_t i) { return hn::Mul(row.Load(dy, i, 0), row.Load(scale, i, 0)); };
-  const double sum_g = row.Sum(scaled);
-  const double sum_gz = row.Sum([&](int64_t i) { return hn::Mul(scaled(i), normal(i)); });
-  const auto mean_g = hn::Set(row.d, static_cast<T>(sum_g / n));
-  const auto mean_gz = hn::Set(row.d, static_cast<T>(sum_gz / n));
+  const auto sums = row.Sums([&](int64_t i, auto& of_g, auto& of_g_x, auto& of_x) {
+    const auto g = scaled(i);
+    const auto difference = hn::Sub(row.Load(x, i, mean), vmean);
+    of_g = hn::Add(of_g, g);
+    of_g_x = hn::MulAdd(g, difference, of_g_x);
+    of_x = hn::Add(of_x, difference);
+  });
+  const double off = sums.c / n;  // the mean less its rounded value
+  const auto mean_g = hn::Set(row.d, static_cast<T>(sums.a / n));
+  const auto mean_gz = hn::Set(row.d, static_cast<T>((sums.b - off * sums.a) * rstd / n));
+  const auto vrstd = hn::Set(row.d, rstd);
+  const auto rest = hn::Set(row.d, static_cast<T>(off * rstd));
   for (int64_t i = 0; i < n; i += row.lanes) {
     const auto d = row.Load(dy, i, 0);
-    const auto z = normal(i);
-    const auto centred = hn::Sub(hn::Sub(scaled(i), mean_g), hn::Mul(z, mean_gz));
+    const auto z = hn::MulSub(hn::Sub(row.Load(x, i, 0), vmean), vrstd, rest);
+    const auto centred = hn::NegMulAdd(z, mean_gz, hn::Sub(scaled(i), mean_g));
     row.Store(hn::MulAdd(d, z, row.Load(dscale, i, 0)), dscale, i);
     row.Store(hn::Add(d, row.Load(dbias, i, 0)), dbias, i);
     row.Store(hn::Mul(vrstd, centred), dx, i);
@@ -236,13 +262,13 @@ void NormalizeGradColumnsF64(const Block& b, const double* x, const double* dy, 
                              double* dx) {
   return NormalizeGradColumnsT(b, x, dy, k, k_stride, dx);
 }
-void NormalizeRowF32(int64_t n, const float* x, float mean, float rstd, const float* scale, const float* bias,
-                     float* y) {
-  return NormalizeRowT(n, x, mean, rstd, scale, bias, y);
+void NormalizeRowF32(int64_t n, const float* x, float mean, float rstd, float rest, const float* scale,
+                     const float* bias, float* y) {
+  return NormalizeRowT(n, x, mean, rstd, rest, scale, bias, y);
 }
-void NormalizeRowF64(int64_t n, const double* x, double mean, double rstd, const double* scale, const double* bias,
-                     double* y) {
-  return NormalizeRowT(n, x, mean, rstd, scale, bias, y);
+void NormalizeRowF64(int64_t n, const double* x, double mean, double rstd, double rest, const double* scale,
+                     const double* bias, double* y) {
+  return NormalizeRowT(n, x, mean, rstd, rest, scale, bias, y);
 }
 void NormalizeRowGradF32(int64_t n, const float* x, const float* dy, float mean, float rstd, const float* scale,
                          float* dx, float* dscale, float* dbias) {
@@ -341,12 +367,13 @@ void NormalizeGradColumns(const Block& b, const double* x, const double* dy, con
                           double* dx) {
   return HWY_DYNAMIC_DISPATCH(NormalizeGradColumnsF64)(b, x, dy, k, k_stride, dx);
 }
-void NormalizeRow(int64_t n, const float* x, float mean, float rstd, const float* scale, const float* bias, float* y) {
-  return HWY_DYNAMIC_DISPATCH(NormalizeRowF32)(n, x, mean, rstd, scale, bias, y);
+void NormalizeRow(int64_t n, const float* x, float mean, float rstd, float rest, const float* scale, const float* bias,
+                  float* y) {
+  return HWY_DYNAMIC_DISPATCH(NormalizeRowF32)(n, x, mean, rstd, rest, scale, bias, y);
 }
-void NormalizeRow(int64_t n, const double* x, double mean, double rstd, const double* scale, const double* bias,
-                  double* y) {
-  return HWY_DYNAMIC_DISPATCH(NormalizeRowF64)(n, x, mean, rstd, scale, bias, y);
+void NormalizeRow(int64_t n, const double* x, double mean, double rstd, double rest, const double* scale,
+                  const double* bias, double* y) {
+  return HWY_DYNAMIC_DISPATCH(NormalizeRowF64)(n, x, mean, rstd, rest, scale, bias, y);
 }
 void NormalizeRowGrad(int64_t n, const float* x, const float* dy, float mean, float rstd, const float* scale, float* dx,
                       float* dscale, float* dbias) {

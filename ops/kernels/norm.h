@@ -1,5 +1,9 @@
 // Inner loops of normalisation: moments, and y = (x - mean) * scale + shift, over strips of one channel, over columns
-// that each are a channel, and over rows. Single-threaded; sums are carried on in f64.
+// that each are a channel, and over rows. Single-threaded.
+//
+// Sums of f32 are carried on in f64 after a few hundred numbers; of columns, callers pass no more rows than that at a
+// time (kMaxBlockRows) and add in f64. A mean is the f64 sum of a number of T and what rounding to it left: numbers far
+// from zero lose nothing when the first part is subtracted, and the second is made up for afterwards.
 #ifndef ADRET_OPS_KERNELS_NORM_H_
 #define ADRET_OPS_KERNELS_NORM_H_
 
@@ -11,7 +15,8 @@ namespace adret::kernels {
 struct Strips {
   int64_t count = 1, stride = 0, length = 0;
 };
-// rows x columns numbers, rows `stride` apart.
+// rows x columns numbers, rows `stride` apart; at most kMaxBlockRows of them.
+inline constexpr int64_t kMaxBlockRows = 256;
 struct Block {
   int64_t rows = 0, stride = 0, columns = 0;
 };
@@ -23,9 +28,9 @@ struct Moments {
 // The moments of two sets together (Chan, Golub and LeVeque 1979).
 Moments Merge(const Moments& a, const Moments& b);
 
-// What the gradient needs: sum(dy) and sum(dy * (x - mean)).
+// What the gradient needs: sum(dy), sum(dy * (x - mean)) and sum(x - mean), where mean is rounded to T.
 struct GradSums {
-  double dy = 0, dy_x = 0;
+  double dy = 0, dy_x = 0, x = 0;
 };
 
 Moments MomentsOf(const Strips& s, const float* x);
@@ -45,7 +50,7 @@ struct GradCoefficients {
 void NormalizeGrad(const Strips& s, const float* x, const float* dy, const GradCoefficients<float>& k, float* dx);
 void NormalizeGrad(const Strips& s, const double* x, const double* dy, const GradCoefficients<double>& k, double* dx);
 
-// The same for columns: arrays hold a number for each. sums: 2 * columns numbers of scratch.
+// The same for columns: arrays hold a number for each. sums: 3 * columns numbers of scratch.
 void MomentsOfColumns(const Block& b, const float* x, float* sums, Moments* moments);
 void MomentsOfColumns(const Block& b, const double* x, double* sums, Moments* moments);
 void GradSumsOfColumns(const Block& b, const float* x, const float* dy, const float* mean, float* sums, GradSums* out);
@@ -60,10 +65,12 @@ void NormalizeGradColumns(const Block& b, const float* x, const float* dy, const
 void NormalizeGradColumns(const Block& b, const double* x, const double* dy, const double* k, int64_t k_stride,
                           double* dx);
 
-// One row of layer_norm: y = (x - mean) * rstd * scale + bias.
-void NormalizeRow(int64_t n, const float* x, float mean, float rstd, const float* scale, const float* bias, float* y);
-void NormalizeRow(int64_t n, const double* x, double mean, double rstd, const double* scale, const double* bias,
-                  double* y);
+// One row of layer_norm: y = ((x - mean) * rstd - rest) * scale + bias, where rest is rstd times what rounding left of the
+// mean.
+void NormalizeRow(int64_t n, const float* x, float mean, float rstd, float rest, const float* scale, const float* bias,
+                  float* y);
+void NormalizeRow(int64_t n, const double* x, double mean, double rstd, double rest, const double* scale,
+                  const double* bias, double* y);
 // Its gradient; adds to dscale and dbias.
 void NormalizeRowGrad(int64_t n, const float* x, const float* dy, float mean, float rstd, const float* scale, float* dx,
                       float* dscale, float* dbias);

@@ -55,6 +55,23 @@ struct Row {
     }
     return total;
   }
+  // Three sums at once: f(i, a, b, c) adds what vector i gives to a, b and c, nothing for the padding.
+  struct Triple {
+    double a = 0, b = 0, c = 0;
+  };
+  template <class F>
+  HWY_INLINE Triple Sums(F&& f) const {
+    Triple total;
+    for (int64_t i = 0; i < n;) {
+      const int64_t end = std::min(n, i + kVectorsPerFlush * lanes);
+      V a = hn::Zero(d), b = a, c = a;
+      for (; i < end; i += lanes) f(i, a, b, c);
+      total.a += hn::GetLane(hn::SumOfLanes(d, a));
+      total.b += hn::GetLane(hn::SumOfLanes(d, b));
+      total.c += hn::GetLane(hn::SumOfLanes(d, c));
+    }
+    return total;
+  }
   // The row's maximum; NaN if there is one.
   HWY_INLINE T Max(const T* x) const {
     const T lowest = -std::numeric_limits<T>::infinity();
