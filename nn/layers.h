@@ -64,7 +64,8 @@ Layer Dense(int64_t units, const DenseOptions& options = {});
 // Ioffe and Szegedy 2015, over all axes but the second. Training normalises by the batch's statistics and, once per run
 // of an optimiser's updates, moves running ones: running = (1 - momentum) running + momentum batch, with the unbiased
 // variance. Inference normalises by the running ones. Called several times in training mode in one graph, the first
-// call's batch counts.
+// call's batch counts. Of one value for each channel there is no variance (PyTorch refuses it): y is the bias, and the
+// running variance stays.
 struct BatchNormOptions {
   double epsilon = 1e-5;
   double momentum = 0.1;

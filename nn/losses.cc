@@ -4,7 +4,9 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
+#include "adret/ops/gather.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/softmax.h"
 #include "adret/ops/unary.h"
@@ -31,12 +33,58 @@ bool SameType(absl::string_view loss, const Operand& x, const Operand& target) {
   return false;
 }
 
+// p * v for p >= 0, and 0 where p is 0, even if v is infinite.
+Value Weighted(const Value& p, const Value& v) {
+  const double largest =
+      p.dtype() == DType::kFloat64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+  return p * Where(Equal(p, 0.0), Clip(v, {.min = -largest, .max = largest}), v);
+}
+
+// False, having told the graph why, unless there is a weight for each class.
+bool AreClassWeights(const Operand& logits, const Value& weights) {
+  const Shape& x = logits->shape();
+  if (x.rank() > 0 && weights.type() == Type{logits->dtype(), {x[x.rank() - 1]}}) return true;
+  logits.graph()->Fail(
+      absl::InvalidArgumentError(
+          absl::StrCat("SoftmaxCrossEntropy: expects a weight for each class, of the logits' dtype, but logits are ",
+                       logits->type().ToString(), " and class_weights ", weights.type().ToString())),
+      logits.location());
+  return false;
+}
+
+// The cross-entropy of indices with weights w: (1 - s) w_label loss + s / classes sum_c w_c (-log p_c) for each row that
+// counts, divided by the sum of w_label.
+Value WeightedByClass(const Value& logits, const Value& label, const SoftmaxCrossEntropyOptions& o) {
+  const Value counts = NotEqual(label, o.ignore_index);
+  const Value weight = Where(counts, Gather(o.class_weights, Where(counts, label, 0)), 0.0);
+  Value losses = adret::SoftmaxCrossEntropy(logits, label, {.ignore_index = o.ignore_index}) * weight;
+  if (o.label_smoothing > 0) {
+    const double classes = static_cast<double>(logits.shape()[logits.rank() - 1]);
+    const Value uniform = BroadcastTo(o.class_weights * (1 / classes), logits.shape());
+    const Value smooth = Where(counts, adret::SoftmaxCrossEntropy(logits, uniform), 0.0);
+    losses = losses * (1 - o.label_smoothing) + smooth * o.label_smoothing;
+  }
+  return o.reduction == Reduction::kMean ? Sum(losses) / Sum(weight) : Reduce(losses, o.reduction);
+}
+
 }  // namespace
 
 Value SoftmaxCrossEntropy(Operand logits, Operand label, const SoftmaxCrossEntropyOptions& options) {
   LocationScope place(logits.graph(), logits.location());
-  return Reduce(adret::SoftmaxCrossEntropy(logits, label, {.label_smoothing = options.label_smoothing}),
-                options.reduction);
+  if (!logits->valid() || !label->valid()) return Value();
+  const bool by_index = !IsFloating(label->dtype());
+  Value target = label.value();
+  SoftmaxCrossEntropyAttrs attrs{.label_smoothing = options.label_smoothing, .ignore_index = options.ignore_index};
+  if (options.class_weights.valid()) {
+    if (!AreClassWeights(logits, options.class_weights)) return Value();
+    if (by_index) return WeightedByClass(logits.value(), target, options);
+    const double classes = static_cast<double>(logits->shape()[logits->rank() - 1]), s = options.label_smoothing;
+    target = (target * (1 - s) + s / classes) * options.class_weights;
+    attrs.label_smoothing = 0;
+  }
+  const Value losses = adret::SoftmaxCrossEntropy(logits, target, attrs);
+  if (!losses.valid() || !by_index || options.reduction != Reduction::kMean) return Reduce(losses, options.reduction);
+  return Sum(losses) / Sum(Cast(NotEqual(target, options.ignore_index), losses.dtype()));
 }
 
 Value MeanSquaredError(Operand x, Operand target, const LossOptions& options) {
@@ -63,8 +111,9 @@ Value Huber(Operand x, Operand target, const HuberOptions& options) {
 Value BinaryCrossEntropy(Operand logits, Operand target, const LossOptions& options) {
   LocationScope place(logits.graph(), logits.location());
   if (!SameType("BinaryCrossEntropy", logits, target)) return Value();
-  // -log(1 - sigmoid(x)) = x + softplus(-x), and -log sigmoid(x) = softplus(-x).
-  return Reduce((1.0 - target) * logits + Softplus(-logits), options.reduction);
+  // -log sigmoid(x) = softplus(-x), and -log(1 - sigmoid(x)) = softplus(x): nothing cancels.
+  return Reduce(Weighted(target.value(), Softplus(-logits)) + Weighted(1.0 - target, Softplus(logits)),
+                options.reduction);
 }
 
 Value Hinge(Operand x, Operand target, const HingeOptions& options) {
@@ -78,7 +127,7 @@ Value KlDivergence(Operand log_q, Operand p, const LossOptions& options) {
   if (!SameType("KlDivergence", log_q, p)) return Value();
   const double tiny =
       p->dtype() == DType::kFloat64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
-  return Reduce(Sum(p * (Log(Maximum(p, tiny)) - log_q), {.axes = {-1}}), options.reduction);
+  return Reduce(Sum(p * Log(Maximum(p, tiny)) - Weighted(p.value(), log_q.value()), {.axes = {-1}}), options.reduction);
 }
 
 }  // namespace adret::nn

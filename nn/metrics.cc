@@ -7,6 +7,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/gather.h"
+#include "adret/ops/range.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/where.h"
@@ -35,16 +36,22 @@ bool AreLogitsAndIndices(absl::string_view metric, const Operand& logits, const 
 Value Accuracy(Operand logits, Operand label) {
   LocationScope place(logits.graph(), logits.location());
   if (!AreLogitsAndIndices("Accuracy", logits, label)) return Value();
-  return Mean(Cast(Equal(ArgMax(logits, {.axis = 1}), label), logits->dtype()));
+  const Value largest = Max(logits, {.axes = {1}});
+  const Value is_number = Equal(largest, largest);
+  return Mean(Cast(LogicalAnd(Equal(ArgMax(logits, {.axis = 1}), label), is_number), logits->dtype()));
 }
 
 Value TopKAccuracy(Operand logits, Operand label, int64_t k) {
   LocationScope place(logits.graph(), logits.location());
   if (!AreLogitsAndIndices("TopKAccuracy", logits, label)) return Value();
   const DType dtype = logits->dtype();
-  const Value at_label = GatherElements(logits, Unsqueeze(label, {1}), /*axis=*/1);
-  const Value better = Sum(Cast(Greater(logits, at_label), dtype), {.axes = {1}});
-  return Mean(Cast(Less(better, static_cast<double>(k)), dtype));
+  const Value column = Unsqueeze(label, {1});
+  const Value at_label = GatherElements(logits, column, /*axis=*/1);
+  const Value classes =
+      Range(logits.graph(), {.dtype = DType::kInt64, .limit = static_cast<double>(logits->shape()[1])});
+  const Value equal_but_earlier = LogicalAnd(Equal(logits, at_label), Less(classes, column));
+  const Value before = LogicalOr(LogicalNot(LessEqual(logits, at_label)), equal_but_earlier);
+  return Mean(Cast(Less(Sum(Cast(before, dtype), {.axes = {1}}), static_cast<double>(k)), dtype));
 }
 
 absl::Status ConfusionMatrix::Add(const Tensor& truth, const Tensor& predicted) {

@@ -18,11 +18,12 @@
 
 namespace adret::nn {
 
-// Returns the fraction of rows of logits [n, classes] whose largest element is at label i64[n]: a scalar of logits'
-// dtype.
+// Returns the fraction of rows of logits [n, classes] whose largest element (the first of equal ones) is at label i64[n]: a
+// scalar of logits' dtype. A row with NaN is never right.
 Value Accuracy(Operand logits, Operand label);
 
-// Returns the fraction of rows where fewer than k elements exceed the one at label.
+// Returns the fraction of rows where fewer than k elements come before the one at label: larger ones, equal ones with a
+// smaller index, and NaN. A NaN at label is never right. For k = 1, this is Accuracy.
 Value TopKAccuracy(Operand logits, Operand label, int64_t k);
 
 // Counts how often class `truth` was taken for class `predicted`.

@@ -4,8 +4,10 @@
 #include "absl/strings/str_cat.h"
 #include "adret/nn/layers.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/norm.h"
 #include "adret/ops/reduce.h"
+#include "adret/ops/where.h"
 
 namespace adret::nn {
 namespace {
@@ -33,13 +35,17 @@ Layer BatchNorm(const BatchNormOptions& o) {
     if (!call.training()) return BatchNormInference(x, {scale, bias, mean, variance}, {.epsilon = o.epsilon});
     const BatchNormResult batch = BatchNormTraining(x, scale, bias, {.epsilon = o.epsilon});
     if (!batch.y.valid()) return Value();
-    // The op gives the variance of the batch; n / (n - 1) of it is the unbiased estimate.
+    // The op gives the variance of the batch; n / (n - 1) of it is the unbiased estimate. One value has none, and
+    // nothing has no mean: what they cannot tell stays as it is.
     std::vector<int64_t> axes{0};
     for (int axis = 2; axis < x.rank(); ++axis) axes.push_back(axis);
     const Value n = Size(x, axes);
     const Value unbiased = batch.variance * (n / (n - 1.0));
-    UpdateOnce(call.graph(), mean, mean * (1 - o.momentum) + batch.mean * o.momentum);
-    UpdateOnce(call.graph(), variance, variance * (1 - o.momentum) + unbiased * o.momentum);
+    const auto moved = [&](const Value& running, const Value& of_batch, double least) {
+      return Where(GreaterEqual(n, least), running * (1 - o.momentum) + of_batch * o.momentum, running);
+    };
+    UpdateOnce(call.graph(), mean, moved(mean, batch.mean, 1));
+    UpdateOnce(call.graph(), variance, moved(variance, unbiased, 2));
     return batch.y;
   });
 }

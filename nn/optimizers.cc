@@ -1,12 +1,16 @@
 #include "adret/nn/optimizers.h"
 
+#include <cmath>
+#include <limits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "adret/autograd/gradients.h"
 #include "adret/nn/initializers.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/concat.h"
 #include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
 #include "adret/ops/where.h"
 
@@ -31,19 +35,34 @@ std::string ChooseScope(const Graph& graph, const std::string& given, const std:
   return name;
 }
 
-// Scales the gradients so that their common norm is at most max_norm: by min(1, max_norm / (norm + 1e-6)).
+// Scales the gradients so that their common norm is at most max_norm: by min(1, max_norm / (norm + 1e-6)). All norms are
+// of gradients times 2^-32: even those of billions of the largest numbers are finite then. The scale, which may be too
+// small for the gradient's dtype, is applied as the square of its root.
 void ClipByGlobalNorm(double max_norm, Values* gradients) {
-  Value total;
+  constexpr double kUnit = 1.0 / (int64_t{1} << 32);
+  Values norms;
   for (const Value& g : *gradients) {
-    if (!g.valid()) continue;
-    const Value square = Cast(Sum(Square(g)), DType::kFloat64);
-    total = total.valid() ? total + square : square;
+    if (g.valid()) norms.push_back(Reshape(Cast(Norm(g * kUnit), DType::kFloat64), {1}));
   }
-  if (!total.valid()) return;
-  const Value scale = Minimum(Reciprocal(Sqrt(total) + 1e-6) * max_norm, 1.0);
+  if (norms.empty()) return;
+  const Value norm = Norm(Concat(norms, 0));
+  const Value root = Sqrt(Minimum(Reciprocal(norm + 1e-6 * kUnit) * (max_norm * kUnit), 1.0));
   for (Value& g : *gradients) {
-    if (g.valid()) g = g * Cast(scale, g.dtype());
+    if (!g.valid()) continue;
+    const Value factor = Cast(root, g.dtype());
+    g = g * factor * factor;
   }
+}
+
+double Largest(DType dtype) {
+  return dtype == DType::kFloat64 ? std::numeric_limits<double>::max() : std::numeric_limits<float>::max();
+}
+
+// g, limited to what can be squared (2^63 in f32, 2^511 in f64). Rules that divide a gradient by its own size make the
+// same step for all larger ones; an infinite square would stop them for ever.
+Value Squarable(const Value& g) {
+  const double limit = std::ldexp(1.0, g.dtype() == DType::kFloat64 ? 511 : 63);
+  return Clip(g, {.min = -limit, .max = limit});
 }
 
 // g + weight_decay * w
@@ -60,7 +79,8 @@ Values AdamScalars(double beta1, double beta2, Value rate, Value t) {
   return {rate / (1.0 - power(beta1)), Rsqrt(1.0 - power(beta2))};
 }
 
-Value AdamStep(RuleContext& c, const AdamWOptions& o, Value w, Value g) {
+Value AdamStep(RuleContext& c, const AdamWOptions& o, Value w, Value gradient) {
+  const Value g = Squarable(gradient);
   const Value m = c.Slot("m"), v = c.Slot("v");
   const Value m_next = MovingAverage(m, o.beta1, g);
   const Value v_next = MovingAverage(v, o.beta2, g * g);
@@ -178,7 +198,7 @@ Optimizer RmsProp(const RmsPropOptions& o) {
                     .scalars = [](Value rate, Value) { return Values{rate}; },
                     .next =
                         [o](RuleContext& c) {
-                          const Value g = Decayed(c, o.weight_decay);
+                          const Value g = Squarable(Decayed(c, o.weight_decay));
                           const Value s = c.Slot("square");
                           const Value s_next = MovingAverage(s, o.decay, g * g);
                           c.Set(s, s_next);
@@ -187,7 +207,8 @@ Optimizer RmsProp(const RmsPropOptions& o) {
                             const Value mean = c.Slot("mean");
                             const Value mean_next = MovingAverage(mean, o.decay, g);
                             c.Set(mean, mean_next);
-                            variance = s_next - mean_next * mean_next;
+                            // Rounding must not make it negative, as it does when all gradients are equal.
+                            variance = Maximum(s_next - mean_next * mean_next, 0.0);
                           }
                           Value move = g / (Sqrt(variance) + o.epsilon);
                           if (o.momentum != 0) {
@@ -206,9 +227,9 @@ Optimizer Adagrad(const AdagradOptions& o) {
                     .scalars = [o](Value rate, Value t) { return Values{rate / ((t - 1.0) * o.rate_decay + 1.0)}; },
                     .next =
                         [o](RuleContext& c) {
-                          const Value g = Decayed(c, o.weight_decay);
+                          const Value g = Squarable(Decayed(c, o.weight_decay));
                           const Value s = c.Slot("square", o.initial_accumulator);
-                          const Value s_next = s + g * g;
+                          const Value s_next = Minimum(s + g * g, Largest(s.dtype()));
                           c.Set(s, s_next);
                           return c.variable() - c.Scalar(0) * g / (Sqrt(s_next) + o.epsilon);
                         }},

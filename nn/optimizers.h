@@ -5,7 +5,8 @@
 //
 // An optimiser builds nodes: gradients, slots ("adam/m/<variable>", variables that are not trainable), the step count
 // ("adam/step", an i64 scalar), and each variable's next value. So it is saved with the graph, a checkpoint resumes
-// exactly, and what is loaded trains on without it. Arithmetic is that of torch.optim (1.13).
+// exactly, and what is loaded trains on without it. Arithmetic is that of torch.optim (1.13), except that Adam, AdamW,
+// RmsProp and Adagrad take gradients beyond 2^63 (f64: 2^511) for that, so that no square overflows and stops them.
 //
 // Ascending works the same way: minimise the negative, on whatever variables there are (an image, say).
 #ifndef ADRET_NN_OPTIMIZERS_H_

@@ -166,13 +166,13 @@ const OpRegistration kLogSoftmaxXGrad({
 // ---- Cross-entropy ----------------------------------------------------------------------------------------------
 
 // Files that were written before there was an ignore_index lack it.
-absl::StatusOr<Attrs> ParseCrossEntropyAttrs(const AttrList& list) {
+absl::StatusOr<Attrs> ParseCrossEntropyAttrs(const AttrList& list, MissingAttrs missing) {
   AttrList complete = list;
   const auto is_ignore_index = [](const Attr& a) { return a.name == "ignore_index"; };
   if (std::none_of(list.begin(), list.end(), is_ignore_index)) {
     complete.push_back({"ignore_index", SoftmaxCrossEntropyAttrs().ignore_index});
   }
-  return ParseAttrs<SoftmaxCrossEntropyAttrs>(complete);
+  return ParseAttrs<SoftmaxCrossEntropyAttrs>(complete, missing);
 }
 
 absl::StatusOr<Shape> CheckCrossEntropyInputs(const TypeContext& c) {

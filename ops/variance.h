@@ -21,9 +21,9 @@ struct VarianceAttrs {
   int64_t correction = 1;          // what is taken from the number of elements before it divides; at least 0
 };
 
-// sum((x - mean)^2) / max(0, n - correction), as torch.var: NaN where nothing is divided by 0.
+// Computes sum((x - mean)^2) / max(0, n - correction), as torch.var: NaN where nothing is divided by 0.
 Value Var(Operand x, const VarianceAttrs& attrs = {});
-// The square root of Var(x), right even where that overflows. Its gradient is 0 where all numbers are equal.
+// Computes the square root of Var(x), right even where that overflows. Its gradient is 0 where all numbers are equal.
 Value Std(Operand x, const VarianceAttrs& attrs = {});
 
 }  // namespace adret

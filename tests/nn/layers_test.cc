@@ -207,5 +207,25 @@ TEST(LayersTest, BatchNormTracksStatisticsLikePyTorch) {
   ExpectNear((*test->Run({{x, Row(batches, 0)}}, &state))[0], Golden("batch_norm/inference"), 1e-12, "inference");
 }
 
+// A batch with one value for each channel, or none, says nothing about the variance; the reported case was NaN for good.
+TEST(LayersTest, BatchNormTrainsOnOneExample) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2});
+  const Value y = BatchNorm({.momentum = 0.5})(x);
+  Updates updates;
+  for (const auto& [variable, value] : graph.side_updates()) updates.push_back({variable, value});
+  absl::StatusOr<Executor> train = Executor::Create({y}, updates);
+  ASSERT_TRUE(train.ok()) << train.status();
+  State state = *InitialState(graph, 1);
+  const auto step = [&](Shape shape, const std::vector<float>& numbers) {
+    return (*train->Run({{x, Tensor::From<float>(std::move(shape), numbers)}}, &state))[0];
+  };
+  EXPECT_TRUE(step({1, 2}, {4, -6}).BitEqual(Tensor::From<float>({1, 2}, {0, 0})));
+  EXPECT_TRUE(state.Get("batch_norm1/running_mean")->BitEqual(Tensor::From<float>({2}, {2, -3})));
+  EXPECT_TRUE(state.Get("batch_norm1/running_variance")->BitEqual(Tensor::From<float>({2}, {1, 1})));
+  step({2, 2}, {1, 5, 3, 5});  // variances 2 and 0
+  EXPECT_TRUE(state.Get("batch_norm1/running_variance")->BitEqual(Tensor::From<float>({2}, {1.5, 0.5})));
+}
+
 }  // namespace
 }  // namespace adret::nn

@@ -1,5 +1,7 @@
 #include "adret/nn/metrics.h"
 
+#include <limits>
+
 #include "adret/core/executor.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -23,6 +25,23 @@ TEST(MetricsTest, AccuracyAndTopK) {
   EXPECT_EQ((*found)[1].At(0), 0.5);
   EXPECT_EQ((*found)[2].At(0), 0.75);
   EXPECT_EQ((*found)[3].At(0), 1);
+}
+
+// A network that says the same of every class, or nothing, is not right about all of them.
+TEST(MetricsTest, EqualLogitsAndNaNAreNotRightForEveryLabel) {
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  Graph graph;
+  const Value label = graph.Constant(Tensor::From<int64_t>({3}, {0, 1, 2}));
+  const Value equal = graph.Constant(Tensor::Zeros(DType::kFloat32, {3, 3}));
+  const Value no_numbers = graph.Constant(Tensor::Full(DType::kFloat32, {3, 3}, nan));
+  const Value one_nan = graph.Constant(Tensor::From<float>({3, 3}, {nan, 0, 1, 5, 6, nan, nan, 7, 8}));
+  const auto found =
+      Evaluate({Accuracy(equal, label), TopKAccuracy(equal, label, 1), TopKAccuracy(equal, label, 2),
+                Accuracy(no_numbers, label), TopKAccuracy(no_numbers, label, 1), TopKAccuracy(no_numbers, label, 3),
+                Accuracy(one_nan, label), TopKAccuracy(one_nan, label, 1), TopKAccuracy(one_nan, label, 2)});
+  ASSERT_TRUE(found.ok()) << found.status();
+  const double expected[] = {1.0 / 3, 1.0 / 3, 2.0 / 3, 0, 0, 0, 0, 0, 2.0 / 3};
+  for (int i = 0; i < 9; ++i) EXPECT_FLOAT_EQ((*found)[i].At(0), expected[i]) << i;
 }
 
 TEST(MetricsTest, AccuracyNamesWhatItExpects) {

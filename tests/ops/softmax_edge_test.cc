@@ -325,11 +325,11 @@ TEST(SoftmaxEdge, LongColumnsAreSummedInDoublePrecision) {
 // Model files that were written before there was an ignore_index have only this attribute.
 TEST(SoftmaxEdge, CrossEntropiesOfOldFilesAreRead) {
   for (const char* name : {"softmax_cross_entropy", "softmax_cross_entropy_x_grad"}) {
-    const absl::StatusOr<Attrs> attrs = FindOp(name)->parse_attrs({{"label_smoothing", 0.25}});
+    const absl::StatusOr<Attrs> attrs = FindOp(name)->parse_attrs({{"label_smoothing", 0.25}}, MissingAttrs::kError);
     ASSERT_TRUE(attrs.ok()) << attrs.status();
     EXPECT_EQ(attrs->As<SoftmaxCrossEntropyAttrs>().label_smoothing, 0.25);
     EXPECT_EQ(attrs->As<SoftmaxCrossEntropyAttrs>().ignore_index, -100);
-    EXPECT_FALSE(FindOp(name)->parse_attrs({{"ignore_index", int64_t{3}}}).ok());
+    EXPECT_FALSE(FindOp(name)->parse_attrs({{"ignore_index", int64_t{3}}}, MissingAttrs::kError).ok());
   }
 }
 
