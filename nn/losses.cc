@@ -52,8 +52,8 @@ bool AreClassWeights(const Operand& logits, const Value& weights) {
   return false;
 }
 
-// The cross-entropy of indices with weights w: (1 - s) w_label loss + s / classes sum_c w_c (-log p_c) for each row that
-// counts, divided by the sum of w_label.
+// The cross-entropy of indices with weights w: (1 - s) w_label loss + s / classes sum_c w_c (-log p_c) for each row
+// that counts, divided by the sum of w_label.
 Value WeightedByClass(const Value& logits, const Value& label, const SoftmaxCrossEntropyOptions& o) {
   const Value counts = NotEqual(label, o.ignore_index);
   const Value weight = Where(counts, Gather(o.class_weights, Where(counts, label, 0)), 0.0);

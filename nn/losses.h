@@ -5,8 +5,8 @@
 //   Value each = nn::MeanSquaredError(x, target, {.reduction = nn::Reduction::kNone});
 //
 // x and target have one floating dtype and one shape, unless said otherwise. The loss of each example (or element) is
-// averaged by default; the mean of no examples is NaN. Definitions are those of torch.nn.functional. Where a probability
-// is 0, 0 * infinity is 0.
+// averaged by default; the mean of no examples is NaN. Definitions are those of torch.nn.functional. Where a
+// probability is 0, 0 * infinity is 0.
 #ifndef ADRET_NN_LOSSES_H_
 #define ADRET_NN_LOSSES_H_
 
@@ -23,8 +23,8 @@ struct LossOptions {
 };
 
 // -sum_c w_c p_c log softmax(logits)_c for each row of logits [n, classes]; label: i64[n] indices, or p itself, [n,
-// classes]. With smoothing s, p becomes (1 - s) p + s / classes. The mean is that of rows; if labels are indices, ignored
-// rows do not count (NaN if all are), and it is weighted: divided by the sum of the labels' weights.
+// classes]. With smoothing s, p becomes (1 - s) p + s / classes. The mean is that of rows; if labels are indices,
+// ignored rows do not count (NaN if all are), and it is weighted: divided by the sum of the labels' weights.
 struct SoftmaxCrossEntropyOptions {
   double label_smoothing = 0;
   int64_t ignore_index = -100;  // rows with this label have loss 0 and gradient 0

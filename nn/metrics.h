@@ -18,8 +18,8 @@
 
 namespace adret::nn {
 
-// Returns the fraction of rows of logits [n, classes] whose largest element (the first of equal ones) is at label i64[n]: a
-// scalar of logits' dtype. A row with NaN is never right.
+// Returns the fraction of rows of logits [n, classes] whose largest element (the first of equal ones) is at label
+// i64[n]: a scalar of logits' dtype. A row with NaN is never right.
 Value Accuracy(Operand logits, Operand label);
 
 // Returns the fraction of rows where fewer than k elements come before the one at label: larger ones, equal ones with a

@@ -35,9 +35,9 @@ std::string ChooseScope(const Graph& graph, const std::string& given, const std:
   return name;
 }
 
-// Scales the gradients so that their common norm is at most max_norm: by min(1, max_norm / (norm + 1e-6)). All norms are
-// of gradients times 2^-32: even those of billions of the largest numbers are finite then. The scale, which may be too
-// small for the gradient's dtype, is applied as the square of its root.
+// Scales the gradients so that their common norm is at most max_norm: by min(1, max_norm / (norm + 1e-6)). All norms
+// are of gradients times 2^-32: even those of billions of the largest numbers are finite then. The scale, which may be
+// too small for the gradient's dtype, is applied as the square of its root.
 void ClipByGlobalNorm(double max_norm, Values* gradients) {
   constexpr double kUnit = 1.0 / (int64_t{1} << 32);
   Values norms;

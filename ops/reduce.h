@@ -34,14 +34,14 @@ Value Mean(Operand x, const ReduceAttrs& attrs = {});
 // Multiplies along the axes. First and second derivatives are exact where elements are zero, too; from the third on,
 // they need nonzero elements.
 Value Prod(Operand x, const ReduceAttrs& attrs = {});
-// Takes the maximum: NaN where any element is NaN. The gradient goes to the first maximum (in row-major order), as in max
-// pooling.
+// Takes the maximum: NaN where any element is NaN. The gradient goes to the first maximum (in row-major order), as in
+// max pooling.
 Value Max(Operand x, const ReduceAttrs& attrs = {});
 Value Min(Operand x, const ReduceAttrs& attrs = {});
 // Computes log(sum(exp(x))), without overflow; -infinity of no elements. Its gradient is Softmax(x).
 Value LogSumExp(Operand x, const ReduceAttrs& attrs = {});
-// Computes the Euclidean norm, sqrt(sum(x^2)): it neither overflows nor vanishes where only the squares do. The gradient
-// is x / y, and 0 where y is 0.
+// Computes the Euclidean norm, sqrt(sum(x^2)): it neither overflows nor vanishes where only the squares do. The
+// gradient is x / y, and 0 where y is 0.
 Value Norm(Operand x, const ReduceAttrs& attrs = {});
 
 struct ArgReduceAttrs {

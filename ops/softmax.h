@@ -34,8 +34,8 @@ struct SoftmaxCrossEntropyAttrs {
 
 // Computes -sum(target * log_softmax(logits)) along the last axis: [N,C] -> [N], [..., C] -> [...]. Labels are either
 // class indices, i32 or i64 of the result's shape, or probabilities, of the logits' type; these get a gradient, too. An
-// index outside [0, C) that is not ignore_index makes the run fail. A class of probability 0 costs 0, even where its logit
-// is -infinity. For classes on another axis, as in [N,C,H,W], transpose the logits first.
+// index outside [0, C) that is not ignore_index makes the run fail. A class of probability 0 costs 0, even where its
+// logit is -infinity. For classes on another axis, as in [N,C,H,W], transpose the logits first.
 Value SoftmaxCrossEntropy(Operand logits, Operand labels, const SoftmaxCrossEntropyAttrs& attrs = {});
 
 }  // namespace adret

@@ -13,8 +13,8 @@ namespace adret::kernels {
 namespace HWY_NAMESPACE {
 namespace hn = hwy::HWY_NAMESPACE;
 
-// In two passes: the mean, rounded to T, then the sums of the differences from it and of their squares. The first of these
-// says how far off the rounded mean was (Chan, Golub and LeVeque 1983).
+// In two passes: the mean, rounded to T, then the sums of the differences from it and of their squares. The first of
+// these says how far off the rounded mean was (Chan, Golub and LeVeque 1983).
 template <class T>
 Moments MomentsT(const Strips& s, const T* x) {
   const Row<T> row(s.length);

@@ -65,8 +65,8 @@ void NormalizeGradColumns(const Block& b, const float* x, const float* dy, const
 void NormalizeGradColumns(const Block& b, const double* x, const double* dy, const double* k, int64_t k_stride,
                           double* dx);
 
-// One row of layer_norm: y = ((x - mean) * rstd - rest) * scale + bias, where rest is rstd times what rounding left of the
-// mean.
+// One row of layer_norm: y = ((x - mean) * rstd - rest) * scale + bias, where rest is rstd times what rounding left of
+// the mean.
 void NormalizeRow(int64_t n, const float* x, float mean, float rstd, float rest, const float* scale, const float* bias,
                   float* y);
 void NormalizeRow(int64_t n, const double* x, double mean, double rstd, double rest, const double* scale,

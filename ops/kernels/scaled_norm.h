@@ -1,6 +1,6 @@
-// Normalisation of numbers whose squares leave the range of their type (1e30 in f32): one number at a time, in f64, times
-// a power of two that brings the largest near 1. Rows and channels come here when their variance is out of range, which
-// is never where numbers are as they should be.
+// Normalisation of numbers whose squares leave the range of their type (1e30 in f32): one number at a time, in f64,
+// times a power of two that brings the largest near 1. Rows and channels come here when their variance is out of range,
+// which is never where numbers are as they should be.
 #ifndef ADRET_OPS_KERNELS_SCALED_NORM_H_
 #define ADRET_OPS_KERNELS_SCALED_NORM_H_
 

@@ -334,8 +334,8 @@ void LogSoftmaxGradAlong(const SoftmaxLayout& l, const T* y, const T* dy, T* dx)
   IsRow(l) ? LogSoftmaxGradRow(y, dy, l.n, dx) : LogSoftmaxGradColumns(l, y, dy, dx);
 }
 
-// With z = x - max(x): sum(label) * log(sum(exp(z))) - sum(label * z). A class of probability 0 adds nothing, even where
-// z is -infinity.
+// With z = x - max(x): sum(label) * log(sum(exp(z))) - sum(label * z). A class of probability 0 adds nothing, even
+// where z is -infinity.
 template <class T>
 T CrossEntropyOf(const T* x, int64_t n, const ClassLabel<T>& label) {
   const Row<T> row(n);

@@ -1,8 +1,8 @@
 // Inner loops of softmax, log_softmax and softmax_cross_entropy. Single-threaded.
 //
-// A maximum is taken out before exponentials, so nothing overflows. Sums of f32 are carried on in f64 after a few hundred
-// numbers. Logarithms and gradients keep their relative precision where one probability rounds to 1. A row with NaN or
-// +infinity, or with nothing but -infinity, gives NaN.
+// A maximum is taken out before exponentials, so nothing overflows. Sums of f32 are carried on in f64 after a few
+// hundred numbers. Logarithms and gradients keep their relative precision where one probability rounds to 1. A row with
+// NaN or +infinity, or with nothing but -infinity, gives NaN.
 #ifndef ADRET_OPS_KERNELS_SOFTMAX_H_
 #define ADRET_OPS_KERNELS_SOFTMAX_H_
 

@@ -207,7 +207,8 @@ TEST(LayersTest, BatchNormTracksStatisticsLikePyTorch) {
   ExpectNear((*test->Run({{x, Row(batches, 0)}}, &state))[0], Golden("batch_norm/inference"), 1e-12, "inference");
 }
 
-// A batch with one value for each channel, or none, says nothing about the variance; the reported case was NaN for good.
+// A batch with one value for each channel, or none, says nothing about the variance; the reported case was NaN for
+// good.
 TEST(LayersTest, BatchNormTrainsOnOneExample) {
   Graph graph;
   const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2});
