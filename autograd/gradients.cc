@@ -20,22 +20,26 @@ class Differentiator {
       : graph_(graph), ys_(ys), xs_(xs), options_(options), location_(location) {}
 
   Values Run() {
-    if (!Check()) return Values(xs_.size());
+    if (!Check()) return Invalid();
     const DerivativeScope scope(graph_);
     FindActive();
     Seed();
     for (NodeId id = last_; id >= first_ && graph_->status().ok(); --id) {
       if (active_[id]) Visit(id);
     }
+    if (!graph_->status().ok()) return Invalid();
     Values result;
     for (const Value& x : xs_) {
       const Value dx = Cotangent(x.id());
-      result.push_back(dx.valid() || !graph_->status().ok() ? dx : ZerosLike(Operand(x, location_)));
+      result.push_back(dx.valid() ? dx : ZerosLike(Operand(x, location_)));
     }
     return result;
   }
 
  private:
+  // Values of the graph, so that whoever is given them finds its error.
+  Values Invalid() const { return Values(xs_.size(), Value(graph_, {-1, 0})); }
+
   void Fail(const std::string& message) { graph_->Fail(absl::InvalidArgumentError(message), location_); }
 
   bool Check() {
@@ -182,12 +186,14 @@ class Differentiator {
 
 Values Gradients(absl::Span<const Value> ys, absl::Span<const Value> xs, const GradientOptions& options,
                  std::source_location location) {
+  Graph* graph = nullptr;
   for (const auto& values : {ys, xs}) {
     for (const Value& v : values) {
-      if (v.graph() != nullptr) return Differentiator(v.graph(), ys, xs, options, location).Run();
+      // Of several graphs, which is an error, one with an error of its own explains more.
+      if (v.graph() != nullptr && (graph == nullptr || !v.graph()->status().ok())) graph = v.graph();
     }
   }
-  return Values(xs.size());
+  return graph == nullptr ? Values(xs.size()) : Differentiator(graph, ys, xs, options, location).Run();
 }
 
 Values Gradients(Value y, absl::Span<const Value> xs, const GradientOptions& options, std::source_location location) {

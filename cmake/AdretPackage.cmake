@@ -30,7 +30,12 @@ function(adret_library kind library export_name)
   set_target_properties(${target} PROPERTIES LINKER_LANGUAGE CXX OUTPUT_NAME ${library} EXPORT_NAME ${export_name}
                         INSTALL_RPATH "$ORIGIN;${ADRET_PLUGIN_FOLDER}"
                         VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
-  if(kind STREQUAL "SHARED")
+  if(kind STREQUAL "STATIC")
+    # Ops register themselves in static initialisers. Those of an archive would run in the order of the link, which is
+    # after a program's own, which may build graphs: with a priority (as of GCC's init_priority) they run before.
+    add_custom_command(TARGET ${target} POST_BUILD VERBATIM
+                       COMMAND ${CMAKE_OBJCOPY} --rename-section .init_array=.init_array.00300 $<TARGET_FILE:${target}>)
+  else()
     set(script ${PROJECT_SOURCE_DIR}/cmake/exported_symbols.map)
     target_link_options(${target} PRIVATE -Wl,--version-script=${script} -Wl,--as-needed)
     set_target_properties(${target} PROPERTIES LINK_DEPENDS ${script})

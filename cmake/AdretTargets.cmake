@@ -60,19 +60,23 @@ function(adret_folder name)
   set_property(GLOBAL APPEND PROPERTY ADRET_FOLDERS adret_${name})
 endfunction()
 
-# Compiles name/*.proto into the folder's library. protoc sees them as adret/name/*.proto: that path is the file's
-# identity among all protobuf files of a process. Generated code is hidden: shared libraries do not export it.
+# Compiles name/*.proto into the folder's library. protoc sees them as adret/name/*.proto. Generated code is hidden: shared
+# libraries do not export it. Beside it lie the descriptors, as the elements of an array (<stem>.descriptors.inc).
 function(adret_protos name)
   file(GLOB protos RELATIVE ${PROJECT_SOURCE_DIR}/${name} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.proto)
   foreach(proto ${protos})
     string(REGEX REPLACE "\\.proto$" "" stem ${proto})
-    set(out ${ADRET_GENERATED_DIR}/adret/${name}/${stem}.pb)
+    set(base ${ADRET_GENERATED_DIR}/adret/${name}/${stem})
+    set(out ${base}.pb)
+    set(embed ${PROJECT_SOURCE_DIR}/cmake/EmbedBytes.cmake)
     add_custom_command(
-      OUTPUT ${out}.cc ${out}.h
-      COMMAND protobuf::protoc -I ${ADRET_INCLUDE_DIR} --cpp_out=${ADRET_GENERATED_DIR} adret/${name}/${proto}
-      DEPENDS ${PROJECT_SOURCE_DIR}/${name}/${proto} protobuf::protoc
+      OUTPUT ${out}.cc ${out}.h ${base}.descriptors.inc
+      COMMAND protobuf::protoc -I ${ADRET_INCLUDE_DIR} --cpp_out=${ADRET_GENERATED_DIR}
+              --descriptor_set_out=${base}.descriptors adret/${name}/${proto}
+      COMMAND ${CMAKE_COMMAND} -DFROM=${base}.descriptors -DTO=${base}.descriptors.inc -P ${embed}
+      DEPENDS ${PROJECT_SOURCE_DIR}/${name}/${proto} ${embed} protobuf::protoc
       VERBATIM)
-    target_sources(adret_${name} PRIVATE ${out}.cc)
+    target_sources(adret_${name} PRIVATE ${out}.cc ${base}.descriptors.inc)
     set_source_files_properties(${out}.cc PROPERTIES COMPILE_OPTIONS "-fvisibility=hidden;-w")
   endforeach()
   target_include_directories(adret_${name} SYSTEM PRIVATE ${ADRET_GENERATED_DIR})

@@ -55,7 +55,8 @@ struct ExecutorOptions {
 class Executor {
  public:
   // Fails with the graph's error if it has one, when a value belongs to another graph or is invalid, when an update's
-  // type differs from its variable's, or a variable is updated twice.
+  // type differs from its variable's, or a variable gets two different values. (The same update given twice counts
+  // once: two optimisers that minimise one loss both bring the graph's side updates.)
   static absl::StatusOr<Executor> Create(absl::Span<const Value> fetches, const Updates& updates = {},
                                          const ExecutorOptions& options = {});
   static absl::StatusOr<Executor> Create(std::initializer_list<Value> fetches, const Updates& updates = {},

@@ -7,12 +7,11 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "adret/core/infer_types.h"
+#include "adret/core/names.h"
 #include "adret/core/nearest_names.h"
 
 namespace adret {
 namespace {
-
-constexpr size_t kMaxNameLength = 1024;
 
 absl::StatusOr<Types> LeafType(const Type& type) {
   AD_RETURN_IF_ERROR(type.shape.Validate());
@@ -79,16 +78,14 @@ Value Operand::In(Graph* graph, DType dtype) const {
 }
 
 Value Graph::Input(absl::string_view name, DType dtype, const Shape& shape, std::source_location location) {
-  const NodeId id = AddNode(*kInput.op, {}, Attrs(InputAttrs{dtype, shape}), location, Scoped(name));
-  return id < 0 ? Value(this, {-1, 0}) : Value(this, {id, 0});
+  return AddLeaf(kInput, Attrs(InputAttrs{dtype, shape}), location, name);
 }
 
 Value Graph::Variable(absl::string_view name, DType dtype, const Shape& shape, Initializer initializer, bool trainable,
                       std::source_location location) {
-  const NodeId id = AddNode(*kVariable.op, {}, Attrs(VariableAttrs{dtype, shape, trainable}), location, Scoped(name));
-  if (id < 0) return Value(this, {-1, 0});
-  initializers_[id] = std::move(initializer);
-  return Value(this, {id, 0});
+  const Value variable = AddLeaf(kVariable, Attrs(VariableAttrs{dtype, shape, trainable}), location, name);
+  if (variable.valid()) initializers_[variable.node()] = std::move(initializer);
+  return variable;
 }
 
 Value Graph::Variable(absl::string_view name, Tensor initial, bool trainable, std::source_location location) {
@@ -104,8 +101,7 @@ int64_t Graph::NextSerial() {
 }
 
 Value Graph::Constant(Tensor value, std::source_location location) {
-  const NodeId id = AddNode(*kConstant.op, {}, Attrs(ConstantAttrs{std::move(value)}), location);
-  return id < 0 ? Value(this, {-1, 0}) : Value(this, {id, 0});
+  return AddLeaf(kConstant, Attrs(ConstantAttrs{std::move(value)}), location, std::nullopt);
 }
 
 Values Graph::all_variables() {
@@ -162,17 +158,14 @@ Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operand
   const Op* op = FindOp(name);
   const std::source_location location = operands.empty() ? std::source_location::current() : operands[0].location();
   if (op == nullptr) {
-    Fail(absl::InvalidArgumentError(absl::StrCat("there is no op '", absl::CEscape(name), "'")), location);
-    return {};
+    return {Fail(absl::InvalidArgumentError(absl::StrCat("there is no op '", absl::CEscape(name), "'")), location)};
   }
   Values results(op->outputs.size(), Value(this, {-1, 0}));
   const Value* first = nullptr;
   for (const Operand& operand : operands) {
     if (operand.is_number()) continue;
-    if (!operand.value().valid()) {
-      if (operand.graph() == nullptr) {
-        Fail(absl::InvalidArgumentError(absl::StrCat(name, ": an operand is a Value that was never built")), location);
-      }
+    if (operand.graph() == nullptr || (!operand.value().valid() && operand.graph() == this)) {
+      InvalidResult(name, {Value(this, {-1, 0})}, location);
       return results;
     }
     if (operand.graph() != this) {
@@ -192,6 +185,18 @@ Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operand
   return results;
 }
 
+Value Graph::AddLeaf(const OpRegistration& registration, Attrs attrs, std::source_location location,
+                     std::optional<absl::string_view> name) {
+  if (registration.op == nullptr) {
+    return Fail(
+        absl::FailedPreconditionError("a graph was built before adret's static initialisers had registered ops"),
+        location);
+  }
+  const Op& op = *registration.op;
+  if (name.has_value() && name->empty()) return Fail(CheckName(*name, absl::StrCat("the ", op.name)), location);
+  return Value(this, {AddNode(op, {}, std::move(attrs), location, name.has_value() ? Scoped(*name) : ""), 0});
+}
+
 NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attrs, std::source_location location,
                       absl::string_view name) {
   if (!status_.ok()) return -1;
@@ -204,10 +209,12 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
     return -1;
   }
   std::string unique = name.empty() ? UniqueName(Scoped(op.name)) : std::string(name);
-  if (!name.empty() && (by_name_.contains(name) || name.size() > kMaxNameLength)) {
-    Fail(absl::InvalidArgumentError(absl::StrCat("the name '", absl::CEscape(name.substr(0, 80)), "' ",
-                                                 by_name_.contains(name) ? "is taken" : "is too long")),
-         location);
+  absl::Status usable = CheckName(unique, op.traits.leaf ? absl::StrCat("the ", op.name) : "the node");
+  if (usable.ok() && by_name_.contains(unique)) {
+    usable = absl::InvalidArgumentError(absl::StrCat("the name ", Quoted(unique), " is taken"));
+  }
+  if (!usable.ok()) {
+    Fail(std::move(usable), location);
     return -1;
   }
   const NodeId id = num_nodes();
@@ -224,15 +231,18 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
                         std::move(unique),
                         location,
                         derivative_depth_ > 0});
+  is_named_.push_back(!name.empty());
   return id;
 }
 
-void Graph::Fail(absl::Status status, std::source_location location) {
-  if (!status_.ok() || status.ok()) return;
+Value Graph::Fail(absl::Status status, std::source_location location) {
+  const Value invalid(this, {-1, 0});
+  if (!status_.ok() || status.ok()) return invalid;
   if (forced_location_ != nullptr) location = *forced_location_;
   const std::string line = SourceLine(location);
   status_ = absl::Status(status.code(), absl::StrCat(status.message(), line.empty() ? "" : " at ", line,
                                                      scope_.empty() ? "" : absl::StrCat(" in scope ", scope_)));
+  return invalid;
 }
 
 std::string Graph::Scoped(absl::string_view name) const { return absl::StrCat(scope_, name); }
@@ -249,12 +259,12 @@ std::string Graph::UniqueName(absl::string_view base) {
 absl::Status Graph::Rename(NodeId id, absl::string_view name) {
   const std::string full = Scoped(name);
   Node& node = nodes_[id];
+  // An empty name would leave that of the scope.
+  AD_RETURN_IF_ERROR(CheckName(name.empty() ? name : full, "the node"));
+  is_named_[id] = true;
   if (node.name == full) return absl::OkStatus();
-  if (name.empty() || full.size() > kMaxNameLength) {
-    return absl::InvalidArgumentError(absl::StrCat("a name must have 1 to ", kMaxNameLength, " characters"));
-  }
   if (by_name_.contains(full)) {
-    return absl::InvalidArgumentError(absl::StrCat("the name '", absl::CEscape(full), "' is taken"));
+    return absl::InvalidArgumentError(absl::StrCat("the name ", Quoted(full), " is taken"));
   }
   by_name_.erase(node.name);
   by_name_[full] = id;
@@ -262,7 +272,9 @@ absl::Status Graph::Rename(NodeId id, absl::string_view name) {
   return absl::OkStatus();
 }
 
-NameScope::NameScope(Graph* graph, absl::string_view name) : graph_(graph), saved_(graph->scope_) {
+NameScope::NameScope(Graph* graph, absl::string_view name, std::source_location location)
+    : graph_(graph), saved_(graph->scope_) {
+  graph->Fail(CheckName(name, "the scope"), location);
   graph->scope_ = absl::StrCat(saved_, name, "/");
 }
 NameScope::~NameScope() { graph_->scope_ = saved_; }
@@ -285,6 +297,18 @@ Values BuildMulti(absl::string_view op, absl::Span<const Operand> operands, Attr
   // No graph to keep an error: every operand is a Value that was never built.
   const Op* known = FindOp(op);
   return Values(known == nullptr ? 1 : known->outputs.size());
+}
+
+Value InvalidResult(absl::string_view builder, absl::Span<const Value> operands, std::source_location location) {
+  const Value* known = nullptr;
+  for (const Value& v : operands) {
+    if (v.graph() == nullptr) continue;
+    if (!v.graph()->status().ok()) return Value(v.graph(), {-1, 0});
+    if (known == nullptr) known = &v;
+  }
+  if (known == nullptr) return Value();  // nobody to tell
+  return known->graph()->Fail(
+      absl::InvalidArgumentError(absl::StrCat(builder, ": an operand is a Value that was never built")), location);
 }
 
 Value Build(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs) {

@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <source_location>
 #include <string>
 #include <type_traits>
@@ -55,7 +56,8 @@ class Value {
   Value() = default;  // no value: valid() is false
   Value(Graph* graph, ValueId id) : graph_(graph), id_(id) {}
 
-  // Returns false for a default-constructed Value and for what a builder returns after an error.
+  // Returns false for a default-constructed Value and for what a builder returns after an error. The latter still knows
+  // its graph, and so the error.
   bool valid() const { return id_.node >= 0; }
   Graph* graph() const { return graph_; }
   ValueId id() const { return id_; }
@@ -165,7 +167,8 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  // Adds a leaf that is fed at each run. shape[i] may be kAnyBatch.
+  // Adds a leaf that is fed at each run. shape[i] may be kAnyBatch. Names, here and below, follow core/names.h; another
+  // one is an error.
   Value Input(absl::string_view name, DType dtype, const Shape& shape,
               std::source_location location = std::source_location::current());
   // Adds a leaf whose tensor lives in a State. The name, with the current name scope before it, is unique in the graph.
@@ -196,6 +199,8 @@ class Graph {
   absl::StatusOr<Value> Find(absl::string_view name);
   // Returns whether a node has this full name.
   bool Contains(absl::string_view name) const { return by_name_.contains(name); }
+  // Returns whether somebody gave the node its name, which then is not made from the op's.
+  bool IsNamed(NodeId id) const { return is_named_[id]; }
   // Returns the current name scope: "" or "block1/".
   const std::string& scope() const { return scope_; }
   // Returns the initialiser of a variable; empty when the graph came from a file.
@@ -211,8 +216,9 @@ class Graph {
   NodeId AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attrs, std::source_location location,
                  absl::string_view name = "");
 
-  // Records an error unless there is one already: "<message> at <file>:<line> (in <scope>)".
-  void Fail(absl::Status status, std::source_location location);
+  // Records an error unless there is one already: "<message> at <file>:<line> (in <scope>)". Returns an invalid value
+  // of this graph: what a builder returns after an error, so that whoever is given it finds the error.
+  Value Fail(absl::Status status, std::source_location location);
   // Adds a value that runs also store into a variable when training (running statistics of batch_norm).
   void AddSideUpdate(Value variable, Value value) { side_updates_.emplace_back(variable, value); }
   const std::vector<std::pair<Value, Value>>& side_updates() const { return side_updates_; }
@@ -226,6 +232,9 @@ class Graph {
   friend class DerivativeScope;
   friend class Value;
 
+  // Adds a leaf; one without a name is called after its op.
+  Value AddLeaf(const OpRegistration& registration, Attrs attrs, std::source_location location,
+                std::optional<absl::string_view> name);
   std::string UniqueName(absl::string_view base);
   std::string Scoped(absl::string_view name) const;
   absl::Status Rename(NodeId node, absl::string_view name);
@@ -244,12 +253,13 @@ class Graph {
   const std::source_location* forced_location_ = nullptr;  // see LocationScope
   int derivative_depth_ = 0;                               // see DerivativeScope
   int64_t next_stream_ = 1;
+  std::vector<bool> is_named_;  // by node
 };
 
 // While it lives, names of new nodes start with "name/".
 class NameScope {
  public:
-  NameScope(Graph* graph, absl::string_view name);
+  NameScope(Graph* graph, absl::string_view name, std::source_location location = std::source_location::current());
   ~NameScope();
   NameScope(const NameScope&) = delete;
   NameScope& operator=(const NameScope&) = delete;
@@ -294,6 +304,15 @@ inline Value Build(absl::string_view op, std::initializer_list<Operand> operands
 Values BuildMulti(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs = Attrs());
 inline Values BuildMulti(absl::string_view op, std::initializer_list<Operand> operands, Attrs attrs = Attrs()) {
   return BuildMulti(op, absl::MakeConstSpan(operands.begin(), operands.size()), std::move(attrs));
+}
+
+// Returns what a builder returns for operands of which one is invalid: an invalid value of their graph. The graph keeps
+// "<builder>: an operand is a Value that was never built" unless it has an error already, which then is the reason.
+Value InvalidResult(absl::string_view builder, absl::Span<const Value> operands,
+                    std::source_location location = std::source_location::current());
+inline Value InvalidResult(absl::string_view builder, std::initializer_list<Value> operands,
+                           std::source_location location = std::source_location::current()) {
+  return InvalidResult(builder, absl::MakeConstSpan(operands.begin(), operands.size()), location);
 }
 
 // What a gradient rule sees of the node it differentiates.

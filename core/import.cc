@@ -48,6 +48,8 @@ class Importer {
     AD_RETURN_IF_ERROR(to_->status());
     for (const Value& fetch : fetches_) {
       if (fetch.graph() != nullptr) AD_RETURN_IF_ERROR(fetch.graph()->status());
+    }
+    for (const Value& fetch : fetches_) {
       if (!fetch.valid()) return Bad("a fetch is an invalid value");
       if (from_ != nullptr && fetch.graph() != from_) return Bad("fetches belong to different graphs");
       from_ = fetch.graph();

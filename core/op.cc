@@ -3,6 +3,7 @@
 #include <memory>
 #include <mutex>
 #include <shared_mutex>
+#include <tuple>
 #include <utility>
 
 #include "absl/container/btree_map.h"
@@ -44,6 +45,13 @@ absl::Status ValidateOp(const Op& op) {
   return absl::OkStatus();
 }
 
+bool SaysTheSame(const Op& a, const Op& b) {
+  const auto facts = [](const Op& op) {
+    return std::tie(op.name, op.doc, op.inputs, op.outputs, op.variadic, op.no_gradient);
+  };
+  return facts(a) == facts(b);
+}
+
 }  // namespace
 
 const Op* FindOp(absl::string_view name) {
@@ -73,6 +81,10 @@ absl::Status RegisterOp(Op op) {
 
 OpRegistration::OpRegistration(Op definition) {
   const std::string name = definition.name;
+  // Where a program exports its symbols, a plugin with an adret of its own registers the same ops in the program's
+  // registry.
+  op = FindOp(name);
+  if (op != nullptr && SaysTheSame(*op, definition)) return;
   if (absl::Status status = RegisterOp(std::move(definition)); !status.ok()) {
     std::fprintf(stderr, "%s\n", std::string(status.message()).c_str());
     std::abort();

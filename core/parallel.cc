@@ -40,10 +40,9 @@ int HardwareThreads() { return tbb::info::default_concurrency(); }
 int MaxThreads() { return std::max(16, 4 * HardwareThreads()); }
 
 struct ThreadPool::Impl {
-  // Arenas above the number of cores need the permission of a global_control.
-  Impl(int n) : control(tbb::global_control::max_allowed_parallelism, std::max(n, HardwareThreads())), arena(n) {
-    arena.initialize();
-  }
+  // Arenas above the number of cores need the permission of a global_control. Of several controls the smallest one
+  // counts: so all pools ask for the same, or a large one would get no more threads than a small one beside it has.
+  Impl(int n) : control(tbb::global_control::max_allowed_parallelism, MaxThreads()), arena(n) { arena.initialize(); }
   tbb::global_control control;
   tbb::task_arena arena;
 };

@@ -41,13 +41,12 @@ Value GradCam(Operand y, Operand maps, const ResizeBilinearAttrs& size) {
 
 Value GuidedGradCam(Operand y, Operand x, Operand maps) {
   const LocationScope place(y.graph(), y.location());
-  if (!x->valid() || !maps->valid()) return Value();
+  if (!y->valid() || !x->valid() || !maps->valid()) return InvalidResult("GuidedGradCam", {y, x, maps}, y.location());
   if (x->rank() != 4) {
-    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("GuidedGradCam: x must be images [n, channels, height, "
-                                                            "width], but is ",
-                                                            x->type().ToString())),
-                    x.location());
-    return Value();
+    return x.graph()->Fail(
+        absl::InvalidArgumentError(absl::StrCat("GuidedGradCam: x must be images [n, channels, height, width], but is ",
+                                                x->type().ToString())),
+        x.location());
   }
   const Value cam = GradCam(y, maps, {.height = x->shape()[kHeightAxis], .width = x->shape()[kWidthAxis]});
   return GuidedBackprop(y, x) * Cast(cam, x->dtype());

@@ -56,9 +56,11 @@ void RenameModes(Graph* graph) {
 }
 
 absl::Status CheckEnds(Value input, Value output) {
+  for (const Value& end : {input, output}) {
+    if (end.graph() != nullptr) AD_RETURN_IF_ERROR(end.graph()->status());
+  }
   if (!input.valid() || !output.valid()) return Bad("a network needs an input and an output");
   if (input.graph() != output.graph()) return Bad("a network's input and output belong to different graphs");
-  AD_RETURN_IF_ERROR(input.graph()->status());
   if (!input.graph()->node(input.node()).attrs.Is<InputAttrs>() || !IsBatch(input.type())) {
     return Bad("a network's input must be a floating-point input [?, ...], but '", input.name(), "' is ",
                input.type().ToString());
@@ -252,6 +254,7 @@ std::string Network::FreeScope(absl::string_view base) const {
 }
 
 absl::StatusOr<Values> Network::Apply(absl::Span<const Value> values, Value images) const {
+  if (images.graph() != nullptr) AD_RETURN_IF_ERROR(images.graph()->status());
   if (!images.valid() || images.rank() != 4 || images.dtype() != dtype()) {
     return Bad("the network looks at ", Name(dtype()), " images [n, channels, height, width]",
                images.valid() ? absl::StrCat(", not ", images.type().ToString()) : "; these are no value of a graph");

@@ -155,6 +155,7 @@ Objective operator*(double weight, const Objective& a) {
 
 absl::StatusOr<Value> Activation(const Network& network, absl::Span<const Objective> objectives, Value images) {
   const int64_t n = static_cast<int64_t>(objectives.size());
+  if (images.graph() != nullptr) AD_RETURN_IF_ERROR(images.graph()->status());
   if (!images.valid() || images.rank() == 0 || images.shape()[0] != n || n == 0) {
     return absl::InvalidArgumentError(absl::StrCat(n, " objectives for images ", images.type().ToString()));
   }

@@ -6,7 +6,6 @@
 #include <iterator>
 
 #include "absl/status/status.h"
-#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
 #include "adret/io/bytes.h"
@@ -85,11 +84,6 @@ absl::StatusOr<FileHeader> DecodeHeader(absl::string_view bytes, uint64_t file_b
     return Bad("the structure has ", header.structure_bytes, " bytes, more than the file of ", file_bytes);
   }
   return header;
-}
-
-std::string Quoted(absl::string_view name) {
-  constexpr size_t kShown = 80;
-  return absl::StrCat("'", absl::CHexEscape(name.substr(0, kShown)), name.size() > kShown ? "...'" : "'");
 }
 
 }  // namespace adret::io

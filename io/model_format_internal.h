@@ -34,6 +34,7 @@
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
+#include "adret/core/names.h"
 #include "adret/core/rounding.h"
 #include "adret/io/file.h"
 #include "adret/io/model.h"
@@ -48,7 +49,6 @@ class Model;
 inline constexpr size_t kHeaderBytes = 64;
 inline constexpr uint32_t kFormatVersion = 1;
 inline constexpr uint64_t kTensorAlignment = 64;
-inline constexpr size_t kMaxNameBytes = 1024;
 // The largest step that random numbers can tell apart (core/random.h).
 inline constexpr int64_t kMaxStep = (int64_t{1} << 48) - 1;
 
@@ -112,9 +112,6 @@ struct SpecialNumbers {
   int64_t infinities = 0;
 };
 SpecialNumbers CountSpecial(const Tensor& tensor);
-
-// Returns a name in single quotes for a message, escaped and shortened.
-std::string Quoted(absl::string_view name);
 
 }  // namespace adret::io
 

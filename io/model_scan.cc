@@ -7,9 +7,10 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
+#include "adret/core/names.h"
 #include "adret/core/status.h"
 #include "adret/core/text.h"
-#include "adret/io/model.pb.h"
+#include "adret/io/model_descriptor_internal.h"
 #include "adret/io/model_format_internal.h"
 
 namespace adret::io {
@@ -136,18 +137,27 @@ class Scanner {
 
   absl::Status Count(const Descriptor& message, const FieldDescriptor& field) {
     int64_t limit = limits_.names;
-    if (&message == proto::Node::descriptor()) limit = limits_.nodes;
-    if (&message == proto::TensorEntry::descriptor()) limit = limits_.tensors;
+    if (&message == node_) limit = limits_.nodes;
+    if (&message == tensor_) limit = limits_.tensors;
     // At most one of these for each attribute, and as many types as a node has outputs.
-    if (&message == proto::Attr::descriptor() || &message == proto::Type::descriptor() ||
-        field.containing_type() == proto::Attr::descriptor()) {
+    if (&message == attr_ || &message == type_ || field.containing_type() == attr_) {
       limit = limits_.attributes;
     }
     if (++counts_[&field] <= limit) return absl::OkStatus();
     return absl::ResourceExhaustedError(absl::StrCat("the structure has more than ", limit, " ", field.name()));
   }
 
+  static const Descriptor* Message(const char* name) {
+    const Descriptor* message = ModelDescriptor().file()->FindMessageTypeByName(name);
+    AD_CHECK(message != nullptr);
+    return message;
+  }
+
   const ModelLimits& limits_;
+  const Descriptor* const node_ = Message("Node");
+  const Descriptor* const tensor_ = Message("TensorEntry");
+  const Descriptor* const attr_ = Message("Attr");
+  const Descriptor* const type_ = Message("Type");
   absl::flat_hash_map<const FieldDescriptor*, int64_t> counts_;
   int64_t numbers_ = 0;
 };
@@ -155,7 +165,7 @@ class Scanner {
 }  // namespace
 
 absl::Status ScanStructure(absl::string_view bytes, const ModelLimits& limits) {
-  return Scanner(limits).Scan(*proto::Model::descriptor(), bytes, 0);
+  return Scanner(limits).Scan(ModelDescriptor(), bytes, 0);
 }
 
 }  // namespace adret::io

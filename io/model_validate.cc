@@ -9,9 +9,9 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "adret/core/names.h"
 #include "adret/core/op.h"
 #include "adret/core/status.h"
-#include "adret/core/text.h"
 #include "adret/io/in_file.h"
 #include "adret/io/model.pb.h"
 #include "adret/io/model_format_internal.h"
@@ -29,17 +29,6 @@ using Dims = google::protobuf::RepeatedField<int64_t>;
 template <class... Parts>
 absl::Status Bad(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
-}
-
-absl::Status CheckName(absl::string_view name, absl::string_view what) {
-  if (name.empty()) return Bad(what, " has an empty name");
-  if (name.size() > kMaxNameBytes)
-    return Bad(what, " has a name longer than ", kMaxNameBytes, " bytes: ", Quoted(name));
-  if (!IsUtf8(name)) return Bad(what, " has a name that is not valid UTF-8: ", Quoted(name));
-  const bool control =
-      std::any_of(name.begin(), name.end(), [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7F; });
-  if (control) return Bad(what, " has control characters in its name ", Quoted(name));
-  return absl::OkStatus();
 }
 
 absl::Status CheckDType(uint32_t number) {

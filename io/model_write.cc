@@ -170,7 +170,10 @@ class StructureBuilder {
       if (new_id_[id] >= 0 && node.attrs.Is<InputAttrs>()) AddNamed(node.name, {id, 0}, model.add_inputs());
     }
     for (const NamedValue& v : contents_.outputs) AddNamed(v.name, v.value.id(), model.add_outputs());
-    for (const Update& u : contents_.updates) AddUpdate(u.variable, u.value, model.add_updates());
+    absl::flat_hash_set<std::pair<Value, Value>> updates;  // the same one given twice counts once
+    for (const Update& u : contents_.updates) {
+      if (updates.emplace(u.variable, u.value).second) AddUpdate(u.variable, u.value, model.add_updates());
+    }
     for (const auto& [variable, value] : graph_.side_updates()) {
       if (!variable.valid() || !value.valid() || new_id_[variable.node()] < 0 || new_id_[value.node()] < 0) continue;
       AddUpdate(variable, value, model.add_side_updates());

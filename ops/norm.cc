@@ -334,13 +334,14 @@ BatchNormResult BatchNormTraining(Operand x, Operand scale, Operand bias, const 
 }
 
 Value BatchNormInference(Operand x, const BatchNormParameters& p, const NormAttrs& attrs) {
-  if (!x->valid() || !p.scale.valid() || !p.bias.valid() || !p.mean.valid() || !p.variance.valid()) return Value();
+  if (!x->valid() || !p.scale.valid() || !p.bias.valid() || !p.mean.valid() || !p.variance.valid()) {
+    return InvalidResult("batch_norm", {x, p.scale, p.bias, p.mean, p.variance}, x.location());
+  }
   LocationScope scope(x.graph(), x.location());
   if (x->rank() < 2) {
-    x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("batch_norm: x must have rank 2 or more: [N,C,...] (x ",
-                                                            x->type().ToString(), ")")),
-                    x.location());
-    return Value();
+    return x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(
+                               "batch_norm: x must have rank 2 or more: [N,C,...] (x ", x->type().ToString(), ")")),
+                           x.location());
   }
   const std::vector<int64_t> axes = BatchNormAxes(x->shape(), {}).parameters;
   const auto repeated = [&](const Value& v) { return BroadcastReduced(v, x, axes); };

@@ -464,7 +464,7 @@ Value Mean(Operand x, const ReduceAttrs& attrs) {
 }
 
 Value BroadcastReduced(const Value& y, const Value& x, const std::vector<int64_t>& axes) {
-  if (!y.valid() || !x.valid()) return Value();
+  if (!y.valid() || !x.valid()) return InvalidResult("broadcast_to", {y, x});
   const Shape kept = WithoutAxes(x.shape(), axes, /*keepdims=*/true);
   return BroadcastTo(y.shape() == kept ? y : Reshape(y, kept), x.shape());
 }

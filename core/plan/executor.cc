@@ -7,7 +7,6 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/ancestors.h"
 #include "adret/core/parallel.h"
@@ -113,15 +112,18 @@ absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const
   std::vector<Value> all(fetches.begin(), fetches.end());
   for (const Update& u : updates) all.push_back(u.variable), all.push_back(u.value);
   if (all.empty()) return absl::InvalidArgumentError("an executor needs something to fetch or to update");
-  Graph* graph = nullptr;
+  // A graph's first error is why values of it are invalid, or missing.
   for (const Value& v : all) {
-    if (graph == nullptr) graph = v.graph();
+    if (v.graph() != nullptr) AD_RETURN_IF_ERROR(v.graph()->status());
+  }
+  Graph* graph = all[0].graph();
+  for (const Value& v : all) {
     if (v.graph() == nullptr) return absl::InvalidArgumentError("an executor was given a Value that was never built");
-    AD_RETURN_IF_ERROR(v.graph()->status());
     if (v.graph() != graph) return absl::InvalidArgumentError("an executor was given values of different graphs");
     if (!v.valid()) return absl::InvalidArgumentError("an executor was given an invalid Value");
   }
-  absl::flat_hash_set<NodeId> updated;
+  std::vector<std::pair<ValueId, ValueId>> stores;
+  absl::flat_hash_map<NodeId, ValueId> updated;
   for (const Update& u : updates) {
     const std::string name = u.variable.name();
     if (!graph->node(u.variable.node()).attrs.Is<VariableAttrs>()) {
@@ -132,8 +134,11 @@ absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const
                                                      u.variable.type().ToString(), " with a value of type ",
                                                      u.value.type().ToString()));
     }
-    if (!updated.insert(u.variable.node()).second) {
-      return absl::InvalidArgumentError(absl::StrCat("variable '", name, "' is updated twice"));
+    const auto [known, is_new] = updated.try_emplace(u.variable.node(), u.value.id());
+    if (is_new) {
+      stores.emplace_back(u.variable.id(), u.value.id());
+    } else if (known->second != u.value.id()) {
+      return absl::InvalidArgumentError(absl::StrCat("variable '", name, "' is updated twice, with different values"));
     }
   }
   if (options.memory_limit <= 0) {
@@ -145,7 +150,7 @@ absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const
   impl->graph = graph;
   impl->options = options;
   for (const Value& v : fetches) impl->fetches.push_back(v.id());
-  for (const Update& u : updates) impl->updates.emplace_back(u.variable.id(), u.value.id());
+  impl->updates = std::move(stores);
   impl->FindNeeded(all);
   if (!impl->symbolic) AD_RETURN_IF_ERROR(impl->PlanFor(kNoBatch).status());
   return Executor(std::move(impl));

@@ -1,5 +1,6 @@
 #include "adret/core/executor.h"
 
+#include <algorithm>
 #include <atomic>
 #include <cmath>
 #include <limits>
@@ -10,6 +11,7 @@
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/time/clock.h"
 #include "adret/autograd/gradients.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/binary.h"
@@ -125,6 +127,17 @@ TEST(Executor, BadRequestsAreNamed) {
   EXPECT_TRUE(StrContains(needs_state->Run({}, &empty).status().message(), "'w'"));
   empty.Set("w", F({1, 2, 3}));
   EXPECT_TRUE(StrContains(needs_state->Run({}, &empty).status().message(), "f32[3]"));
+}
+
+TEST(Executor, TheSameUpdateGivenTwiceIsOne) {
+  Graph graph;
+  const Value w = graph.Variable("w", F({1, 2}));
+  const Value next = w + 1.0;
+  absl::StatusOr<Executor> executor = Executor::Create({}, {{w, next}, {w, next}});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  State state = *InitialState(graph, 1);
+  ASSERT_TRUE(executor->Run({}, &state).ok());
+  EXPECT_EQ(state.Get("w")->At(1), 3);
 }
 
 TEST(Executor, AbsurdNumbersOfThreadsAreRefused) {
@@ -366,6 +379,27 @@ TEST(CheckNumerics, FindsElementsThatNobodyWrote) {
   const absl::Status status = executor->Run({{x, F({1, 2, 3})}}).status();
   EXPECT_EQ(status.code(), absl::StatusCode::kInternal);
   EXPECT_TRUE(StrContains(status.message(), "left element 2 of f32[3] unwritten")) << status;
+}
+
+// A pool has its threads whatever other pools there are, and TBB says nothing about them.
+TEST(Parallel, PoolsDoNotLimitEachOther) {
+  const int most = std::min(MaxThreads(), HardwareThreads() + 3);
+  testing::internal::CaptureStderr();
+  const absl::StatusOr<ThreadPool> small = ThreadPool::Create(1), machine = ThreadPool::Create(std::nullopt),
+                                   large = ThreadPool::Create(most);
+  small->Run([] { ParallelFor(4, 1, [](int64_t, int64_t) {}); });
+  machine->Run([] { ParallelFor(4, 1, [](int64_t, int64_t) {}); });
+  // As many chunks as threads: each waits until all are there, which needs a thread for each.
+  std::atomic<int> arrived = 0;
+  large->Run([&] {
+    ParallelFor(most, 1, [&](int64_t, int64_t) {
+      ++arrived;
+      const absl::Time deadline = absl::Now() + absl::Seconds(20);
+      while (arrived < most && absl::Now() < deadline) absl::SleepFor(absl::Milliseconds(1));
+      EXPECT_EQ(arrived.load(), most);
+    });
+  });
+  EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 
 TEST(Parallel, ChunksCoverTheRangeOnce) {

@@ -1,5 +1,9 @@
 #include "adret/core/graph.h"
 
+#include <functional>
+#include <string>
+#include <utility>
+
 #include "absl/strings/match.h"
 #include "adret/core/executor.h"
 #include "adret/core/nearest_names.h"
@@ -42,6 +46,60 @@ TEST(Graph, NamesAreUniqueAndScoped) {
   EXPECT_EQ(*graph.Find("block/out"), *graph.Find("block/out"));
   a.Named("x");
   EXPECT_TRUE(StrContains(graph.status().message(), "'x' is taken")) << graph.status();
+}
+
+// Names are refused where they are given, not when a model is saved.
+TEST(Graph, RefusesNamesThatNoFileTakes) {
+  const std::string longest(1024, 'n');
+  const std::pair<std::string, const char*> bad[] = {{"", "empty name"},
+                                                     {longest + "n", "longer than 1024 bytes"},
+                                                     {"a\nb", "control characters"},
+                                                     {std::string("a\0b", 3), "control characters"},
+                                                     {"a\x7f", "control characters"},
+                                                     {"caf\xe9", "not valid UTF-8"},
+                                                     {"\xc0\xaf", "not valid UTF-8"},
+                                                     {"\xed\xa0\x80", "not valid UTF-8"}};
+  const std::string good[] = {"x", "a b/c:d", "größe", "層", longest};
+  const std::pair<const char*, std::function<void(Graph&, const std::string&)>> ways[] = {
+      {"input", [](Graph& g, const std::string& name) { g.Input(name, DType::kFloat32, {2}); }},
+      {"variable", [](Graph& g, const std::string& name) { g.Variable(name, Tensor::Zeros(DType::kFloat32, {2})); }},
+      {"Named", [](Graph& g, const std::string& name) { Tanh(g.Input("t", DType::kFloat32, {2})).Named(name); }},
+      {"scope",
+       [](Graph& g, const std::string& name) {
+         NameScope scope(&g, name.size() < 1024 ? name : name.substr(16));
+         if (name.size() > 1024) NameScope inner(&g, name);
+         g.Input("t", DType::kFloat32, {2});
+       }},
+  };
+  for (const auto& [way, give] : ways) {
+    for (const auto& [name, problem] : bad) {
+      Graph graph;
+      give(graph, name);
+      EXPECT_TRUE(StrContains(graph.status().message(), problem)) << way << " " << name << ": " << graph.status();
+      EXPECT_TRUE(StrContains(graph.status().message(), " at graph_test.cc:")) << graph.status();
+    }
+    for (const std::string& name : good) {
+      Graph graph;
+      give(graph, name);
+      EXPECT_TRUE(graph.status().ok()) << way << " " << name << ": " << graph.status();
+    }
+  }
+}
+
+TEST(Graph, RefusesScopesThatMakeNamesTooLong) {
+  Graph graph;
+  const NameScope outer(&graph, std::string(1000, 'a')), inner(&graph, std::string(20, 'b'));
+  Value x = graph.Input("x", DType::kFloat32, {2});
+  EXPECT_TRUE(x.valid());
+  EXPECT_FALSE(Tanh(x).valid());  // its name would be too long
+  EXPECT_TRUE(StrContains(graph.status().message(), "longer than 1024 bytes")) << graph.status();
+}
+
+TEST(Graph, AnUnknownOpIsAnError) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {2});
+  EXPECT_FALSE(Build("no_such_op", {x}).valid());
+  EXPECT_TRUE(StrContains(graph.status().message(), "there is no op 'no_such_op' at graph_test.cc:")) << graph.status();
 }
 
 TEST(Graph, FindSuggestsNearNames) {

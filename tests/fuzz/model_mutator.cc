@@ -1,17 +1,19 @@
 #include "adret/tests/fuzz/model_mutator.h"
 
 #include <google/protobuf/descriptor.h>
+#include <google/protobuf/dynamic_message.h>
 #include <google/protobuf/message.h>
 
 #include <cmath>
 #include <iterator>
 #include <limits>
+#include <memory>
 #include <utility>
 #include <vector>
 
 #include "adret/core/op.h"
 #include "adret/core/random.h"
-#include "adret/io/model.pb.h"
+#include "adret/io/model_descriptor_internal.h"
 #include "adret/io/model_format_internal.h"
 
 namespace adret::fuzz {
@@ -141,14 +143,17 @@ std::string MutateModel(absl::string_view file, uint32_t seed) {
   if (!header.ok()) return "";
   // Protobuf would complain on stderr about what the scan refuses.
   if (!io::ScanStructure(file.substr(io::kHeaderBytes, header->structure_bytes), {}).ok()) return "";
-  io::proto::Model model;
-  if (!model.ParseFromArray(file.data() + io::kHeaderBytes, static_cast<int>(header->structure_bytes))) return "";
-  const uint64_t old_start = io::DataStart(header->structure_bytes, model.tensors_size() > 0);
+  static auto* factory = new google::protobuf::DynamicMessageFactory;
+  const std::unique_ptr<Message> model(factory->GetPrototype(&io::ModelDescriptor())->New());
+  if (!model->ParseFromArray(file.data() + io::kHeaderBytes, static_cast<int>(header->structure_bytes))) return "";
+  const FieldDescriptor* tensors = io::ModelDescriptor().FindFieldByName("tensors");
+  const auto has_tensors = [&] { return model->GetReflection()->FieldSize(*model, tensors) > 0; };
+  const uint64_t old_start = io::DataStart(header->structure_bytes, has_tensors());
   const std::string data(old_start < file.size() ? file.substr(old_start) : "");
   RandomStream random(seed);
   for (uint32_t changes = 1 + random.Below(3); changes > 0; --changes) {
     std::vector<Place> places;
-    Collect(&model, &places);
+    Collect(model.get(), &places);
     const auto [message, field] = places[random.Below(static_cast<uint32_t>(places.size()))];
     if (field->is_repeated()) {
       ChangeRepeated(message, field, &random);
@@ -156,8 +161,8 @@ std::string MutateModel(absl::string_view file, uint32_t seed) {
       Change(message, field, -1, &random);
     }
   }
-  const std::string structure = model.SerializeAsString();
-  const uint64_t start = io::DataStart(structure.size(), model.tensors_size() > 0);
+  const std::string structure = model->SerializeAsString();
+  const uint64_t start = io::DataStart(structure.size(), has_tensors());
   std::string result = io::EncodeHeader({.file_bytes = start + data.size(),
                                          .structure_bytes = structure.size(),
                                          .structure_crc = io::Crc32(structure.data(), structure.size())});

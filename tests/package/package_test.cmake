@@ -39,6 +39,9 @@ run("Configuring the outside project" ${CMAKE_COMMAND} -G ${GENERATOR} -S ${CMAK
 run("Building the outside project" ${CMAKE_COMMAND} --build ${WORK_DIR}/build)
 run("The outside program" ${WORK_DIR}/build/consumer ${WORK_DIR}/model.adret)
 string(STRIP "${output}" found)
+foreach(host host exporting_host)
+  run("A program with a plugin (${host})" ${WORK_DIR}/build/${host} ${WORK_DIR}/build/libplugin.so ${WORK_DIR})
+endforeach()
 # Installed, it has lost the run path of its build tree. Shared libraries of adret's are where the system looks, or in a
 # folder that the user names.
 run("Installing the outside project" ${CMAKE_COMMAND} --install ${WORK_DIR}/build --prefix ${WORK_DIR}/installed)

@@ -1,5 +1,5 @@
-// Differentiates, saves and loads with the installed adret, next to protobuf messages of its own. Prints the number of
-// registered ops.
+// Differentiates, saves and loads with the installed adret, next to protobuf messages of its own. Has differentiated in
+// a static initialiser before. Prints the number of registered ops.
 #include <cstdio>
 #include <iostream>
 #include <string>
@@ -10,8 +10,28 @@
 #include "adret/plot/graph_svg.h"
 #endif
 
+namespace {
+
+// A graph that is there before main().
+struct Early {
+  Early() : x(graph.Input("x", adret::DType::kFloat64, {adret::kAnyBatch})) {
+    const adret::Value dx = adret::Gradients(adret::Sum(adret::Exp(x) * x), {x})[0];
+    result = adret::Evaluate(dx, {{x, adret::Tensor::From<double>({2}, {0.0, 1.0})}});
+  }
+  adret::Graph graph;
+  adret::Value x;
+  absl::StatusOr<adret::Tensor> result = absl::UnknownError("");
+};
+const Early early;
+
+}  // namespace
+
 int main(int argc, char** argv) {
   if (argc != 2) return 2;
+  if (!early.result.ok() || early.result->At(0) != 1.0) {
+    std::cerr << "before main: " << early.result.status() << "\n";
+    return 1;
+  }
   adret::Graph graph;
   adret::Value x = graph.Input("x", adret::DType::kFloat64, {adret::kAnyBatch});
   adret::Value y = adret::Sum(adret::Exp(x) * x);
