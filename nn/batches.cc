@@ -44,11 +44,11 @@ void PixelsToFloating(const Tensor& data, absl::Span<const uint32_t> rows, int64
 
 }  // namespace
 
-Tensor TakeRows(const Tensor& data, absl::Span<const uint32_t> rows, DType dtype) {
+Tensor TakeRows(const Tensor& data, absl::Span<const uint32_t> rows, DType dtype, Bytes meaning) {
   Shape shape = data.shape();
   shape.set(0, static_cast<int64_t>(rows.size()));
   const int64_t row_size = data.shape()[0] == 0 ? 0 : data.num_elements() / data.shape()[0];
-  if (data.dtype() == DType::kUint8 && IsFloating(dtype)) {
+  if (meaning == Bytes::kPixels && data.dtype() == DType::kUint8 && IsFloating(dtype)) {
     Tensor result(dtype, shape);
     VisitFloating(dtype,
                   [&](auto tag) { PixelsToFloating<typename decltype(tag)::type>(data, rows, row_size, &result); });
@@ -103,7 +103,7 @@ void Batches::Shuffle(uint64_t seed, int64_t epoch) {
 std::pair<Tensor, Tensor> Batches::Get(int64_t i) const {
   const int64_t begin = i * options_.batch;
   const auto rows = absl::MakeConstSpan(order_).subspan(begin, options_.batch);
-  return {TakeRows(examples_.x, rows, x_dtype_), TakeRows(examples_.y, rows, y_dtype_)};
+  return {TakeRows(examples_.x, rows, x_dtype_), TakeRows(examples_.y, rows, y_dtype_, Bytes::kNumbers)};
 }
 
 }  // namespace adret::nn

@@ -6,8 +6,8 @@
 //     auto [x, y] = batches.Get(i);
 //   }
 //
-// Data stays as it is stored (bytes); each batch is converted to what the graph's inputs expect. u8 pixels that become
-// floating-point numbers are divided by 255.
+// Data stays as it is stored (bytes); each batch is converted to what the graph's inputs expect. An x of u8 that
+// becomes floating-point numbers is taken for pixels, which are divided by 255. Answers keep their numbers.
 #ifndef ADRET_NN_BATCHES_H_
 #define ADRET_NN_BATCHES_H_
 
@@ -62,8 +62,10 @@ class Batches {
   std::vector<uint32_t> order_;
 };
 
-// Returns rows `rows` of data [n, ...], as dtype; see above for u8.
-Tensor TakeRows(const Tensor& data, absl::Span<const uint32_t> rows, DType dtype);
+// What numbers of u8 become as floating-point numbers: themselves, or the pixels that they are, divided by 255.
+enum class Bytes { kNumbers, kPixels };
+// Returns rows `rows` of data [n, ...], as dtype.
+Tensor TakeRows(const Tensor& data, absl::Span<const uint32_t> rows, DType dtype, Bytes bytes = Bytes::kPixels);
 
 }  // namespace adret::nn
 

@@ -99,11 +99,11 @@ Initializer GlorotUniform(double gain) {
 Initializer GlorotNormal(double gain) {
   return NormalByFans([gain](const Fans& fans) { return gain * std::sqrt(2 / (fans.in + fans.out)); });
 }
-Initializer HeUniform() {
-  return UniformByFans([](const Fans& fans) { return std::sqrt(6 / fans.in); });
+Initializer HeUniform(double fan_in) {
+  return UniformByFans([fan_in](const Fans& fans) { return std::sqrt(6 / (fan_in > 0 ? fan_in : fans.in)); });
 }
-Initializer HeNormal() {
-  return NormalByFans([](const Fans& fans) { return std::sqrt(2 / fans.in); });
+Initializer HeNormal(double fan_in) {
+  return NormalByFans([fan_in](const Fans& fans) { return std::sqrt(2 / (fan_in > 0 ? fan_in : fans.in)); });
 }
 Initializer LeCunUniform() {
   return UniformByFans([](const Fans& fans) { return std::sqrt(1 / fans.in); });

@@ -33,9 +33,11 @@ Initializer TruncatedNormal(double mean, double stddev);
 // Draws as Glorot and Bengio 2010: variance 2 / (fan_in + fan_out). Uniform in +-sqrt(6 / (fan_in + fan_out)).
 Initializer GlorotUniform(double gain = 1);
 Initializer GlorotNormal(double gain = 1);
-// Draws as He et al. 2015, for layers that relu follows: variance 2 / fan_in. Uniform in +-sqrt(6 / fan_in).
-Initializer HeUniform();
-Initializer HeNormal();
+// Draws as He et al. 2015, for layers that relu follows: variance 2 / fan_in. Uniform in +-sqrt(6 / fan_in). Weights
+// that are laid out in another way than above (those of a transposed convolution) need a fan_in of their own; 0: the
+// shape's.
+Initializer HeUniform(double fan_in = 0);
+Initializer HeNormal(double fan_in = 0);
 // Draws as LeCun et al. 1998: uniform in +-1/sqrt(fan_in), variance 1 / (3 fan_in). What PyTorch's dense and
 // convolutional layers start with.
 Initializer LeCunUniform();

@@ -22,17 +22,13 @@ bool IsTaken(Graph* graph, const std::string& name) {
   return false;
 }
 
-bool IsVariable(const Graph& graph, const Value& value, const std::string& name) {
-  return value.node() < graph.num_nodes() && graph.node(value.node()).name == name;
-}
-
 }  // namespace
 
 struct Layer::Impl {
   std::string kind;
   std::string name;  // given by Named(), or empty
   Function function;
-  absl::flat_hash_map<const Graph*, std::unique_ptr<LayerCall::Binding>> bindings;
+  absl::flat_hash_map<int64_t, std::unique_ptr<LayerCall::Binding>> bindings;  // by Graph::serial()
 };
 
 Value LayerCall::Variable(absl::string_view name, const Type& type, const Initializer& initializer, bool trainable) {
@@ -48,8 +44,7 @@ Value LayerCall::Variable(absl::string_view name, const Type& type, const Initia
 }
 
 Value LayerCall::Fail(absl::string_view message) {
-  graph_->Fail(absl::InvalidArgumentError(absl::StrCat(binding_->base_name, ": ", message)), location_);
-  return Value();
+  return graph_->Fail(absl::InvalidArgumentError(absl::StrCat(binding_->base_name, ": ", message)), location_);
 }
 
 Layer::Layer(std::string kind, Function function)
@@ -61,27 +56,19 @@ Layer Layer::Named(std::string name) const {
 }
 
 LayerCall::Binding& Layer::Bind(Graph* graph) const {
-  std::unique_ptr<LayerCall::Binding>& slot = impl_->bindings[graph];
-  if (slot == nullptr) slot = std::make_unique<LayerCall::Binding>();
-  LayerCall::Binding& binding = *slot;
-  // A graph may have been destroyed and another one live in its place: the binding holds if its variables are there.
-  bool known = !binding.name.empty();
-  for (const auto& [name, variable] : binding.variables) {
-    known = known && IsVariable(*graph, variable, absl::StrCat(binding.name, "/", name));
-  }
-  if (known) return binding;
-
+  std::unique_ptr<LayerCall::Binding>& binding = impl_->bindings[graph->serial()];
+  if (binding != nullptr) return *binding;
   std::string base = impl_->name;
   for (int i = 1; base.empty() && !impl_->kind.empty(); ++i) {
     const std::string candidate = absl::StrCat(impl_->kind, i);
     if (!IsTaken(graph, graph->scope() + candidate)) base = candidate;
   }
-  binding = {graph->scope() + base, base, {}};
-  return binding;
+  binding = std::make_unique<LayerCall::Binding>(LayerCall::Binding{base, {}});
+  return *binding;
 }
 
 Value Layer::operator()(Operand x, Mode mode) const {
-  if (!x->valid()) return Value();
+  if (!x->valid()) return x;
   Graph* graph = x.graph();
   LocationScope location(graph, x.location());
   LayerCall::Binding& binding = Bind(graph);
@@ -90,13 +77,20 @@ Value Layer::operator()(Operand x, Mode mode) const {
   Value y;
   {
     std::optional<NameScope> scope;
-    if (!base.empty()) scope.emplace(graph, base);
+    if (!base.empty()) scope.emplace(graph, base, x.location());
     LayerCall call(graph, mode, &binding, x.location());
     y = impl_->function(call, x);
   }
-  if (!y.valid() || impl_->kind.empty()) return y;
-  // The node of another layer keeps its name.
-  if (y.node() < first_new_node) y = Identity(y);
+  if (!y.valid()) {
+    return graph->Fail(
+        absl::InvalidArgumentError(absl::StrCat(base, ": the layer returned a Value that was never built")),
+        x.location());
+  }
+  if (impl_->kind.empty()) return y;
+  // The layer's name belongs to a node whose only result is what the layer computes. A node of another layer, and one
+  // that the function named, keeps its own.
+  const bool is_free = y.node() >= first_new_node && !graph->IsNamed(y.node()) && y.id().output == 0;
+  if (!is_free) y = Identity(y);
   for (const std::string& free : {base, base + (mode == Mode::kTraining ? "/training" : "/inference")}) {
     if (!graph->Contains(graph->scope() + free)) return y.Named(free);
   }
@@ -117,7 +111,7 @@ Layer Residual(Layer body, Layer shortcut) {
   return Layer("residual", [body = std::move(body), shortcut = std::move(shortcut)](LayerCall& call, Value x) {
     const Value y = body(x, call.mode());
     const Value past = shortcut(x, call.mode());
-    if (!y.valid() || !past.valid()) return Value();
+    if (!y.valid() || !past.valid()) return InvalidResult("residual", {y, past});
     if (y.shape() != past.shape()) {
       return call.Fail(
           absl::StrCat("the body gives ", y.type().ToString(), " but the shortcut gives ", past.type().ToString()));

@@ -10,7 +10,9 @@
 // because the layer was called before, the output is "conv1/inference" or "conv1/training". Layers made of layers put
 // theirs into a scope of their own when they have a name (residual1/conv1); a Sequential has one only if it is given.
 //
-// A handle's copies are the same layer and share variables. Variables are created at the first call in a graph.
+// A handle's copies are the same layer and share variables. Variables are created at the first call in a graph. Where a
+// layer of one's own returns what another layer computes, the inner one keeps its name ("block1/dense1"), and an
+// identity takes the outer one's.
 #ifndef ADRET_NN_LAYER_H_
 #define ADRET_NN_LAYER_H_
 
@@ -44,7 +46,6 @@ class LayerCall {
  private:
   friend class Layer;
   struct Binding {
-    std::string name;       // full: scope and all
     std::string base_name;  // without the scope
     std::vector<std::pair<std::string, Value>> variables;
   };
@@ -68,7 +69,7 @@ class Layer {
   // Names the layer (before its first call) and returns it.
   Layer Named(std::string name) const;
 
-  // Builds the layer's nodes on x, in x's graph.
+  // Builds the layer's nodes on x, in x's graph. After an error, which the graph keeps, the result is an invalid value.
   Value operator()(Operand x, Mode mode = Mode::kTraining) const;
 
  private:

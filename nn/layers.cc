@@ -75,7 +75,11 @@ Layer ConvTranspose2d(int64_t filters, Extent2d kernel, const ConvTranspose2dOpt
     }
     if (!IsPositive(call, "the kernel's size", std::min(kernel.sizes[0], kernel.sizes[1]))) return Value();
     const Shape shape{channels, filters / o.groups, kernel.sizes[0], kernel.sizes[1]};
-    const Value w = call.Variable("w", {x.dtype(), shape}, o.initializer);
+    const auto area = [](const Extent2d& e) {
+      return static_cast<double>(e.sizes[0]) * static_cast<double>(e.sizes[1]);
+    };
+    const double fan_in = static_cast<double>(channels / o.groups) * area(kernel) / area(o.stride);
+    const Value w = call.Variable("w", {x.dtype(), shape}, o.initializer ? o.initializer : HeUniform(fan_in));
     const Value y = adret::ConvTranspose2d(x, w,
                                            {.stride = o.stride,
                                             .padding = o.padding,

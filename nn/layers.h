@@ -47,7 +47,9 @@ struct ConvTranspose2dOptions {
   Extent2d dilation = 1;
   int64_t groups = 1;
   bool bias = true;
-  Initializer initializer = HeUniform();
+  // Empty: HeUniform() by the number of products that an output away from the edges is the sum of, channels / groups *
+  // kernel's area / stride's area. (The axes of w are not those that nn/initializers.h computes fans from.)
+  Initializer initializer = nullptr;
   Initializer bias_initializer = Zeros();
 };
 // Makes a layer "conv_transpose": w [channels, filters / groups, kernel], b [filters].

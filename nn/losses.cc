@@ -3,6 +3,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "adret/nn/options_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -20,10 +21,17 @@ Value Reduce(Value losses, Reduction reduction) {
   return reduction == Reduction::kSum ? Sum(losses) : Mean(losses);
 }
 
-// False, having told the graph why, unless x and target are floating-point numbers of one type. Broadcasting [n,1]
-// against [n] here is always a mistake.
-bool SameType(absl::string_view loss, const Operand& x, const Operand& target) {
-  if (!x->valid() || !target->valid()) return false;
+// False, having told the graph why, unless x and target are floating-point numbers of one type and the options make
+// sense. Broadcasting [n,1] against [n] here is always a mistake.
+bool SameType(const char* loss, const Operand& x, const Operand& target, const absl::Status& options = {}) {
+  if (!x->valid() || !target->valid()) {
+    InvalidResult(loss, {x, target}, x.location());
+    return false;
+  }
+  if (!options.ok()) {
+    x.graph()->Fail(options, x.location());
+    return false;
+  }
   if (IsFloating(x->dtype()) && x->type() == target->type()) return true;
   x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat(loss,
                                                           ": expects floating-point numbers and targets of one "
@@ -89,19 +97,20 @@ Value SoftmaxCrossEntropy(Operand logits, Operand label, const SoftmaxCrossEntro
 
 Value MeanSquaredError(Operand x, Operand target, const LossOptions& options) {
   LocationScope place(x.graph(), x.location());
-  if (!SameType("MeanSquaredError", x, target)) return Value();
+  if (!SameType("MeanSquaredError", x, target)) return InvalidResult("MeanSquaredError", {x, target});
   return Reduce(Square(x - target), options.reduction);
 }
 
 Value MeanAbsoluteError(Operand x, Operand target, const LossOptions& options) {
   LocationScope place(x.graph(), x.location());
-  if (!SameType("MeanAbsoluteError", x, target)) return Value();
+  if (!SameType("MeanAbsoluteError", x, target)) return InvalidResult("MeanAbsoluteError", {x, target});
   return Reduce(Abs(x - target), options.reduction);
 }
 
 Value Huber(Operand x, Operand target, const HuberOptions& options) {
   LocationScope place(x.graph(), x.location());
-  if (!SameType("Huber", x, target)) return Value();
+  const absl::Status sound = OptionCheck("Huber").Positive("delta", options.delta).status();
+  if (!SameType("Huber", x, target, sound)) return InvalidResult("Huber", {x, target});
   // With c = min(e, delta), both branches are c (e - c / 2).
   const Value e = Abs(x - target);
   const Value c = Minimum(e, options.delta);
@@ -110,7 +119,7 @@ Value Huber(Operand x, Operand target, const HuberOptions& options) {
 
 Value BinaryCrossEntropy(Operand logits, Operand target, const LossOptions& options) {
   LocationScope place(logits.graph(), logits.location());
-  if (!SameType("BinaryCrossEntropy", logits, target)) return Value();
+  if (!SameType("BinaryCrossEntropy", logits, target)) return InvalidResult("BinaryCrossEntropy", {logits, target});
   // -log sigmoid(x) = softplus(-x), and -log(1 - sigmoid(x)) = softplus(x): nothing cancels.
   return Reduce(Weighted(target.value(), Softplus(-logits)) + Weighted(1.0 - target, Softplus(logits)),
                 options.reduction);
@@ -118,13 +127,14 @@ Value BinaryCrossEntropy(Operand logits, Operand target, const LossOptions& opti
 
 Value Hinge(Operand x, Operand target, const HingeOptions& options) {
   LocationScope place(x.graph(), x.location());
-  if (!SameType("Hinge", x, target)) return Value();
+  const absl::Status sound = OptionCheck("Hinge").Finite("margin", options.margin).status();
+  if (!SameType("Hinge", x, target, sound)) return InvalidResult("Hinge", {x, target});
   return Reduce(Relu(options.margin - target * x), options.reduction);
 }
 
 Value KlDivergence(Operand log_q, Operand p, const LossOptions& options) {
   LocationScope place(log_q.graph(), log_q.location());
-  if (!SameType("KlDivergence", log_q, p)) return Value();
+  if (!SameType("KlDivergence", log_q, p)) return InvalidResult("KlDivergence", {log_q, p});
   const double tiny =
       p->dtype() == DType::kFloat64 ? std::numeric_limits<double>::min() : std::numeric_limits<float>::min();
   return Reduce(Sum(p * Log(Maximum(p, tiny)) - Weighted(p.value(), log_q.value()), {.axes = {-1}}), options.reduction);

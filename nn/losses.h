@@ -39,7 +39,7 @@ Value MeanSquaredError(Operand x, Operand target, const LossOptions& options = {
 // Computes |x - target| for each element.
 Value MeanAbsoluteError(Operand x, Operand target, const LossOptions& options = {});
 
-// With e = |x - target|: e^2 / 2 where e <= delta, delta (e - delta / 2) elsewhere (Huber 1964).
+// With e = |x - target|: e^2 / 2 where e <= delta, delta (e - delta / 2) elsewhere (Huber 1964). delta is positive.
 struct HuberOptions {
   double delta = 1;
   Reduction reduction = Reduction::kMean;

@@ -4,6 +4,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
+#include "adret/nn/options_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/gather.h"
@@ -20,7 +21,10 @@ double Ratio(int64_t part, int64_t whole) {
 }
 
 bool AreLogitsAndIndices(absl::string_view metric, const Operand& logits, const Operand& label) {
-  if (!logits->valid() || !label->valid()) return false;
+  if (!logits->valid() || !label->valid()) {
+    InvalidResult(metric, {logits, label}, logits.location());
+    return false;
+  }
   if (logits->rank() == 2 && label->rank() == 1 && label->dtype() == DType::kInt64) return true;
   logits.graph()->Fail(
       absl::InvalidArgumentError(absl::StrCat(metric,
@@ -35,7 +39,7 @@ bool AreLogitsAndIndices(absl::string_view metric, const Operand& logits, const 
 
 Value Accuracy(Operand logits, Operand label) {
   LocationScope place(logits.graph(), logits.location());
-  if (!AreLogitsAndIndices("Accuracy", logits, label)) return Value();
+  if (!AreLogitsAndIndices("Accuracy", logits, label)) return InvalidResult("Accuracy", {logits, label});
   const Value largest = Max(logits, {.axes = {1}});
   const Value is_number = Equal(largest, largest);
   return Mean(Cast(LogicalAnd(Equal(ArgMax(logits, {.axis = 1}), label), is_number), logits->dtype()));
@@ -43,7 +47,10 @@ Value Accuracy(Operand logits, Operand label) {
 
 Value TopKAccuracy(Operand logits, Operand label, int64_t k) {
   LocationScope place(logits.graph(), logits.location());
-  if (!AreLogitsAndIndices("TopKAccuracy", logits, label)) return Value();
+  if (!AreLogitsAndIndices("TopKAccuracy", logits, label)) return InvalidResult("TopKAccuracy", {logits, label});
+  if (const absl::Status sound = OptionCheck("TopKAccuracy").Count("k", k).status(); !sound.ok()) {
+    return logits.graph()->Fail(sound, logits.location());
+  }
   const DType dtype = logits->dtype();
   const Value column = Unsqueeze(label, {1});
   const Value at_label = GatherElements(logits, column, /*axis=*/1);

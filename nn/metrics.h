@@ -29,7 +29,9 @@ Value TopKAccuracy(Operand logits, Operand label, int64_t k);
 // Counts how often class `truth` was taken for class `predicted`.
 class ConfusionMatrix {
  public:
-  explicit ConfusionMatrix(int classes) : classes_(classes), counts_(static_cast<size_t>(classes) * classes) {}
+  // With 0 classes or fewer there are none that Add() could count.
+  explicit ConfusionMatrix(int classes)
+      : classes_(classes > 0 ? classes : 0), counts_(static_cast<size_t>(classes_) * classes_) {}
 
   // Counts integer tensors of one length. Fails, counting nothing, on a class outside [0, classes).
   absl::Status Add(const Tensor& truth, const Tensor& predicted);

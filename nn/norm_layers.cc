@@ -3,6 +3,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/nn/layers.h"
+#include "adret/nn/options_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/norm.h"
@@ -23,7 +24,9 @@ void UpdateOnce(Graph* graph, Value variable, Value next) {
 }  // namespace
 
 Layer BatchNorm(const BatchNormOptions& o) {
-  return Layer("batch_norm", [o](LayerCall& call, Value x) -> Value {
+  const OptionCheck check = OptionCheck("").AtLeast0("epsilon", o.epsilon).Fraction("momentum", o.momentum);
+  return Layer("batch_norm", [o, check](LayerCall& call, Value x) -> Value {
+    if (!check.status().ok()) return call.Fail(check.status().message());
     if (!IsFloating(x.dtype()) || x.rank() < 2 || x.shape()[1] < 0) {
       return call.Fail(absl::StrCat("expects floating-point [batch, channels, ...], but x is ", x.type().ToString()));
     }
@@ -51,7 +54,9 @@ Layer BatchNorm(const BatchNormOptions& o) {
 }
 
 Layer LayerNorm(const LayerNormOptions& o) {
-  return Layer("layer_norm", [o](LayerCall& call, Value x) -> Value {
+  const OptionCheck check = OptionCheck("").AtLeast0("epsilon", o.epsilon);
+  return Layer("layer_norm", [o, check](LayerCall& call, Value x) -> Value {
+    if (!check.status().ok()) return call.Fail(check.status().message());
     if (o.axes < 1 || o.axes >= x.rank()) {
       return call.Fail(absl::StrCat("normalises ", o.axes, " axes, but x is ", x.type().ToString()));
     }

@@ -4,9 +4,12 @@
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "adret/autograd/gradients.h"
+#include "adret/core/names.h"
 #include "adret/nn/initializers.h"
+#include "adret/nn/options_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/concat.h"
 #include "adret/ops/reduce.h"
@@ -89,6 +92,18 @@ Value AdamStep(RuleContext& c, const AdamWOptions& o, Value w, Value gradient) {
   return w - c.Scalar(0) * m_next / (Sqrt(v_next) * c.Scalar(1) + o.epsilon);
 }
 
+// What Minimize() returns after an error.
+Updates FailedUpdates(Graph* graph) { return {{Value(graph, {-1, 0}), Value(graph, {-1, 0})}}; }
+
+absl::Status CheckAdam(absl::string_view name, const AdamWOptions& o) {
+  return OptionCheck(std::string(name))
+      .Below1("beta1", o.beta1)
+      .Below1("beta2", o.beta2)
+      .AtLeast0("epsilon", o.epsilon)
+      .AtLeast0("weight_decay", o.weight_decay)
+      .status();
+}
+
 }  // namespace
 
 Value RuleContext::Slot(absl::string_view slot, double initial) {
@@ -100,15 +115,42 @@ Value RuleContext::Scalar(int i) const { return Cast((*scalars_)[i], variable_.d
 Optimizer::Optimizer(Rule rule, CommonOptions common)
     : rule_(std::make_shared<const Rule>(std::move(rule))), common_(std::move(common)) {}
 
+bool Optimizer::Check(Graph* graph, absl::Span<const Value> gradients, absl::Span<const Value> variables) const {
+  OptionCheck check(rule_->name);
+  check.AtLeast0("clip_value", common_.clip_value).AtLeast0("clip_norm", common_.clip_norm);
+  check.That(gradients.size() == variables.size(),
+             absl::StrCat("there are ", gradients.size(), " gradients for ", variables.size(), " variables"));
+  absl::flat_hash_set<Value> seen;
+  for (size_t i = 0; check.status().ok() && i < variables.size(); ++i) {
+    const Value &v = variables[i], &g = gradients[i];
+    check.That(v.valid() && v.graph() == graph, "a variable is not a value of the loss's graph");
+    if (!check.status().ok()) break;
+    check.That(graph->node(v.node()).attrs.Is<VariableAttrs>(), absl::StrCat(Quoted(v.name()), " is not a variable"));
+    check.That(seen.insert(v).second, absl::StrCat("variable ", Quoted(v.name()), " is there twice"));
+    if (g.graph() == nullptr) continue;
+    check.That(g.graph() == graph && (!g.valid() || g.type() == v.type()),
+               absl::StrCat("the gradient of variable ", Quoted(v.name()), " must be ", v.type().ToString(),
+                            " of its graph, but is ", g.type().ToString()));
+  }
+  graph->Fail(rule_->options, std::source_location());
+  graph->Fail(check.status(), std::source_location());
+  return graph->status().ok();
+}
+
 Updates Optimizer::Minimize(Operand loss, absl::Span<const Value> variables) const {
-  if (!loss->valid()) return {};
   Graph* graph = loss.graph();
+  if (graph == nullptr) return {};
   LocationScope place(graph, loss.location());
+  if (!loss->valid()) return FailedUpdates(graph);
   if (loss->rank() != 0 || !IsFloating(loss->dtype())) {
     graph->Fail(absl::InvalidArgumentError(absl::StrCat("Minimize: the loss must be a floating-point scalar, but is ",
                                                         loss->type().ToString())),
                 loss.location());
-    return {};
+    return FailedUpdates(graph);
+  }
+  if (variables.empty()) {
+    graph->Fail(OptionCheck(rule_->name).That(false, "there are no variables to move").status(), loss.location());
+    return FailedUpdates(graph);
   }
   Updates updates = Apply(Gradients(loss, variables), variables, loss.location());
   for (const auto& [variable, value] : graph->side_updates()) updates.push_back({variable, value});
@@ -117,15 +159,15 @@ Updates Optimizer::Minimize(Operand loss, absl::Span<const Value> variables) con
 
 Updates Optimizer::Apply(absl::Span<const Value> gradients, absl::Span<const Value> variables,
                          std::source_location location) const {
-  if (variables.empty() || !variables[0].valid()) return {};
-  Graph* graph = variables[0].graph();
-  LocationScope place(graph, location);
-  if (gradients.size() != variables.size()) {
-    graph->Fail(absl::InvalidArgumentError(absl::StrCat("Apply: there are ", gradients.size(), " gradients for ",
-                                                        variables.size(), " variables")),
-                location);
-    return {};
+  Graph* graph = nullptr;
+  for (const auto& values : {variables, gradients}) {
+    for (const Value& v : values) {
+      if (graph == nullptr) graph = v.graph();
+    }
   }
+  if (graph == nullptr) return {};
+  LocationScope place(graph, location);
+  if (!Check(graph, gradients, variables)) return FailedUpdates(graph);
   NameScope scope(graph, ChooseScope(*graph, common_.name, rule_->name));
   const Value step = FindOrCreate(graph, "step", {DType::kInt64, {}}, 0);
   Values clipped(gradients.begin(), gradients.end());
@@ -136,7 +178,13 @@ Updates Optimizer::Apply(absl::Span<const Value> gradients, absl::Span<const Val
 
   const Value done = Cast(step, DType::kFloat64);
   const Value rate = rule_->learning_rate(done);
-  if (!rate.valid()) return {};
+  if (!rate.valid() || rate.type() != done.type()) {
+    graph->Fail(absl::InvalidArgumentError(absl::StrCat(rule_->name, ": the schedule of the learning rate must give ",
+                                                        done.type().ToString(), ", but gives ",
+                                                        rate.valid() ? rate.type().ToString() : "no value")),
+                location);
+    return FailedUpdates(graph);
+  }
   const Values scalars = rule_->scalars(rate, done + 1.0);
   Updates updates{{step, step + 1}};
   for (size_t i = 0; i < variables.size(); ++i) {
@@ -148,6 +196,7 @@ Updates Optimizer::Apply(absl::Span<const Value> gradients, absl::Span<const Val
     context.updates_ = &updates;
     updates.push_back({variables[i], rule_->next(context)});
   }
+  if (!graph->status().ok()) return FailedUpdates(graph);
   return updates;
 }
 
@@ -165,17 +214,23 @@ Optimizer Sgd(const SgdOptions& o) {
                             g = o.nesterov ? g + b_next * o.momentum : b_next;
                           }
                           return c.variable() - c.Scalar(0) * g;
-                        }},
+                        },
+                    .options = OptionCheck("sgd")
+                                   .Below1("momentum", o.momentum)
+                                   .That(!o.nesterov || o.momentum > 0, "nesterov needs a momentum above 0")
+                                   .AtLeast0("weight_decay", o.weight_decay)
+                                   .status()},
                    o.common);
 }
 
 Optimizer Adam(const AdamOptions& o) {
-  const AdamWOptions shared{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon};
+  const AdamWOptions shared{.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon, .weight_decay = o.weight_decay};
   return Optimizer(
       {.name = "adam",
        .learning_rate = o.learning_rate,
        .scalars = [o](Value rate, Value t) { return AdamScalars(o.beta1, o.beta2, rate, t); },
-       .next = [o, shared](RuleContext& c) { return AdamStep(c, shared, c.variable(), Decayed(c, o.weight_decay)); }},
+       .next = [o, shared](RuleContext& c) { return AdamStep(c, shared, c.variable(), Decayed(c, o.weight_decay)); },
+       .options = CheckAdam("adam", shared)},
       o.common);
 }
 
@@ -188,7 +243,8 @@ Optimizer AdamW(const AdamWOptions& o) {
                           scalars.push_back(1.0 - rate * o.weight_decay);
                           return scalars;
                         },
-                    .next = [o](RuleContext& c) { return AdamStep(c, o, c.variable() * c.Scalar(2), c.gradient()); }},
+                    .next = [o](RuleContext& c) { return AdamStep(c, o, c.variable() * c.Scalar(2), c.gradient()); },
+                    .options = CheckAdam("adamw", o)},
                    o.common);
 }
 
@@ -217,7 +273,13 @@ Optimizer RmsProp(const RmsPropOptions& o) {
                             c.Set(b, move);
                           }
                           return c.variable() - c.Scalar(0) * move;
-                        }},
+                        },
+                    .options = OptionCheck("rmsprop")
+                                   .Below1("decay", o.decay)
+                                   .AtLeast0("epsilon", o.epsilon)
+                                   .Below1("momentum", o.momentum)
+                                   .AtLeast0("weight_decay", o.weight_decay)
+                                   .status()},
                    o.common);
 }
 
@@ -232,7 +294,13 @@ Optimizer Adagrad(const AdagradOptions& o) {
                           const Value s_next = Minimum(s + g * g, Largest(s.dtype()));
                           c.Set(s, s_next);
                           return c.variable() - c.Scalar(0) * g / (Sqrt(s_next) + o.epsilon);
-                        }},
+                        },
+                    .options = OptionCheck("adagrad")
+                                   .AtLeast0("rate_decay", o.rate_decay)
+                                   .AtLeast0("initial_accumulator", o.initial_accumulator)
+                                   .AtLeast0("epsilon", o.epsilon)
+                                   .AtLeast0("weight_decay", o.weight_decay)
+                                   .status()},
                    o.common);
 }
 

@@ -8,6 +8,9 @@
 // exactly, and what is loaded trains on without it. Arithmetic is that of torch.optim (1.13), except that Adam, AdamW,
 // RmsProp and Adagrad take gradients beyond 2^63 (f64: 2^511) for that, so that no square overflows and stops them.
 //
+// Options that make no sense are an error of the graph, at the call of Minimize() or Apply(): rates that decay or
+// average (momentum, beta1, beta2, decay) must be in [0, 1), all other numbers finite and at least 0.
+//
 // Ascending works the same way: minimise the negative, on whatever variables there are (an image, say).
 #ifndef ADRET_NN_OPTIMIZERS_H_
 #define ADRET_NN_OPTIMIZERS_H_
@@ -27,7 +30,7 @@ namespace adret::nn {
 // What every optimiser can do besides its rule.
 struct CommonOptions {
   // Gradients are first limited to [-clip_value, clip_value], then scaled down together so that their Euclidean norm
-  // is at most clip_norm (torch.nn.utils.clip_grad_*). 0: off.
+  // is at most clip_norm (torch.nn.utils.clip_grad_*). At least 0; 0: off.
   double clip_value = 0;
   double clip_norm = 0;
   // The scope of the slots and the step count. Empty: the rule's name, or the first of name2, name3, ... that is free.
@@ -62,6 +65,8 @@ struct Rule {
   std::function<Values(Value learning_rate, Value t)> scalars;
   // The variable's next value.
   std::function<Value(RuleContext& context)> next;
+  // Whether the options make sense.
+  absl::Status options = absl::OkStatus();
 };
 
 class Optimizer {
@@ -69,19 +74,24 @@ class Optimizer {
   Optimizer(Rule rule, CommonOptions common);
 
   // Returns updates that make loss (a floating-point scalar) smaller by moving the variables, with the graph's side
-  // updates (running statistics).
+  // updates (running statistics). After an error, which the graph keeps, they hold an invalid update, so that an
+  // executor of them finds that error.
   Updates Minimize(Operand loss, absl::Span<const Value> variables) const;
-  // Returns updates from gradients that the caller made, one per variable. An invalid gradient leaves its variable
-  // alone.
+  // Returns updates from gradients that the caller made, one per variable and of its type. A Value() among them leaves
+  // its variable alone.
   Updates Apply(absl::Span<const Value> gradients, absl::Span<const Value> variables,
                 std::source_location location = std::source_location::current()) const;
 
  private:
+  // Whether variables can be moved by gradients; else the graph has been told.
+  bool Check(Graph* graph, absl::Span<const Value> gradients, absl::Span<const Value> variables) const;
+
   std::shared_ptr<const Rule> rule_;
   CommonOptions common_;
 };
 
-// g' = g + weight_decay w;  b' = momentum b + g';  w' = w - rate b'  (nesterov: w - rate (g' + momentum b')).
+// g' = g + weight_decay w;  b' = momentum b + g';  w' = w - rate b'  (nesterov, which needs a momentum: w - rate (g' +
+// momentum b')).
 struct SgdOptions {
   Schedule learning_rate = 1e-2;
   double momentum = 0;

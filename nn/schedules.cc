@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "adret/core/executor.h"
+#include "adret/nn/options_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/unary.h"
@@ -20,9 +21,21 @@ Value CosineAnneal(double from, double to, Value fraction) {
   return (Cos(fraction * std::numbers::pi) + 1.0) * ((from - to) / 2) + to;
 }
 
+// A schedule that builds its rate when its options are sound, and tells the graph otherwise. The place of the error is
+// that of the optimiser's call.
+template <class Build>
+Schedule Checked(const OptionCheck& options, Build build) {
+  return Schedule([status = options.status(), build = std::move(build)](Value step) -> Value {
+    if (!step.valid() || status.ok()) return step.valid() ? build(step) : step;
+    return step.graph()->Fail(status, std::source_location());
+  });
+}
+
 }  // namespace
 
-Schedule::Schedule(double rate) : Schedule([rate](Value step) { return F64(step, rate); }) {}
+Schedule::Schedule(double rate)
+    : Schedule(Checked(OptionCheck("").AtLeast0("the learning rate", rate),
+                       [rate](Value step) { return F64(step, rate); })) {}
 
 absl::StatusOr<std::vector<double>> Schedule::Rates(int64_t n) const {
   Graph graph;
@@ -39,22 +52,33 @@ absl::StatusOr<std::vector<double>> Schedule::Rates(int64_t n) const {
 Schedule ConstantRate(double rate) { return Schedule(rate); }
 
 Schedule StepDecay(const StepDecayOptions& options) {
-  return Schedule([options](Value step) {
-    const Value whole =
-        Cast(Cast(step / static_cast<double>(std::max<int64_t>(1, options.every)), DType::kInt64), DType::kFloat64);
+  const OptionCheck check = OptionCheck("StepDecay")
+                                .AtLeast0("start", options.start)
+                                .AtLeast0("gamma", options.gamma)
+                                .Count("every", options.every);
+  return Checked(check, [options](Value step) {
+    const Value whole = Cast(Cast(step / static_cast<double>(options.every), DType::kInt64), DType::kFloat64);
     return Pow(F64(step, options.gamma), whole) * options.start;
   });
 }
 
 Schedule Cosine(const CosineOptions& options) {
-  return Schedule([options](Value step) {
-    const double steps = static_cast<double>(std::max<int64_t>(1, options.steps));
+  const OptionCheck check =
+      OptionCheck("Cosine").AtLeast0("start", options.start).AtLeast0("end", options.end).Count("steps", options.steps);
+  return Checked(check, [options](Value step) {
+    const double steps = static_cast<double>(options.steps);
     return CosineAnneal(options.start, options.end, Minimum(step, steps) / steps);
   });
 }
 
 Schedule OneCycle(const OneCycleOptions& options) {
-  return Schedule([options](Value step) {
+  const OptionCheck check = OptionCheck("OneCycle")
+                                .AtLeast0("max", options.max)
+                                .Count("steps", options.steps)
+                                .Fraction("rise", options.rise)
+                                .Positive("divisor", options.divisor)
+                                .Positive("final_divisor", options.final_divisor);
+  return Checked(check, [options](Value step) {
     const double start = options.max / options.divisor, end = start / options.final_divisor;
     const double last = static_cast<double>(std::max<int64_t>(2, options.steps)) - 1;
     const double peak = std::max(options.rise * (last + 1) - 1, 0.0);
@@ -66,8 +90,7 @@ Schedule OneCycle(const OneCycleOptions& options) {
 }
 
 Schedule WarmUp(int64_t steps, Schedule schedule) {
-  if (steps <= 0) return schedule;
-  return Schedule([steps, schedule = std::move(schedule)](Value step) {
+  return Checked(OptionCheck("WarmUp").Count("steps", steps), [steps, schedule = std::move(schedule)](Value step) {
     const double n = static_cast<double>(steps);
     const Value rate = schedule(Maximum(step - n, 0.0));
     return Where(Less(step, n), rate * ((step + 1.0) / n), rate);

@@ -6,7 +6,8 @@
 //
 // A schedule is a function that builds an f64 scalar from the f64 scalar `step`, the number of updates done before (0
 // at the first), in the graph: it is saved with the model and goes on where a checkpoint stopped. Formulas are
-// PyTorch's.
+// PyTorch's. Rates must be finite and not negative, numbers of steps at least 1: other options are an error of the
+// graph that the schedule is built in.
 #ifndef ADRET_NN_SCHEDULES_H_
 #define ADRET_NN_SCHEDULES_H_
 
@@ -35,7 +36,7 @@ class Schedule {
 
 Schedule ConstantRate(double rate);
 
-// start * gamma^floor(step / every)
+// start * gamma^floor(step / every); gamma is at least 0.
 struct StepDecayOptions {
   double start = 0.1;
   double gamma = 0.1;
@@ -52,7 +53,8 @@ struct CosineOptions {
 Schedule Cosine(const CosineOptions& options);
 
 // Smith and Topin 2019, as PyTorch's OneCycleLR with cosine annealing: from max / divisor up to max within the first
-// `rise` of the steps, then down to max / divisor / final_divisor at the last one; it stays there.
+// `rise` of the steps (a fraction), then down to max / divisor / final_divisor at the last one; it stays there. The
+// divisors are positive.
 struct OneCycleOptions {
   double max = 1e-2;
   int64_t steps = 1000;

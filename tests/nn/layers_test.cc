@@ -1,10 +1,15 @@
 #include "adret/nn/layers.h"
 
+#include <cstddef>
+#include <new>
+
 #include "absl/strings/str_cat.h"
 #include "adret/core/executor.h"
 #include "adret/nn/summary.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/pool2d.h"
 #include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
 #include "adret/tests/nn/golden.h"
 #include "gmock/gmock.h"
@@ -106,12 +111,79 @@ TEST(LayersTest, OneLayerInTwoPlacesSharesItsWeights) {
                                                          "f32[3,5,3,3] at layers_test.cc"));
 }
 
-TEST(LayersTest, AGraphInTheSamePlaceGetsItsOwnVariables) {
-  const Sequential net{Flatten(), Dense(2)};
-  for (int i = 0; i < 3; ++i) {
-    Images images;
-    net(images.x);
-    EXPECT_EQ(images.graph.variables().size(), 2);
+TEST(LayersTest, AGraphAtADeadOnesAddressHasItsOwnVariables) {
+  alignas(Graph) std::byte place[sizeof(Graph)];
+  const Layer first = Dense(2), second = Dense(2);
+  Graph* graph = new (place) Graph;
+  first(graph->Input("x", DType::kFloat32, {kAnyBatch, 3}));
+  graph->~Graph();
+  // What is called dense1 in the next graph is another layer, and its variables are where the dead graph's were.
+  graph = new (place) Graph;
+  const Value x = graph->Input("x", DType::kFloat32, {kAnyBatch, 3});
+  second(x);
+  first(x);
+  EXPECT_THAT(Variables(*graph), ElementsAre("dense1/w [2,3]", "dense1/b [2]", "dense2/w [2,3]", "dense2/b [2]"));
+  EXPECT_TRUE(graph->status().ok()) << graph->status();
+  graph->~Graph();
+}
+
+TEST(LayersTest, AnUnnamedLayerKeepsItsVariables) {
+  Images images;
+  const Layer scale("", [](LayerCall& call, Value x) { return x * call.Variable("scale", {x.dtype(), {}}, Ones()); });
+  scale(images.x);
+  scale(images.x, Mode::kInference);
+  EXPECT_TRUE(images.graph.status().ok()) << images.graph.status();
+  EXPECT_THAT(Variables(images.graph), ElementsAre("scale []"));
+}
+
+TEST(LayersTest, ALayerOfOnesOwnLeavesInnerNames) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
+  const Layer block("block", [dense = Dense(2)](LayerCall& call, Value v) { return dense(v, call.mode()); });
+  const Value training = block(x), inference = block(x, Mode::kInference);
+  EXPECT_EQ(training.name(), "block1");
+  EXPECT_EQ(inference.name(), "block1/inference");
+  EXPECT_TRUE(graph.Contains("block1/dense1"));
+  EXPECT_TRUE(graph.Contains("block1/dense1/inference"));
+  EXPECT_THAT(Variables(graph), ElementsAre("block1/dense1/w [2,3]", "block1/dense1/b [2]"));
+  // Also when the inner name looks like one that nobody gave.
+  const Layer wrapped("wrapped", [relu = Relu().Named("relu")](LayerCall&, Value v) { return relu(v); });
+  EXPECT_EQ(wrapped(x).name(), "wrapped1");
+  EXPECT_TRUE(graph.Contains("wrapped1/relu"));
+  // A variable that is the layer's result, and what the function named itself.
+  const Layer table("table", [](LayerCall& call, Value v) { return call.Variable("w", {v.dtype(), {3}}, Ones()); });
+  EXPECT_EQ(table(x).name(), "table1");
+  EXPECT_TRUE(graph.Contains("table1/w"));
+  const Layer named("named", [](LayerCall&, Value v) { return (v * 2.0).Named("double"); });
+  EXPECT_EQ(named(x).name(), "named1");
+  EXPECT_TRUE(graph.Contains("named1/double"));
+  // What a name finds is what the layer computes, also where that is an op's second result.
+  const Layer where("where", [](LayerCall&, Value v) {
+    return MaxPool2dWithArgmax(Reshape(v, {-1, 1, 3, 1}), {.kernel = {3, 1}}).argmax;
+  });
+  EXPECT_EQ(where(x).dtype(), DType::kInt32);
+  EXPECT_EQ(graph.Find("where1")->dtype(), DType::kInt32);
+  EXPECT_TRUE(graph.status().ok()) << graph.status();
+}
+
+// He's initialiser keeps the mean square from layer to layer where relu halves it: without relu it doubles.
+TEST(LayersTest, TransposedConvolutionsKeepTheMeanSquare) {
+  struct Case {
+    int64_t in, out, kernel, stride, groups;
+  };
+  for (const auto& [in, out, kernel, stride, groups] :
+       {Case{256, 4, 3, 1, 1}, Case{4, 256, 3, 1, 1}, Case{64, 32, 4, 2, 1}, Case{64, 64, 2, 2, 8}}) {
+    Graph graph;
+    const Value x = graph.Constant(Normal(0, 1)({DType::kFloat32, {2, in, 16, 16}}, {.seed = 5}));
+    const Layer layer = ConvTranspose2d(
+        out, kernel,
+        {.stride = stride, .padding = Padding::Explicit((kernel - stride) / 2), .groups = groups, .bias = false});
+    const Value mean_square = Mean(Square(layer(x)));
+    const State state = *InitialState(graph, 1);
+    const absl::StatusOr<Tensor> found = Evaluate(mean_square, {}, &state);
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_GT(found->At(0), 1.4) << in << " to " << out;
+    EXPECT_LT(found->At(0), 2.6) << in << " to " << out;
   }
 }
 

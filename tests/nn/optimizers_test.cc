@@ -1,6 +1,9 @@
 #include "adret/nn/optimizers.h"
 
 #include "adret/autograd/gradients.h"
+#include "adret/io/model.h"
+#include "adret/nn/initializers.h"
+#include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/matmul.h"
@@ -89,6 +92,36 @@ TEST(OptimizersTest, TwoOptimizersKeepTheirStepsApart) {
   EXPECT_TRUE(p.graph.Contains("adam2/m/b"));
 }
 
+TEST(OptimizersTest, TwoOptimizersShareRunningStatistics) {
+  // One optimiser for both layers, and one for each.
+  const auto train = [](int optimizers) {
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
+    const Value y = Sequential{Dense(4), BatchNorm(), Dense(1)}(x);
+    const Value loss = Mean(Square(y - 1.0));
+    const Values variables = graph.variables();
+    const auto half = absl::MakeConstSpan(variables).subspan(0, 2), rest = absl::MakeConstSpan(variables).subspan(2);
+    Updates updates = Sgd().Minimize(loss, optimizers == 1 ? absl::MakeConstSpan(variables) : half);
+    if (optimizers == 2) {
+      for (const Update& u : Sgd().Minimize(loss, rest)) updates.push_back(u);
+    }
+    absl::StatusOr<Executor> executor = Executor::Create({loss}, updates);
+    EXPECT_TRUE(executor.ok()) << executor.status();
+    State state = *InitialState(graph, 1);
+    const Tensor batch = Normal(0, 1)({DType::kFloat32, {8, 3}}, {.seed = 2});
+    for (int step = 0; executor.ok() && step < 3; ++step) EXPECT_TRUE(executor->Run({{x, batch}}, &state).ok());
+    // A file takes them, too.
+    EXPECT_TRUE(io::SerializeModel({.graph = &graph, .state = &state, .updates = updates}).ok());
+    return state;
+  };
+  const State one = train(1), two = train(2);
+  for (const auto& [name, tensor] : one.tensors()) {
+    const absl::StatusOr<Tensor> other = two.Get(name);
+    ASSERT_TRUE(other.ok()) << name;
+    ExpectNear(*other, tensor, 0, name);
+  }
+}
+
 TEST(OptimizersTest, ANamedOptimizerGoesOn) {
   Problem p(DType::kFloat32);
   const AdamOptions options{.common = {.name = "descent"}};
@@ -111,7 +144,7 @@ TEST(OptimizersTest, AVariableWithoutGradientStays) {
 TEST(OptimizersTest, TheLossMustBeAScalar) {
   Graph graph;
   const Value w = graph.Variable("w", Tensor::Zeros(DType::kFloat32, {3}));
-  EXPECT_TRUE(Sgd().Minimize(Square(w), {w}).empty());
+  EXPECT_EQ(Executor::Create({}, Sgd().Minimize(Square(w), {w})).status(), graph.status());
   EXPECT_THAT(graph.status().message(), HasSubstr("Minimize: the loss must be a floating-point scalar, but is f32[3]"));
   EXPECT_THAT(graph.status().message(), HasSubstr("optimizers_test.cc"));
 }

@@ -177,6 +177,18 @@ TEST(BatchesTest, BytesBecomePixels) {
   EXPECT_TRUE(TakeRows(x, {2, 1}, DType::kUint8).BitEqual(Tensor::From<uint8_t>({2, 2}, {255, 0, 51, 102})));
 }
 
+TEST(BatchesTest, AnswersKeepTheirNumbers) {
+  const Tensor x = Tensor::From<uint8_t>({2, 1}, {255, 51}), y = Tensor::From<uint8_t>({2, 1}, {255, 3});
+  for (const DType dtype : {DType::kFloat32, DType::kFloat64, DType::kInt64, DType::kUint8}) {
+    const auto batches = Batches::Create({x, y}, {DType::kFloat32, {kAnyBatch, 1}}, {dtype, {kAnyBatch, 1}});
+    const auto [pixels, answers] = batches->Get(0);
+    EXPECT_EQ(pixels.At(0), 1);
+    EXPECT_EQ(answers.dtype(), dtype);
+    EXPECT_EQ(answers.At(0), 255);
+    EXPECT_EQ(answers.At(1), 3);
+  }
+}
+
 TEST(BatchesTest, SayWhatDoesNotFit) {
   const Type image{DType::kFloat32, {kAnyBatch, 1, 6, 6}}, label{DType::kInt64, {kAnyBatch}};
   const auto message = [&](const Tensor& x, const Tensor& y, BatchOptions options) {
