@@ -8,7 +8,9 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "adret/core/names.h"
 #include "adret/core/status.h"
+#include "adret/core/text.h"
 #include "adret/io/bytes.h"
 #include "adret/io/compression.h"
 #include "adret/io/in_file.h"
@@ -24,6 +26,8 @@ constexpr size_t kLocalSize = 30, kCentralSize = 46, kEndSize = 22;
 constexpr size_t kMaxComment = 65535, kMaxName = 1024;
 constexpr uint16_t kStored = 0, kDeflated = 8;
 constexpr uint16_t kEncrypted = 1;
+// The name is UTF-8. Where it is not set, readers take other bytes than ASCII for IBM's code page 437.
+constexpr uint16_t kUtf8Name = 1 << 11;
 constexpr uint16_t kZip64Extra = 1;
 constexpr uint32_t kMax32 = 0xffffffff;
 
@@ -195,6 +199,11 @@ absl::StatusOr<std::string> WriteZip(const std::vector<ZipEntry>& entries, const
   std::string out, directory;
   for (const ZipEntry& entry : entries) {
     AD_RETURN_IF_ERROR(CheckName(entry.name));
+    if (!IsUtf8(entry.name)) {
+      return absl::InvalidArgumentError(absl::StrCat("the entry name ", Quoted(entry.name), " is not valid UTF-8"));
+    }
+    const bool is_ascii =
+        std::all_of(entry.name.begin(), entry.name.end(), [](char c) { return static_cast<signed char>(c) >= 0; });
     const std::string deflated = options.compress ? Deflate(entry.contents, Container::kNone) : "";
     const bool pack = options.compress && deflated.size() < entry.contents.size();
     const std::string& packed = pack ? deflated : entry.contents;
@@ -203,7 +212,7 @@ absl::StatusOr<std::string> WriteZip(const std::vector<ZipEntry>& entries, const
     }
     std::string common;  // the fields that both headers share
     AppendLittle<uint16_t>(kVersion, &common);
-    AppendLittle<uint16_t>(0, &common);
+    AppendLittle<uint16_t>(is_ascii ? 0 : kUtf8Name, &common);
     AppendLittle<uint16_t>(pack ? kDeflated : kStored, &common);
     AppendLittle<uint16_t>(0, &common);
     AppendLittle<uint16_t>(kDate1980, &common);

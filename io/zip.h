@@ -33,8 +33,9 @@ struct ZipOptions {
   bool compress = false;
 };
 
-// Returns an archive of these entries. The same entries give the same bytes: all carry the date 1980-01-01. Fails when
-// the archive would need the 64-bit extension (4 GiB, 65,535 entries).
+// Returns an archive of these entries. The same entries give the same bytes: all carry the date 1980-01-01. Names are
+// UTF-8, and marked as such where they are not ASCII. Fails on a name that ReadZip() refuses or that is not UTF-8, and
+// when the archive would need the 64-bit extension (4 GiB, 65,535 entries).
 absl::StatusOr<std::string> WriteZip(const std::vector<ZipEntry>& entries, const ZipOptions& options = {});
 
 }  // namespace adret::io

@@ -6,6 +6,7 @@
 #include "adret/io/compression.h"
 #include "adret/io/file.h"
 #include "adret/io/png.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -147,13 +148,13 @@ TEST(ApngTest, RefusesSizesBeforeAllocating) {
 }
 
 TEST(ApngTest, FilesAreWrittenWhole) {
-  const std::string path = testing::TempDir() + "/adret_apng_test.png";
+  const TempFolder folder;
+  const std::string path = folder / "adret_apng_test.png";
   const Tensor frames = Frames(3, 3, 6, 5);
   ASSERT_TRUE(SaveApng(path, frames).ok());
   EXPECT_EQ(ReadFile(path, 1 << 20).value(), EncodeApng(frames).value());
   EXPECT_THAT(std::string(SaveApng(path, Frames(0, 1, 2, 2)).message()), HasSubstr("adret_apng_test.png: "));
   EXPECT_TRUE(LoadPng(path).value().BitEqual(Frame(frames, 0))) << "the old file stays";
-  std::filesystem::remove(path);
   EXPECT_THAT(std::string(SaveApng("/nonexistent/x.png", frames).message()), HasSubstr("/nonexistent"));
 }
 

@@ -8,6 +8,7 @@
 #include "adret/io/bytes.h"
 #include "adret/io/compression.h"
 #include "adret/tests/io/mutations.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -93,14 +94,9 @@ TEST(IdxTest, NoDamagedCopyIsReadAsSomethingElse) {
 class MnistTest : public testing::Test {
  protected:
   void SetUp() override {
-    folder_ = testing::TempDir() + "/adret_mnist_test";
-    std::filesystem::remove_all(folder_);
-    std::filesystem::create_directory(folder_);
     Write("train", 3, {0, 1, 9}, false);
     Write("t10k", 2, {5, 5}, true);
   }
-  void TearDown() override { std::filesystem::remove_all(folder_); }
-
   void Write(const std::string& part, int64_t images, const std::vector<uint8_t>& labels, bool gzip) {
     const std::string end = gzip ? ".gz" : "";
     const Tensor pixels = Tensor::Full(DType::kUint8, {images, 4, 5}, 3);
@@ -112,7 +108,8 @@ class MnistTest : public testing::Test {
   }
   std::string Error() { return std::string(LoadMnist(folder_).status().message()); }
 
-  std::string folder_;
+  const TempFolder temp_;
+  const std::string folder_ = temp_.path();
 };
 
 TEST_F(MnistTest, LoadsFourFiles) {

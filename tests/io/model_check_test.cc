@@ -8,6 +8,7 @@
 #include "adret/io/model.h"
 #include "adret/tests/io/model_file.h"
 #include "adret/tests/io/mutations.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -128,7 +129,8 @@ TEST(ModelCheckTest, CleanAndMissingFiles) {
   const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 6});
   const Value w = graph.Variable("w", Tensor::From<float>({2, 3}, {1, 2, 3, 4, 5, 6}));
   const State state = *InitialState(graph, 1);
-  const std::string path = testing::TempDir() + "/adret_clean_model";
+  const TempFolder folder;
+  const std::string path = folder / "clean_model";
   ASSERT_TRUE(SaveModel(path, {.graph = &graph,
                                .state = &state,
                                .outputs = {{"y", Reshape(x, {kAnyBatch, 2, 3})}, {"v", Reshape(w, {6})}}})

@@ -13,6 +13,7 @@
 #include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
 #include "adret/tests/io/model_file.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -85,7 +86,8 @@ TEST(ModelRunTest, ACheckpointGoesOnAsIfNothingHadHappened) {
 
   State half = *InitialState(net.graph, 1);
   Train(net.x, net.loss, net.step, 4, &half);
-  const std::string path = testing::TempDir() + "/adret_checkpoint.adret";
+  const TempFolder folder;
+  const std::string path = folder / "checkpoint.adret";
   ASSERT_TRUE(SaveModel(path, net.contents(&half)).ok());
   auto model = LoadModel(path);
   ASSERT_TRUE(model.ok()) << model.status();

@@ -5,6 +5,7 @@
 
 #include "adret/io/file.h"
 #include "adret/tests/io/model_file.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -26,7 +27,8 @@ void ExpectSameGraph(const Graph& a, const Graph& b) {
 
 TEST(ModelTest, WhatIsLoadedIsWhatWasSaved) {
   const SmallModel small;
-  const std::string path = testing::TempDir() + "/adret_model_test.adret";
+  const TempFolder folder;
+  const std::string path = folder / "adret_model_test.adret";
   ASSERT_TRUE(SaveModel(path, small.contents()).ok());
   auto model = LoadModel(path);
   ASSERT_TRUE(model.ok()) << model.status();

@@ -12,6 +12,7 @@
 #include "adret/io/model.h"
 #include "adret/tests/io/model_file.h"
 #include "adret/tests/io/mutations.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -85,11 +86,10 @@ TEST(Container1, OnlyRegularFiles) {
   };
   refused("/dev/zero", "a device");
   refused(testing::TempDir(), "a folder");
-  const std::string fifo = testing::TempDir() + "/adret_fifo";
-  unlink(fifo.c_str());
+  const TempFolder folder;
+  const std::string fifo = folder / "fifo";
   ASSERT_EQ(mkfifo(fifo.c_str(), 0600), 0);
   refused(fifo, "a FIFO");
-  unlink(fifo.c_str());
   EXPECT_EQ(LoadModel("/no/such/file").status().code(), absl::StatusCode::kNotFound);
 }
 

@@ -7,6 +7,7 @@
 #include "adret/io/compression.h"
 #include "adret/io/zip.h"
 #include "adret/tests/io/mutations.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -96,6 +97,24 @@ TEST(NpzTest, SurvivesARoundTripStoredAndDeflated) {
   }
 }
 
+// PKWARE's APPNOTE 4.4.4: bit 11 of the flags. Python's zipfile, and so NumPy, reads other names as code page 437.
+TEST(NpzTest, MarksNamesThatAreNotAsciiAsUtf8) {
+  for (const bool compress : {false, true}) {
+    const auto flags = [&](const std::string& name) {
+      const std::string bytes =
+          FormatNpz({{name, Tensor::Zeros(DType::kFloat32, {300})}}, {.compress = compress}).value();
+      const size_t directory = bytes.find(absl::string_view("PK\x01\x02", 4));
+      EXPECT_TRUE(ParseNpz(bytes)->contains(name));
+      return std::pair(LoadLittle<uint16_t>(bytes.data() + 6), LoadLittle<uint16_t>(bytes.data() + directory + 8));
+    };
+    EXPECT_EQ(flags("größe"), std::pair(uint16_t{0x800}, uint16_t{0x800}));
+    EXPECT_EQ(flags("層/w"), std::pair(uint16_t{0x800}, uint16_t{0x800}));
+    EXPECT_EQ(flags("conv1/w"), std::pair(uint16_t{0}, uint16_t{0}));
+  }
+  EXPECT_THAT(FormatNpz({{"caf\xe9", Tensor::Zeros(DType::kFloat32, {1})}}).status().message(),
+              HasSubstr("is not valid UTF-8"));
+}
+
 TEST(NpzTest, NoDamagedCopyIsReadAsSomethingElse) {
   const NamedTensors tensors{{"x", Tensor::From<float>({2}, {1, 2})}};
   for (const bool compress : {false, true}) {
@@ -133,7 +152,8 @@ TEST(ZipTest, RefusesBombsAndLies) {
 }
 
 TEST(NpzTest, ErrorsNameFileAndArray) {
-  const std::string path = testing::TempDir() + "/adret_npy_test.npz";
+  const TempFolder folder;
+  const std::string path = folder / "adret_npy_test.npz";
   ASSERT_TRUE(SaveNpz(path, {{"x", Tensor::Scalar(DType::kFloat32, 3)}}).ok());
   EXPECT_EQ(LoadNpz(path)->at("x").At(0), 3);
   EXPECT_THAT(std::string(LoadNpy(path).status().message()), HasSubstr("adret_npy_test.npz"));

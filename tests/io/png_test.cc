@@ -8,6 +8,7 @@
 #include "adret/io/contact_sheet.h"
 #include "adret/io/png_chunks_internal.h"
 #include "adret/tests/io/mutations.h"
+#include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -74,12 +75,12 @@ TEST(PngTest, NoDamagedCopyIsReadAsSomethingElse) {
 }
 
 TEST(PngTest, ErrorsNameTheFile) {
-  const std::string path = testing::TempDir() + "/adret_png_test.png";
+  const TempFolder folder;
+  const std::string path = folder / "adret_png_test.png";
   ASSERT_TRUE(SavePng(path, Picture(1, 2, 2)).ok());
   EXPECT_TRUE(LoadPng(path).ok());
   std::filesystem::resize_file(path, 20);
   EXPECT_THAT(std::string(LoadPng(path).status().message()), HasSubstr("adret_png_test.png: not a valid PNG"));
-  std::filesystem::remove(path);
   EXPECT_THAT(std::string(SavePng("/nonexistent/x.png", Picture(1, 2, 2)).message()), HasSubstr("/nonexistent"));
 }
 
