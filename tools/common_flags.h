@@ -11,8 +11,8 @@
 #include "absl/status/statusor.h"
 
 ABSL_DECLARE_FLAG(std::string, unit);
-ABSL_DECLARE_FLAG(int, steps);    // 0: the command's own
-ABSL_DECLARE_FLAG(double, rate);  // 0: likewise
+ABSL_DECLARE_FLAG(std::optional<int>, steps);    // not given: the command's own
+ABSL_DECLARE_FLAG(std::optional<double>, rate);  // likewise
 ABSL_DECLARE_FLAG(uint64_t, seed);
 ABSL_DECLARE_FLAG(std::string, array);
 ABSL_DECLARE_FLAG(int, threads);
@@ -21,6 +21,10 @@ namespace adret::tools {
 
 // --threads, for ExecutorOptions: nothing when it is 0. Fails when it is negative or more than adret can use.
 absl::StatusOr<std::optional<int>> Threads();
+
+// Replaces a command's own number of steps and rate by --steps and --rate, where they are given; rate may be null.
+// Fails unless they are positive.
+absl::Status SetStepsAndRate(int* steps, double* rate = nullptr);
 
 }  // namespace adret::tools
 

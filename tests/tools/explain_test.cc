@@ -145,7 +145,16 @@ TEST_F(ExplainTest, MistakesAreToldInOneSentenceAndOverwriteNothing) {
   expect("maximize cnn.adret --unit=conv2:1@11,0", "11 x 11, and have no position 11,0");
   expect("maximize cnn.adret --unit=logits:x", "'x' where a unit's number is expected");
   expect("maximize cnn.adret", "--unit must say what to excite");
-  expect("maximize cnn.adret --unit=conv2:1 --steps=-1", "at least 1 step");
+  for (const char* command : {"maximize cnn.adret --unit=conv2:1", "dream cnn.adret photo.png --unit=conv2",
+                              "style cnn.adret --content=wide.png --style=grey.png", "report cnn.adret"}) {
+    for (const char* steps : {"0", "-1"}) {
+      expect(absl::StrCat(command, " --steps=", steps), absl::StrCat("--steps must be at least 1, but is ", steps));
+    }
+    if (absl::StrContains(command, "report")) continue;
+    for (const char* rate : {"0", "-1", "nan"}) {
+      expect(absl::StrCat(command, " --rate=", rate), absl::StrCat("--rate must be positive, but is ", rate));
+    }
+  }
   expect("maximize cnn.adret --unit=conv2:1 --basis=wavelets",
          "--basis must be one of pixels, fourier, but is 'wavelets'");
   expect("maximize cnn.adret --unit=conv2:1 --transforms=shake:3", "--transforms has 'shake:3'");

@@ -47,8 +47,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
                                 .octave_scale = absl::GetFlag(FLAGS_octave_scale),
                                 .roll = absl::GetFlag(FLAGS_roll),
                                 .seed = absl::GetFlag(FLAGS_seed)};
-  if (const int steps = absl::GetFlag(FLAGS_steps); steps != 0) options.steps = steps;
-  if (const double rate = absl::GetFlag(FLAGS_rate); rate != 0) options.rate = rate;
+  AD_RETURN_IF_ERROR(SetStepsAndRate(&options.steps, &options.rate));
   AD_ASSIGN_OR_RETURN(options.threads, Threads());
   const std::string out = absl::GetFlag(FLAGS_out);
   OutputFiles outputs(FilesRead(arguments));

@@ -62,8 +62,7 @@ std::string DiversityLayer(const explain::Network& network, const explain::Objec
 
 absl::StatusOr<explain::MaximizeOptions> Options(const explain::Network& network, const explain::Objective& first) {
   explain::MaximizeOptions o;
-  if (const int steps = absl::GetFlag(FLAGS_steps); steps != 0) o.steps = steps;
-  o.rate = absl::GetFlag(FLAGS_rate);
+  AD_RETURN_IF_ERROR(SetStepsAndRate(&o.steps, &o.rate));
   AD_ASSIGN_OR_RETURN(o.ascender, ChooseFlag<explain::Ascender>("ascender", absl::GetFlag(FLAGS_ascender),
                                                                 {{"normalized", explain::Ascender::kNormalized},
                                                                  {"plain", explain::Ascender::kPlain},

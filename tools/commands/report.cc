@@ -31,7 +31,7 @@ constexpr char kOut[] = "report.html";
 absl::StatusOr<int> Report(const std::vector<std::string>& arguments) {
   const std::string &path = arguments[0], out = absl::GetFlag(FLAGS_out);
   report::GatherOptions options{.seed = absl::GetFlag(FLAGS_seed), .units = absl::GetFlag(FLAGS_units)};
-  if (const int steps = absl::GetFlag(FLAGS_steps); steps != 0) options.steps = steps;
+  AD_RETURN_IF_ERROR(SetStepsAndRate(&options.steps));
   AD_ASSIGN_OR_RETURN(options.threads, Threads());
   if (options.units < 1) {
     return absl::InvalidArgumentError(absl::StrCat("--units must be at least 1, but is ", options.units));

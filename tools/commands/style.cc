@@ -49,8 +49,7 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
       .content_weight = absl::GetFlag(FLAGS_content_weight),
       .style_weight = absl::GetFlag(FLAGS_style_weight),
       .total_variation = absl::GetFlag(FLAGS_smoothness)};
-  if (const int steps = absl::GetFlag(FLAGS_steps); steps != 0) options.steps = steps;
-  if (const double rate = absl::GetFlag(FLAGS_rate); rate != 0) options.rate = rate;
+  AD_RETURN_IF_ERROR(SetStepsAndRate(&options.steps, &options.rate));
   AD_ASSIGN_OR_RETURN(options.threads, Threads());
   const std::string out = absl::GetFlag(FLAGS_out);
   OutputFiles outputs({arguments[0], absl::GetFlag(FLAGS_content), absl::GetFlag(FLAGS_style)});

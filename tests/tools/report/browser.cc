@@ -121,6 +121,14 @@ absl::Status Browser::Launch(const std::string& program) {
                                         "--remote-debugging-pipe",
                                         absl::StrCat("--user-data-dir=", profile_),
                                         "about:blank"};
+  // Killed, it leaves files in its temporary folder, which therefore is the one that goes.
+  std::vector<std::string> variables = {absl::StrCat("TMPDIR=", profile_)};
+  for (char** variable = environ; *variable != nullptr; ++variable) {
+    if (!absl::StartsWith(*variable, "TMPDIR=")) variables.push_back(*variable);
+  }
+  std::vector<char*> environment;
+  for (std::string& variable : variables) environment.push_back(variable.data());
+  environment.push_back(nullptr);
   std::vector<char*> argv;
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
@@ -135,7 +143,7 @@ absl::Status Browser::Launch(const std::string& program) {
   posix_spawnattr_init(&attributes);
   posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETPGROUP);
   posix_spawnattr_setpgroup(&attributes, 0);
-  const int error = posix_spawn(&process_, program.c_str(), &actions, &attributes, argv.data(), environ);
+  const int error = posix_spawn(&process_, program.c_str(), &actions, &attributes, argv.data(), environment.data());
   posix_spawn_file_actions_destroy(&actions);
   posix_spawnattr_destroy(&attributes);
   close(commands[0]);

@@ -14,6 +14,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "adret/io/file.h"
+#include "adret/tests/temp_folder.h"
 #include "adret/tests/tools/report/sample.h"
 #include "adret/tools/report/page.h"
 #include "gmock/gmock.h"
@@ -209,16 +210,29 @@ TEST_F(ReportBrowserTest, TheTestsOwnEyesAreOpen) {
   EXPECT_FALSE(browser_->Call("Page.noSuchCommand").ok());
 }
 
+TEST(BrowserTest, LeavesNothingInTheTemporaryFolder) {
+  const TempFolder folder;
+  const char* variable = std::getenv("TMPDIR");
+  const std::string before = variable == nullptr ? "" : variable;
+  setenv("TMPDIR", folder.path().c_str(), 1);
+  {
+    const auto browser = Browser::Start();
+    EXPECT_TRUE(browser.ok()) << browser.status();
+    EXPECT_FALSE(std::filesystem::is_empty(folder.path()));
+    if (browser.ok()) EXPECT_TRUE((*browser)->Load("about:blank").ok());
+  }
+  before.empty() ? unsetenv("TMPDIR") : setenv("TMPDIR", before.c_str(), 1);
+  EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
+}
+
 TEST(BrowserTest, ErrorsQuoteItsLastWords) {
-  const std::string folder = testing::TempDir() + absl::StrCat("report_browser_test_", getpid());
-  const std::string before = std::getenv("PATH");
-  std::filesystem::create_directories(folder);
+  const TempFolder temp;
+  const std::string folder = temp.path(), before = std::getenv("PATH");
   ASSERT_TRUE(io::WriteFile(folder + "/chromium", "#!/bin/sh\necho 'the sandbox is missing' >&2\nexit 1\n").ok());
   std::filesystem::permissions(folder + "/chromium", std::filesystem::perms::owner_all);
   setenv("PATH", folder.c_str(), 1);
   const absl::Status status = Browser::Start().status();
   setenv("PATH", before.c_str(), 1);
-  std::filesystem::remove_all(folder);
   EXPECT_EQ(status.code(), absl::StatusCode::kUnavailable) << status;
   EXPECT_THAT(std::string(status.message()), HasSubstr("its last words: the sandbox is missing"));
 }
