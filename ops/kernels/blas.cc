@@ -3,6 +3,8 @@
 #include <cblas.h>
 #include <dlfcn.h>
 
+#include <atomic>
+#include <cstdint>
 #include <cstdlib>
 #include <initializer_list>
 #include <mutex>
@@ -52,22 +54,41 @@ void SwitchCore() {
   unsetenv(kCoreVariable);
 }
 
-// OpenBLAS starts a thread per core when it is loaded, and these look for work for a while (25 ms): time that ours
-// would need. With one thread allowed it never asks for them.
-void EndThreads() {
-  auto* shutdown = reinterpret_cast<int (*)()>(dlsym(RTLD_DEFAULT, "blas_thread_shutdown_"));  // in no header
-  if (shutdown != nullptr) shutdown();
+// Calls of OpenBLAS that are in progress, and the number of threads that it had before the first of them.
+struct Calls {
+  std::atomic<int64_t> count = 0;
+  std::mutex mutex;
+  int threads_before = 0;  // 0: nothing was changed
+};
+Calls& TheCalls() {
+  static Calls* calls = new Calls;
+  return *calls;
 }
 
 }  // namespace
 
-void PrepareBlas() {
+OneBlasThread::OneBlasThread() {
   static std::once_flag once;
-  std::call_once(once, [] {
-    SwitchCore();
-    openblas_set_num_threads(1);
-    EndThreads();
-  });
+  std::call_once(once, SwitchCore);
+  Calls& calls = TheCalls();
+  for (int64_t n = calls.count.load(); n > 0;) {
+    if (calls.count.compare_exchange_weak(n, n + 1)) return;
+  }
+  const std::lock_guard lock(calls.mutex);
+  if (calls.threads_before == 0) {
+    calls.threads_before = openblas_get_num_threads();
+    if (calls.threads_before != 1) openblas_set_num_threads(1);
+  }
+  ++calls.count;
+}
+
+OneBlasThread::~OneBlasThread() {
+  Calls& calls = TheCalls();
+  if (--calls.count > 0) return;
+  const std::lock_guard lock(calls.mutex);
+  if (calls.count > 0 || calls.threads_before == 0) return;  // somebody came, or has done this already
+  if (calls.threads_before != 1) openblas_set_num_threads(calls.threads_before);
+  calls.threads_before = 0;
 }
 
 bool BlasMultipliesUnpacked() {

@@ -122,7 +122,7 @@ void Gemm<T>::Run() const {
     if (beta == T{0}) Clear(*this);
     return;
   }
-  PrepareBlas();
+  const OneBlasThread blas;
   const bool rows = m <= kFewVectors, columns = n <= kFewVectors;
   if (!rows && !columns) {
     if (!RunUnpacked(*this)) BlasGemm(*this);
