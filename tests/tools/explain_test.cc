@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
@@ -145,7 +146,7 @@ TEST_F(ExplainTest, MistakesAreToldInOneSentenceAndOverwriteNothing) {
   expect("maximize cnn.adret --unit=conv2:1@11,0", "11 x 11, and have no position 11,0");
   expect("maximize cnn.adret --unit=logits:x", "'x' where a unit's number is expected");
   expect("maximize cnn.adret", "--unit must say what to excite");
-  for (const char* command : {"maximize cnn.adret --unit=conv2:1", "dream cnn.adret photo.png --unit=conv2",
+  for (const char* command : {"maximize cnn.adret --unit=conv2:1", "dream cnn.adret --input=wide.png --unit=conv2",
                               "style cnn.adret --content=wide.png --style=grey.png", "report cnn.adret"}) {
     for (const char* steps : {"0", "-1"}) {
       expect(absl::StrCat(command, " --steps=", steps), absl::StrCat("--steps must be at least 1, but is ", steps));
@@ -190,8 +191,8 @@ TEST_F(ExplainTest, MistakesAreToldInOneSentenceAndOverwriteNothing) {
 }
 
 TEST_F(ExplainTest, ARunThatFailsLeavesNoFolder) {
-  ExpectMistake("maximize cnn.adret --unit=conv2:1 --steps=-1 --out=new/sheet.png --array=other/new/images.npy", 1,
-                "at least 1 step");
+  ExpectMistake("maximize cnn.adret --unit=conv2:1 --l1=-2 --out=new/sheet.png --array=other/new/images.npy", 1,
+                "at least 0");
   ExpectMistake("draw cnn.adret --unit=conf2:1 --out=new/folder/net.dot", 1, "the nearest names are conv2");
   EXPECT_FALSE(Exists("new"));
   EXPECT_FALSE(Exists("other"));
