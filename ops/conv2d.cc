@@ -140,8 +140,8 @@ absl::StatusOr<Types> Conv2dWGradType(const TypeContext& c) {
 
 // ---- Kernels ----------------------------------------------------------------------------------------------------
 
-// Correlations that together write output 0, from inputs 0 (images) and 1 (filters). The epilogue follows each range
-// when there is one correlation, and otherwise the whole.
+// Returns a kernel of correlations that together write output 0, from inputs 0 (images) and 1 (filters). The epilogue
+// follows each range where one correlation writes everything, and otherwise the whole.
 template <class T>
 Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const Conv2dShape& s,
                          int64_t output_elements) {
@@ -154,21 +154,20 @@ Kernel CorrelationKernel(std::vector<kernels::Correlation> correlations, const C
     kernel.workspace_bytes = std::max(kernel.workspace_bytes, plans->back()->shared_bytes());
     kernel.scratch_bytes = std::max(kernel.scratch_bytes, plans->back()->scratch_bytes());
   }
-  if (plans->size() == 1 && plans->front()->whole_planes()) {
+  const bool alone = plans->size() == 1 && plans->front()->dense();
+  if (alone && plans->front()->whole_planes()) {
     kernel.finished_unit = plans->front()->plane_elements();
     kernel.tile_elements = plans->front()->tile_elements();
   }
-  kernel.run = [plans, output_elements](const KernelArgs& args) {
+  kernel.run = [plans, alone, output_elements](const KernelArgs& args) {
     const auto scratch = [&] { return args.ThreadScratch(); };
     const Conv2dMemory memory{args.workspace, scratch};
-    const bool one = plans->size() == 1;
     for (const auto& plan : *plans) {
       const auto place = [&](int64_t begin) { return args.Tile<T>(begin); };
-      plan->Run(args.in<T>(0), args.in<T>(1), memory, place, [&](int64_t begin, int64_t n) {
-        if (one) args.Finished(begin, n);
-      });
+      plan->Run(args.in<T>(0), args.in<T>(1), memory, place,
+                [&](int64_t begin, int64_t n) { args.Finished(begin, n); });
     }
-    if (!one && args.epilogue != nullptr) {
+    if (!alone && args.epilogue != nullptr) {
       ParallelFor(output_elements, 1 << 14, [&](int64_t begin, int64_t end) { args.Finished(begin, end - begin); });
     }
     return absl::OkStatus();
@@ -241,7 +240,7 @@ absl::StatusOr<Kernel> Conv2dKernel(const KernelSpec& spec) {
   s = kernels::Simplified(s);
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    switch (ChooseMethod(s, Conv2dMap::kForward)) {
+    switch (ChooseMethod(s, Conv2dMap::kForward, spec.strict)) {
       case Conv2dMethod::k1x1:
         return Conv1x1Kernel<T>(s, /*transpose=*/false);
       case Conv2dMethod::kWinograd:
@@ -260,7 +259,7 @@ absl::StatusOr<Kernel> Conv2dXGradKernel(const KernelSpec& spec) {
   s = kernels::Simplified(s);
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    switch (ChooseMethod(s, Conv2dMap::kInputGradient)) {
+    switch (ChooseMethod(s, Conv2dMap::kInputGradient, spec.strict)) {
       case Conv2dMethod::k1x1:
         return Conv1x1Kernel<T>(s, /*transpose=*/true);
       case Conv2dMethod::kWinograd:
@@ -279,7 +278,7 @@ absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
   s = kernels::Simplified(s);
   return VisitFloating(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    switch (ChooseMethod(s, Conv2dMap::kFilterGradient)) {
+    switch (ChooseMethod(s, Conv2dMap::kFilterGradient, spec.strict)) {
       case Conv2dMethod::k1x1:
         return Conv1x1FilterGradientKernel<T>(s);
       case Conv2dMethod::kWinograd:

@@ -61,7 +61,8 @@ bool CanCompute(Conv2dMethod method, const Conv2dShape& s) {
     case Conv2dMethod::kWinograd:
       // Gathers of filters count in 32 bits.
       return s.kernel_h == 3 && s.kernel_w == 3 && s.stride_h == 1 && s.stride_w == 1 && s.dilation_h == 1 &&
-             s.dilation_w == 1 && 9 * (s.channels / s.groups) * s.filters < int64_t{1} << 31;
+             s.dilation_w == 1 && std::min(s.height, s.width) > 0 &&
+             9 * (s.channels / s.groups) * s.filters < int64_t{1} << 31;
     case Conv2dMethod::kColumns:
       return std::max(s.width, s.out_width) <= kMaxColumnsWidth && s.kernel_h * s.kernel_w <= kMaxColumnsTaps &&
              std::min(s.height * s.width, s.out_height * s.out_width) > 0 &&
@@ -72,7 +73,7 @@ bool CanCompute(Conv2dMethod method, const Conv2dShape& s) {
   return false;
 }
 
-Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
+Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map, bool strict) {
   const int forced = forced_method.load(std::memory_order_relaxed);
   if (forced >= 0 && CanCompute(static_cast<Conv2dMethod>(forced), s)) return static_cast<Conv2dMethod>(forced);
   const int64_t channels = s.channels / s.groups, filters = s.filters / s.groups;
@@ -81,7 +82,7 @@ Conv2dMethod ChooseMethod(const Conv2dShape& s, Conv2dMap map) {
     return Conv2dMethod::k1x1;
   }
   const int64_t tiles = CeilDiv(s.out_height, kWinogradTile) * CeilDiv(s.out_width, kWinogradTile);
-  if (CanCompute(Conv2dMethod::kWinograd, s) && std::min(channels, filters) >= kMinWinogradChannels &&
+  if (!strict && CanCompute(Conv2dMethod::kWinograd, s) && std::min(channels, filters) >= kMinWinogradChannels &&
       s.batch * tiles >= kMinWinogradTiles &&
       kWinogradElements * CeilDiv(s.out_width, kWinogradTile) * std::max(channels, filters) <= kMaxWinogradRow &&
       tiles * kWinogradTile * kWinogradTile <= kMaxWinogradWaste * s.out_height * s.out_width) {

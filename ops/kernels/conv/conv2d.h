@@ -51,7 +51,8 @@ bool CanCompute(Conv2dMethod method, const Conv2dShape& shape);
 //   with few filters, taps are faster still. Everything else goes by taps: without im2col's copies they run near the
 //   peak of the multiply-add units, down to one input channel; depthwise filters are the case of one channel and few
 //   filters, with more vectors per tile.
-Conv2dMethod ChooseMethod(const Conv2dShape& shape, Conv2dMap map);
+//   strict: without Winograd's tiles, whose rounding errors exceed those of a sum in order; see winograd.h.
+Conv2dMethod ChooseMethod(const Conv2dShape& shape, Conv2dMap map, bool strict);
 
 // For tests of one method: while it lives, every shape that `method` can compute is computed so, in plans made by any
 // thread.

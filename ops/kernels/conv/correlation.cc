@@ -109,8 +109,9 @@ std::vector<Correlation> InputGradientCorrelations(const Conv2dShape& s) {
                     .width = CeilDiv(s.width - column, s.stride_w),
                     .out_height = s.height,
                     .out_width = s.width,
-                    .out_step_h = s.stride_h,
-                    .out_step_w = s.stride_w,
+                    // An image of one row or column has nothing between the places of a grid.
+                    .out_step_h = std::min(s.stride_h, s.height),
+                    .out_step_w = std::min(s.stride_w, s.width),
                     .out_row = row,
                     .out_column = column};
       c.w_filter = window, c.w_channel = channels * window, c.w_group = filters * c.w_channel;
@@ -237,8 +238,7 @@ int64_t CorrelationPlan<T>::shared_bytes() const {
 
 template <class T>
 int64_t CorrelationPlan<T>::scratch_bytes() const {
-  const bool strided = c_.out_step_h > 1 || c_.out_step_w > 1;
-  const int64_t results = strided ? traits_.filter_tile * layout_.block_rows() * c_.width : 0;
+  const int64_t results = dense() ? 0 : traits_.filter_tile * layout_.block_rows() * c_.width;
   return (staged_layout_.staged_elements(c_.channels) + results) * static_cast<int64_t>(sizeof(T));
 }
 
@@ -275,7 +275,8 @@ void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed,
   const int64_t image_group = task.image * c_.groups + task.group;
   const T* source = in + image_group * c_.channels * c_.in_height * c_.in_width;
   T* results = scratch;  // of strided stores
-  if (c_.out_step_h > 1 || c_.out_step_w > 1) scratch += traits_.filter_tile * layout_.block_rows() * c_.width;
+  const bool strided = !dense();
+  if (strided) scratch += traits_.filter_tile * layout_.block_rows() * c_.width;
 
   const bool in_place = layout_.InPlace(image_group, task.row, task.rows);
   const CorrelationLayout& layout = in_place ? layout_ : staged_layout_;
@@ -287,7 +288,6 @@ void CorrelationPlan<T>::RunTask(const Task& task, const T* in, const T* packed,
   block.plane = layout.plane(), block.channels = flat ? 1 : c_.channels;
   block.taps = layout.offsets().data(), block.num_taps = flat ? c_.channels * taps : taps;
   block.stores = stores.data(), block.vectors = stores.size();
-  const bool strided = c_.out_step_h > 1 || c_.out_step_w > 1;
   const int64_t n = task.rows * c_.width;
   const auto start = [&](int64_t filter) {
     return (image_group * c_.filters + filter) * out_plane + (strided ? 0 : task.row * c_.width);

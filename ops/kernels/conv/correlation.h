@@ -83,11 +83,14 @@ class CorrelationPlan {
 
   int64_t shared_bytes() const;
   int64_t scratch_bytes() const;
-  // Writes the grid's places in the result; the caller clears the others.
+  // Writes the grid's places in the result. Reports ranges as finished where the plan is dense; otherwise other
+  // correlations write the places between, and the caller reports.
   void Run(const T* in, const T* w, const Conv2dMemory& memory, PlaceFn<T> place, FinishedFn finished) const;
+  // Whether the grid is all of the result.
+  bool dense() const { return c_.out_step_h == 1 && c_.out_step_w == 1; }
   // Whether all finished ranges are whole planes, of which size, and the longest range where they are short, otherwise
   // 0.
-  bool whole_planes() const { return c_.out_step_h == 1 && c_.out_step_w == 1 && layout_.blocks() == 1; }
+  bool whole_planes() const { return dense() && layout_.blocks() == 1; }
   int64_t plane_elements() const { return c_.out_height * c_.out_width; }
   int64_t tile_elements() const;
 
