@@ -134,6 +134,7 @@ class FilterGradientPlan {
   int64_t dy_plane() const;
   int64_t unit_elements() const;
 
+  const Conv2dShape shape_;
   const Correlation c_;
   const TapTraits traits_;
   const CorrelationLayout layout_, staged_layout_;  // equal unless the first is direct

@@ -4,6 +4,7 @@
 #include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
 #include "adret/ops/kernels/conv/correlation.h"
+#include "adret/ops/kernels/conv/filter_gradient.h"
 #include "adret/ops/kernels/sum_chunks.h"
 
 namespace adret::kernels {
@@ -24,7 +25,8 @@ constexpr int64_t kMaxStagedUnits = 16, kMaxUnitBytes = 1 << 20;
 
 template <class T>
 FilterGradientPlan<T>::FilterGradientPlan(const Conv2dShape& shape)
-    : c_(ForwardCorrelation(shape)),
+    : shape_(shape),
+      c_(ForwardCorrelation(shape)),
       traits_(GetTapTraits<T>()),
       layout_(c_, traits_.lanes, sizeof(T), true, kGradientVectors),
       staged_layout_(c_, traits_.lanes, sizeof(T), false, kGradientVectors) {
@@ -133,6 +135,7 @@ void FilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemo
                 for (int64_t i = begin; i < end; ++i) RunTask(i, x, dy, partial, static_cast<T*>(memory.scratch()));
               });
   if (chunks_ > 1) SumChunks(partial, chunks_, c_.groups * group_size(), dw);
+  RecomputeNonFinite(shape_, x, dy, dw);
 }
 
 template class FilterGradientPlan<float>;

@@ -262,6 +262,21 @@ void Copy(const RowCopy<T>& c) {
 }
 
 template <class T>
+bool Finite(const T* numbers, int64_t n) {
+  const hn::ScalableTag<T> d;
+  const int64_t lanes = hn::Lanes(d);
+  auto a = hn::Zero(d), b = a;  // 0 times a finite number is 0, and NaN otherwise
+  int64_t i = 0;
+  for (; i + 2 * lanes <= n; i += 2 * lanes) {
+    a = hn::MulAdd(hn::LoadU(d, numbers + i), hn::Zero(d), a);
+    b = hn::MulAdd(hn::LoadU(d, numbers + i + lanes), hn::Zero(d), b);
+  }
+  T rest = 0;
+  for (; i < n; ++i) rest += numbers[i] * T{0};
+  return hn::AllFalse(d, hn::IsNaN(hn::Add(a, b))) && rest == T{0};
+}
+
+template <class T>
 TapTraits Traits() {
   return {static_cast<int>(hn::Lanes(hn::ScalableTag<T>())), kFilterTile};
 }
@@ -274,6 +289,8 @@ void CopyF32(const RowCopy<float>& c) { Copy(c); }
 void CopyF64(const RowCopy<double>& c) { Copy(c); }
 void GradientF32(const TapGradient<float>& g) { Gradient(g); }
 void GradientF64(const TapGradient<double>& g) { Gradient(g); }
+bool FiniteF32(const float* numbers, int64_t n) { return Finite(numbers, n); }
+bool FiniteF64(const double* numbers, int64_t n) { return Finite(numbers, n); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace adret::kernels
@@ -290,6 +307,8 @@ HWY_EXPORT(CopyF32);
 HWY_EXPORT(CopyF64);
 HWY_EXPORT(GradientF32);
 HWY_EXPORT(GradientF64);
+HWY_EXPORT(FiniteF32);
+HWY_EXPORT(FiniteF64);
 
 template <>
 TapTraits GetTapTraits<float>() {
@@ -322,6 +341,14 @@ void AccumulateTapGradient<float>(const TapGradient<float>& gradient) {
 template <>
 void AccumulateTapGradient<double>(const TapGradient<double>& gradient) {
   HWY_DYNAMIC_DISPATCH(GradientF64)(gradient);
+}
+template <>
+bool AllFinite<float>(const float* numbers, int64_t n) {
+  return HWY_DYNAMIC_DISPATCH(FiniteF32)(numbers, n);
+}
+template <>
+bool AllFinite<double>(const double* numbers, int64_t n) {
+  return HWY_DYNAMIC_DISPATCH(FiniteF64)(numbers, n);
 }
 
 }  // namespace adret::kernels

@@ -62,7 +62,8 @@ template <class T>
 void CopyRows(const RowCopy<T>& copy);
 
 // dw[f * dw_stride + j] += sum_u sum_position dy[u][f * dy_plane + position] * x[u][offsets[j] + position], for
-// `vectors` whole vectors of positions; dy holds zeros at positions that are no outputs, and x finite numbers.
+// `vectors` whole vectors of positions; dy holds zeros at positions that are no outputs. A number of x that is not
+// finite makes NaN of sums that read it at such a position.
 template <class T>
 struct TapGradient {
   const T* const* x;  // one pointer per unit (an image, or some of its rows)
@@ -78,6 +79,10 @@ struct TapGradient {
 };
 template <class T>
 void AccumulateTapGradient(const TapGradient<T>& gradient);
+
+// Whether all of n numbers are finite.
+template <class T>
+bool AllFinite(const T* numbers, int64_t n);
 
 }  // namespace adret::kernels
 

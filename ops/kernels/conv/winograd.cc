@@ -1,6 +1,7 @@
 #include "adret/ops/kernels/conv/winograd.h"
 
 #include <algorithm>
+#include <cmath>
 
 #include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
@@ -148,8 +149,8 @@ void WinogradPlan<T>::Multiply(const T* v, const T* u, int64_t tiles, int64_t fi
 }
 
 template <class T>
-void WinogradPlan<T>::Report(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count,
-                             FinishedFn finished) const {
+void WinogradPlan<T>::ForEachRange(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count,
+                                   FinishedFn f) const {
   const int64_t plane = map_.height * map_.width, end = strips.first + strips.count;
   for (int64_t strip = strips.first; strip < end;) {
     const int64_t image = strip / strips_per_image_, stop = std::min(end, (image + 1) * strips_per_image_);
@@ -159,16 +160,37 @@ void WinogradPlan<T>::Report(const WinogradStrips& strips, int64_t group, int64_
                              : std::min((stop - strip) * kWinogradTile, map_.height - begin_row);
     const int64_t begin = ((image * map_.groups + group) * map_.filters + first) * plane;
     if (rows == map_.height) {
-      finished(begin, count * plane);
+      f(begin, count * plane);
     } else {
-      for (int64_t f = 0; f < count; ++f) finished(begin + f * plane + begin_row * map_.width, rows * map_.width);
+      for (int64_t i = 0; i < count; ++i) f(begin + i * plane + begin_row * map_.width, rows * map_.width);
     }
     strip = stop;
   }
 }
 
 template <class T>
-void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* u, T* out, T* scratch, FinishedFn finished) const {
+T WinogradPlan<T>::Result(const T* in, const T* w, int64_t o) const {
+  const int64_t column = o % map_.width, row = o / map_.width % map_.height, plane = o / (map_.width * map_.height);
+  const int64_t filter = plane % map_.filters, group = plane / map_.filters % map_.groups;
+  const bool reversed = map_.flipped || map_.adjoint;
+  const int64_t top = map_.adjoint ? 2 - map_.top : map_.top, left = map_.adjoint ? 2 - map_.left : map_.left;
+  const T* x = in + plane / map_.filters * map_.channels * map_.in_height * map_.in_width;
+  w += group * map_.w_group + filter * map_.w_filter;
+  T sum = 0;
+  for (int64_t c = 0; c < map_.channels && !std::isnan(sum); ++c) {
+    for (int64_t tap = 0; tap < 9; ++tap) {
+      const int64_t h = row + tap / 3 - top, v = column + tap % 3 - left;
+      const bool inside = h >= 0 && h < map_.in_height && v >= 0 && v < map_.in_width;
+      sum += (inside ? x[h * map_.in_width + v] : T{0}) * w[reversed ? 8 - tap : tap];
+    }
+    x += map_.in_height * map_.in_width, w += map_.w_channel;
+  }
+  return sum;
+}
+
+template <class T>
+void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* w, const T* u, T* out, T* scratch,
+                              FinishedFn finished) const {
   const int64_t group = task % map_.groups;
   WinogradStrips strips{.height = map_.in_height,
                         .width = map_.in_width,
@@ -203,16 +225,23 @@ void WinogradPlan<T>::RunTask(int64_t task, const T* in, const T* u, T* out, T* 
     const int64_t first = FilterBlockBegin(b), filters = FilterBlockBegin(last) - first;
     Multiply(v, u + group * map_.filters * map_.channels, strips.count * tiles_, b, last, m);
     const int64_t filter = group * map_.filters + first;
-    WinogradInverseTransform(WinogradInverse<T>{.strips = strips,
-                                                .input = map_.adjoint,
-                                                .m = m,
-                                                .pitch = pitch_,
-                                                .plane = filters * pitch_,
-                                                .y = out + filter * plane,
-                                                .rows = filters,
-                                                .image_row = plane,
-                                                .work = work});
-    Report(strips, group, first, filters, finished);
+    const bool finite = WinogradInverseTransform(WinogradInverse<T>{.strips = strips,
+                                                                    .input = map_.adjoint,
+                                                                    .m = m,
+                                                                    .pitch = pitch_,
+                                                                    .plane = filters * pitch_,
+                                                                    .y = out + filter * plane,
+                                                                    .rows = filters,
+                                                                    .image_row = plane,
+                                                                    .work = work});
+    if (!finite) {
+      ForEachRange(strips, group, first, filters, [&](int64_t begin, int64_t n) {
+        for (int64_t o = begin; o < begin + n; ++o) {
+          if (!std::isfinite(out[o])) out[o] = Result(in, w, o);
+        }
+      });
+    }
+    ForEachRange(strips, group, first, filters, finished);
   }
 }
 
@@ -222,7 +251,7 @@ void WinogradPlan<T>::Run(const T* in, const T* w, T* out, const Conv2dMemory& m
   TransformFilters(w, u);
   ParallelFor(tasks_, 1, [&](int64_t begin, int64_t end) {
     for (int64_t task = begin; task < end; ++task) {
-      RunTask(task, in, u, out, static_cast<T*>(memory.scratch()), finished);
+      RunTask(task, in, w, u, out, static_cast<T*>(memory.scratch()), finished);
     }
   });
 }

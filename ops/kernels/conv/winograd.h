@@ -1,7 +1,10 @@
 // 3x3 convolutions with stride 1 as products of transformed tiles; see winograd_transforms.h for the method. A quarter
 // of the multiplications of the definition, and transforms whose cost is shared by all filters (inputs), channels
 // (outputs) and tiles (filters): for layers with some dozen of each. Rounding errors in f32 are little
-// above those of a plain sum.
+// above those of a plain sum, but they are relative to the largest numbers of a tile: see docs/numerics.md.
+//
+// A number that is not finite reaches all results of its tiles by way of the transforms. So results that are not finite
+// are computed again by the definition, and hold in the end what a plain sum gives.
 #ifndef ADRET_OPS_KERNELS_CONV_WINOGRAD_H_
 #define ADRET_OPS_KERNELS_CONV_WINOGRAD_H_
 
@@ -42,9 +45,12 @@ class WinogradPlan {
 
  private:
   void TransformFilters(const T* w, T* u) const;
-  void RunTask(int64_t task, const T* in, const T* u, T* out, T* scratch, FinishedFn finished) const;
+  void RunTask(int64_t task, const T* in, const T* w, const T* u, T* out, T* scratch, FinishedFn finished) const;
   void Multiply(const T* v, const T* u, int64_t tiles, int64_t first, int64_t last, T* m) const;
-  void Report(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count, FinishedFn finished) const;
+  // Calls f(begin, n) for the ranges of the result that strips of `count` filters from `first` on are.
+  void ForEachRange(const WinogradStrips& strips, int64_t group, int64_t first, int64_t count, FinishedFn f) const;
+  // Element o of the result, by the definition; NaN as soon as the sum is.
+  T Result(const T* in, const T* w, int64_t o) const;
   int64_t FilterBlockBegin(int64_t block) const { return block * map_.filters / filter_blocks_; }
   int64_t u_plane() const { return map_.groups * map_.filters * map_.channels; }
 

@@ -2,6 +2,7 @@
 
 #include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
+#include "adret/ops/kernels/conv/filter_gradient.h"
 #include "adret/ops/kernels/conv/panel.h"
 #include "adret/ops/kernels/conv/winograd.h"
 
@@ -221,8 +222,8 @@ void WinogradFilterGradientPlan<T>::RunChunks(const T* x, const T* dy, T* dw, co
 
 template <class T>
 void WinogradFilterGradientPlan<T>::Run(const T* x, const T* dy, T* dw, const Conv2dMemory& memory) const {
-  if (shared_inputs_) return RunShared(x, dy, dw, memory);
-  RunChunks(x, dy, dw, memory);
+  shared_inputs_ ? RunShared(x, dy, dw, memory) : RunChunks(x, dy, dw, memory);
+  RecomputeNonFinite(shape_, x, dy, dw);
 }
 
 template class WinogradFilterGradientPlan<float>;

@@ -189,6 +189,18 @@ void Transpose(const WinogradTranspose<T>& t) {
   }
 }
 
+// Tells whether all vectors that it took hold finite numbers only: 0 times such a number is 0, and NaN otherwise.
+template <class D>
+class FiniteTest {
+ public:
+  HWY_INLINE explicit FiniteTest(D d) : zeros_(hn::Zero(d)) {}
+  HWY_INLINE void Take(hn::Vec<D> v) { zeros_ = hn::MulAdd(v, hn::Zero(D()), zeros_); }
+  HWY_INLINE bool AllFinite() const { return hn::AllFalse(D(), hn::IsNaN(zeros_)); }
+
+ private:
+  hn::Vec<D> zeros_;
+};
+
 // One vector of tiles at m, through the rule down the columns and along the rows: use(row, the row's vectors).
 template <class Rule, class T, class Use>
 HWY_INLINE void ForEachTileRow(const T* m, int64_t plane, Use&& use) {
@@ -211,15 +223,18 @@ HWY_INLINE void ForEachTileRow(const T* m, int64_t plane, Use&& use) {
   }
 }
 
-// The four rows of all tiles, columns in order: to[i * row_pitch + 4 tile + j].
+// The four rows of all tiles, columns in order: to[i * row_pitch + 4 tile + j]. Returns whether they are finite.
 template <class T>
-void InverseTiles(const T* m, int64_t plane, int64_t tiles, T* to, int64_t row_pitch) {
+bool InverseTiles(const T* m, int64_t plane, int64_t tiles, T* to, int64_t row_pitch) {
   const hn::ScalableTag<T> d;
+  FiniteTest test(d);
   for (int64_t p = 0; p < tiles; p += hn::Lanes(d), to += kWinogradTile * hn::Lanes(d)) {
     ForEachTileRow<OutputRule>(m + p, plane, [&](int i, const hn::Vec<decltype(d)>* y) HWY_ATTR {
+      for (int j = 0; j < kWinogradTile; ++j) test.Take(y[j]);
       hn::StoreInterleaved4(y[0], y[1], y[2], y[3], d, to + i * row_pitch);
     });
   }
+  return test.AllFinite();
 }
 
 // The six rows of all overlapping tiles, each strip's columns added up: to[i * row_pitch + 4 tile + j]. What sticks out
@@ -255,11 +270,12 @@ HWY_INLINE void CopyExactly(const T* from, int64_t n, T* to) {
 }
 
 template <class T>
-void InverseOutputs(const WinogradInverse<T>& f) {
+bool InverseOutputs(const WinogradInverse<T>& f) {
   const WinogradStrips& s = f.strips;
+  bool finite = true;
   const int64_t row_pitch = kWinogradTile * f.pitch + hn::Lanes(hn::ScalableTag<T>());
   for (int64_t row = 0; row < f.rows; ++row) {
-    InverseTiles(f.m + row * f.pitch, f.plane, s.count * s.tiles, f.work, row_pitch);
+    finite &= InverseTiles(f.m + row * f.pitch, f.plane, s.count * s.tiles, f.work, row_pitch);
     int64_t image = s.first / s.strips_per_image, i = s.first % s.strips_per_image;
     const T* from = f.work;
     for (int64_t strip = 0; strip < s.count; ++strip, from += kWinogradTile * s.tiles) {
@@ -269,6 +285,7 @@ void InverseOutputs(const WinogradInverse<T>& f) {
       if (++i == s.strips_per_image) i = 0, ++image;
     }
   }
+  return finite;
 }
 
 // A row of a strip's results: columns of all tiles, and the two that stick out behind. Null columns: none.
@@ -280,25 +297,30 @@ struct AdjointRow {
 
 // The part of a + b inside the image, to the row at `to`.
 template <class T>
-void AddRows(const WinogradStrips& s, const AdjointRow<T>& a, const AdjointRow<T>& b, int64_t spill_pitch, T* to) {
+HWY_INLINE void AddRows(const WinogradStrips& s, const AdjointRow<T>& a, const AdjointRow<T>& b, int64_t spill_pitch,
+                        T* to, FiniteTest<hn::ScalableTag<T>>* test) {
   const hn::ScalableTag<T> d;
   const int64_t lanes = hn::Lanes(d), inside = kWinogradTile * s.tiles;
   const int64_t begin = std::clamp<int64_t>(s.left, 0, inside), end = std::min(inside, s.width + s.left);
   for (int64_t j = begin; j < end; j += lanes) {
     auto v = a.columns != nullptr ? hn::LoadU(d, a.columns + j) : hn::Zero(d);
     if (b.columns != nullptr) v = hn::Add(v, hn::LoadU(d, b.columns + j));
+    test->Take(v);
     StoreFirst(d, v, end - j, to + j - s.left);
   }
   for (int64_t j = std::max<int64_t>(inside, s.left); j < std::min(inside + 2, s.width + s.left); ++j) {
     const int64_t k = (j - inside) * spill_pitch;
-    to[j - s.left] = (a.columns != nullptr ? a.spill[k] : T{0}) + (b.columns != nullptr ? b.spill[k] : T{0});
+    const T sum = (a.columns != nullptr ? a.spill[k] : T{0}) + (b.columns != nullptr ? b.spill[k] : T{0});
+    test->Take(hn::Set(d, sum));
+    to[j - s.left] = sum;
   }
 }
 
 // Whole images: strips overlap by two rows.
 template <class T>
-void InverseInputs(const WinogradInverse<T>& f) {
+bool InverseInputs(const WinogradInverse<T>& f) {
   const WinogradStrips& s = f.strips;
+  FiniteTest test{hn::ScalableTag<T>()};
   const int64_t lanes = hn::Lanes(hn::ScalableTag<T>());
   const int64_t row_pitch = kWinogradTile * f.pitch + lanes, spill_pitch = f.pitch + lanes;
   T* spill = f.work + 6 * row_pitch + lanes;
@@ -315,16 +337,16 @@ void InverseInputs(const WinogradInverse<T>& f) {
         AdjointRow<T> own{}, above{};
         if (i < s.strips_per_image) own = row_of(strip + i, r);
         if (i > 0 && r < 2) above = row_of(strip + i - 1, kWinogradTile + r);
-        AddRows(s, own, above, spill_pitch, plane + y * s.width);
+        AddRows(s, own, above, spill_pitch, plane + y * s.width, &test);
       }
     }
   }
+  return test.AllFinite();
 }
 
 template <class T>
-void Inverse(const WinogradInverse<T>& f) {
-  if (f.input) return InverseInputs(f);
-  InverseOutputs(f);
+bool Inverse(const WinogradInverse<T>& f) {
+  return f.input ? InverseInputs(f) : InverseOutputs(f);
 }
 
 template <class T>
@@ -343,8 +365,8 @@ void ForwardF32(const WinogradForward<float>& f) { Forward(f); }
 void ForwardF64(const WinogradForward<double>& f) { Forward(f); }
 void TransposeF32(const WinogradTranspose<float>& t) { Transpose(t); }
 void TransposeF64(const WinogradTranspose<double>& t) { Transpose(t); }
-void InverseF32(const WinogradInverse<float>& f) { Inverse(f); }
-void InverseF64(const WinogradInverse<double>& f) { Inverse(f); }
+bool InverseF32(const WinogradInverse<float>& f) { return Inverse(f); }
+bool InverseF64(const WinogradInverse<double>& f) { return Inverse(f); }
 
 }  // namespace HWY_NAMESPACE
 }  // namespace adret::kernels
@@ -407,12 +429,12 @@ void TransposeWinograd<double>(const WinogradTranspose<double>& t) {
   HWY_DYNAMIC_DISPATCH(TransposeF64)(t);
 }
 template <>
-void WinogradInverseTransform<float>(const WinogradInverse<float>& f) {
-  HWY_DYNAMIC_DISPATCH(InverseF32)(f);
+bool WinogradInverseTransform<float>(const WinogradInverse<float>& f) {
+  return HWY_DYNAMIC_DISPATCH(InverseF32)(f);
 }
 template <>
-void WinogradInverseTransform<double>(const WinogradInverse<double>& f) {
-  HWY_DYNAMIC_DISPATCH(InverseF64)(f);
+bool WinogradInverseTransform<double>(const WinogradInverse<double>& f) {
+  return HWY_DYNAMIC_DISPATCH(InverseF64)(f);
 }
 
 }  // namespace adret::kernels

@@ -84,7 +84,7 @@ struct WinogradInverse {
 template <class T>
 int64_t WinogradInverseWork(int64_t pitch);
 template <class T>
-void WinogradInverseTransform(const WinogradInverse<T>& f);
+bool WinogradInverseTransform(const WinogradInverse<T>& f);
 
 // to[e * plane + i] = element e of G w G^T for i < count, where the nine weights of filter i start at w + index[i], in
 // reverse order when flipped. `index` has whole vectors, valid to the end.
