@@ -7,7 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "adret/ops/binary.h"
+#include "adret/ops/add_up.h"
 #include "adret/ops/broadcast.h"
 
 namespace adret {
@@ -99,15 +99,16 @@ class Differentiator {
     }
   }
 
-  Value Cotangent(ValueId id) const {
+  // The sum of what has arrived at a value.
+  Value Cotangent(ValueId id) {
     auto it = cotangents_.find(id);
-    return it == cotangents_.end() ? Value() : it->second;
+    if (it == cotangents_.end()) return Value();
+    Values& terms = it->second;
+    if (terms.size() > 1) terms = {AddUp(terms, location_)};
+    return terms[0];
   }
 
-  void Accumulate(ValueId id, Value d) {
-    Value& sum = cotangents_[id];
-    sum = sum.valid() ? adret::Add(Operand(sum, location_), Operand(d, location_)) : d;
-  }
+  void Accumulate(ValueId id, Value d) { cotangents_[id].push_back(d); }
 
   void Visit(NodeId id) {
     // The reference stays good while the rule adds nodes: adding nodes does not move nodes.
@@ -178,8 +179,8 @@ class Differentiator {
   const GradientOptions& options_;
   std::source_location location_;
   NodeId first_ = 0, last_ = -1;
-  std::vector<bool> active_;  // of nodes up to the last y
-  absl::flat_hash_map<ValueId, Value> cotangents_;
+  std::vector<bool> active_;                         // of nodes up to the last y
+  absl::flat_hash_map<ValueId, Values> cotangents_;  // the terms of each sum
 };
 
 }  // namespace

@@ -104,11 +104,14 @@ Placement PlacementOf(const Shape& shape, const std::vector<Range>& ranges) {
   return placement;
 }
 
-// Ranges as plans see them, and back.
+// Ranges as plans see them, and back. A range of one element or none has any step: 1, which no sum overflows with.
 Windows WindowsOf(const Shape& shape, const SliceAttrs& a) {
   const std::vector<Range> ranges = *ResolveSlice(shape, a);
   Windows windows;
-  for (const Range& r : ranges) windows.push_back({r.begin, r.step, r.count});
+  for (const Range& r : ranges) {
+    const bool short_one = r.count == 0 || r.count == 1;
+    windows.push_back({r.count == 0 ? 0 : r.begin, short_one ? 1 : r.step, r.count});
+  }
   return windows;
 }
 SliceAttrs SliceOf(const Shape& shape, const Windows& windows) {

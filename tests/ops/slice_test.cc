@@ -1,12 +1,15 @@
 #include "adret/ops/slice.h"
 
 #include <algorithm>
+#include <array>
 
+#include "absl/strings/str_cat.h"
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/concat.h"
+#include "adret/ops/unary.h"
 #include "adret/tests/ops/op_suite.h"
 #include "adret/tests/ops/picked.h"
 #include "gtest/gtest.h"
@@ -171,6 +174,90 @@ TEST(Slice, RefusesStepsAndPlacesOutOfRange) {
   EXPECT_NE(message({{0}, {0, 1}, {4}, {1}}).find("equal lengths"), std::string::npos);
   EXPECT_NE(message({{1}, {0}, {4}, {1}}).find("axis 1 is out of range"), std::string::npos);
   EXPECT_EQ(message({{0}, {3}, {3}, {int64_t{1} << 62}}), "");
+}
+
+// Of an axis of n * 8 elements in n parts with something done to each: what the plan of the gradient reads and writes,
+// and how many elements the graph's values have.
+struct Work {
+  int64_t bytes, elements;
+};
+Work WorkOfSplitGradient(int64_t n, int64_t axis, bool second_order) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, axis == 0 ? Shape{8 * n, 3} : Shape{3, 8 * n});
+  Values parts = Split(x, std::vector<int64_t>(n, 8), axis);
+  for (Value& part : parts) part = Exp(part);
+  Value dx = Gradients(parts, {x})[0];
+  if (second_order) dx = Gradients(dx, {x})[0];
+  EXPECT_TRUE(graph.status().ok()) << graph.status();
+  Work work{0, 0};
+  for (NodeId id = 0; id < graph.num_nodes(); ++id) work.elements += graph.type({id, 0}).shape.num_elements();
+  auto executor = Executor::Create({dx});
+  EXPECT_TRUE(executor.ok()) << executor.status();
+  auto report = executor->Report();
+  EXPECT_TRUE(report.ok()) << report.status();
+  work.bytes = report->bytes();
+  return work;
+}
+
+TEST(Split, GradientIsLinearInTheNumberOfParts) {
+  for (int64_t axis : {0, 1}) {
+    for (bool second_order : {false, true}) {
+      const Work few = WorkOfSplitGradient(10, axis, second_order), many = WorkOfSplitGradient(200, axis, second_order);
+      EXPECT_LE(many.bytes, 25 * few.bytes) << "axis " << axis << ", order " << 1 + second_order;
+      EXPECT_LE(many.elements, 25 * few.elements) << "axis " << axis << ", order " << 1 + second_order;
+    }
+  }
+}
+
+// Slices of all kinds of one tensor: beside each other, overlapping, equal, empty, with steps, in patches.
+TEST(Slice, GradientsOfManySlicesAddUp) {
+  RandomStream random(3);
+  for (int round = 0; round < 300; ++round) {
+    const Shape shape{1 + random.Below(5), 1 + random.Below(7), 1 + random.Below(4)};
+    const bool grid = round % 3 == 0, batch = round % 4 == 0;
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat64, batch ? Shape{kAnyBatch, shape[1], shape[2]} : shape);
+    Values ys, seeds;
+    Feeds feeds = {{x, Tensor::Zeros(DType::kFloat64, shape)}};
+    Tensor expected = Tensor::Zeros(DType::kFloat64, shape);
+    const int count = 1 + random.Below(8);
+    for (int k = 0; k < count; ++k) {
+      SliceAttrs a;
+      std::array<std::vector<int64_t>, 3> picked;
+      for (int axis = 0; axis < 3; ++axis) {
+        const int64_t n = shape[axis];
+        int64_t begin = 0, end = n, step = 1;
+        if (!(batch && axis == 0) && random.Below(3) != 0) {
+          if (grid) {
+            begin = random.Below(n), end = begin + 1;
+          } else {
+            begin = random.Below(n + 1), end = begin + random.Below(n - begin + 1);
+            step = random.Below(4) == 0 ? (random.Below(2) == 0 ? 2 : int64_t{1} << 62) : 1;
+          }
+          a.axes.push_back(axis), a.begins.push_back(begin), a.ends.push_back(end), a.steps.push_back(step);
+        }
+        for (int64_t i = begin; i<end; i = step> end ? end : i + step) picked[axis].push_back(i);
+      }
+      ys.push_back(Slice(x, a));
+      ASSERT_TRUE(graph.status().ok()) << graph.status();
+      seeds.push_back(graph.Input(absl::StrCat("dy", k), DType::kFloat64, ys.back().shape()));
+      Tensor dy(DType::kFloat64, ys.back().shape().WithBatch(shape[0]));
+      size_t e = 0;
+      for (double& v : dy.mutable_data<double>()) v = random.Below(9);
+      for (int64_t i : picked[0]) {
+        for (int64_t j : picked[1]) {
+          for (int64_t l : picked[2]) {
+            expected.mutable_data<double>()[(i * shape[1] + j) * shape[2] + l] += dy.data<double>()[e++];
+          }
+        }
+      }
+      ASSERT_EQ(e, dy.data<double>().size());
+      feeds.emplace_back(seeds.back(), dy);
+    }
+    auto dx = Evaluate(Gradients(ys, {x}, {.seeds = seeds})[0], feeds);
+    ASSERT_TRUE(dx.ok()) << dx.status();
+    ASSERT_TRUE(dx->BitEqual(expected)) << "round " << round;
+  }
 }
 
 TEST(Roll, ReversesItselfAtTheExtremes) {
