@@ -422,9 +422,8 @@ Value ConvTranspose2d(Operand x, Operand w, ConvTranspose2dAttrs attrs) {
   std::array<int64_t, 2> size{};
   if (x->valid() && w->valid() && x->rank() == 4 && w->rank() == 4) {
     for (int i = 0; i < 2; ++i) {
-      const int axis = kHeightAxis + i;
-      const int64_t cut = i == 0 ? attrs.padding.top + attrs.padding.bottom : attrs.padding.left + attrs.padding.right;
-      const WindowAxis window{x->shape()[axis], w->shape()[axis], attrs.stride[i], attrs.dilation[i]};
+      const WindowAxis window =
+          i == 0 ? HeightWindow(x->shape(), w->shape(), conv) : WidthWindow(x->shape(), w->shape(), conv);
       absl::Status status = window.Check(i == 0 ? "the height" : "the width");
       if (status.ok() && (attrs.output_padding[i] < 0 || attrs.output_padding[i] >= attrs.stride[i])) {
         status = absl::InvalidArgumentError(absl::StrCat("output_padding must be in [0, stride), but is ",
@@ -435,7 +434,8 @@ Value ConvTranspose2d(Operand x, Operand w, ConvTranspose2dAttrs attrs) {
         x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("conv_transpose2d: ", status.message())), x.location());
         return Value(x.graph(), {-1, 0});
       }
-      size[i] = (window.input - 1) * window.stride - cut + window.extent() + attrs.output_padding[i];
+      size[i] =
+          (window.input - 1) * window.stride - window.before - window.after + window.extent() + attrs.output_padding[i];
     }
   }
   return Build("conv2d_x_grad", {x, w}, Attrs(Conv2dXGradAttrs{conv, size}));

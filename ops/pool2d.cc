@@ -130,9 +130,11 @@ absl::Status RequireArgmax(const TypeContext& c, const Shape& expected) {
 constexpr int64_t kElementsPerChunk = 1 << 15;
 
 int64_t PlaneGrain(const Pool2dShape& s) {
-  const int64_t work =
-      s.height * s.width + s.out_height * s.out_width * std::max<int64_t>(s.kernel_h * s.kernel_w / 2, 1);
-  return std::max<int64_t>(1, kElementsPerChunk / std::max<int64_t>(work, 1));
+  // In doubles, as products of windows and results may be too large for integers.
+  const double results = static_cast<double>(s.out_height * s.out_width);
+  const double work = static_cast<double>(s.height * s.width) +
+                      results * static_cast<double>(std::max<int64_t>(s.kernel_h * s.kernel_w / 2, 1));
+  return std::max<int64_t>(1, static_cast<int64_t>(kElementsPerChunk / std::max(work, 1.0)));
 }
 
 // A kernel that calls plane(args, p) -> bool for every plane p of output 0, which has `size` elements per plane.

@@ -3,8 +3,8 @@
 //   Value large = ResizeBilinear(x, {.height = 224, .width = 224});   // [?,3,28,28] -> [?,3,224,224]
 //   Value blocks = ResizeNearest(x, {.height = 56, .width = 56});
 //
-// Numbers equal PyTorch's interpolate (modes bilinear and nearest). Both maps are linear; each op's gradient is its
-// transpose, an op whose gradient is the first again.
+// Numbers equal PyTorch's interpolate in mode bilinear up to rounding, and in mode nearest but for the sizes named
+// below. Both maps are linear; each op's gradient is its transpose, an op whose gradient is the first again.
 #ifndef ADRET_OPS_RESIZE_H_
 #define ADRET_OPS_RESIZE_H_
 
@@ -34,7 +34,10 @@ struct ResizeNearestAttrs {
 // Makes each pixel a mean of the four that surround its place in x, weighted by nearness.
 Value ResizeBilinear(Operand x, ResizeBilinearAttrs attrs);
 
-// Computes y[i, j] = x[floor(i H / H'), floor(j W / W')].
+// Computes y[i, j] = x[floor(i H / H'), floor(j W / W')], exactly: no quotient is rounded, in f32 or f64. PyTorch's mode nearest
+// is the same formula with H / H' rounded to f32, so at some sizes it takes the pixel before where i H / H' is whole (2
+// rows to 82: row 41 is x's row 0 there, and row 1 here). Its mode nearest-exact, floor((i + 1/2) H / H'), is another
+// map.
 Value ResizeNearest(Operand x, ResizeNearestAttrs attrs);
 
 }  // namespace adret

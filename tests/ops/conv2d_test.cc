@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
@@ -11,6 +13,8 @@
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
 #include "adret/ops/kernels/conv/conv2d.h"
+#include "adret/ops/slice.h"
+#include "adret/ops/unary.h"
 #include "adret/tests/ops/op_suite.h"
 #include "adret/tests/ops/simd_test.h"
 #include "gtest/gtest.h"
@@ -338,6 +342,25 @@ TEST(Conv2d, AcceptsAnEmptyBatch) {
   EXPECT_TRUE((*results)[2].BitEqual(Tensor::Zeros(DType::kFloat32, {3, 2, 3, 3})));
 }
 
+// Images no larger than a step of the stride: relu's gradient follows conv2d_x_grad in one step of the plan.
+TEST(Conv2d, GradientsOfSmallStridedImagesAreFinished) {
+  const std::pair<Shape, std::array<int64_t, 2>> cases[] = {
+      {{1, 1, 1, 4}, {2, 1}}, {{1, 1, 4, 1}, {1, 3}}, {{1, 1, 1, 4}, {5, 2}}, {{2, 1, 2, 1}, {7, 9}}};
+  for (const auto& [shape, stride] : cases) {
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, shape), w = graph.Input("w", DType::kFloat32, {1, 1, 1, 1});
+    const Value dx = Gradients(Conv2d(Relu(x), w, {.stride = stride}), {x})[0];
+    Tensor numbers = Tensor::From<float>(shape, {1, 2, 3, -4});
+    auto result = Evaluate(dx, {{x, numbers}, {w, Tensor::Full(DType::kFloat32, {1, 1, 1, 1}, 2)}});
+    ASSERT_TRUE(result.ok()) << result.status();
+    for (int64_t i = 0; i < 4; ++i) {
+      const int64_t row = i / shape[3] % shape[2], column = i % shape[3];
+      const bool read = row % stride[0] == 0 && column % stride[1] == 0;
+      EXPECT_EQ(result->At(i), read && i < 3 ? 2 : 0) << shape.ToString() << "[" << i << "]";
+    }
+  }
+}
+
 TEST(Conv2d, RefusesWhatItsKernelsCouldNotSurvive) {
   struct Bad {
     Shape x, w;
@@ -360,6 +383,109 @@ TEST(Conv2d, RefusesWhatItsKernelsCouldNotSurvive) {
     Conv2d(graph.Input("x", DType::kFloat32, bad.x), graph.Input("w", DType::kFloat32, bad.w), bad.attrs);
     EXPECT_NE(graph.status().message().find(bad.message), std::string::npos) << graph.status();
   }
+}
+
+TEST(ConvTranspose2d, RefusesSizesThatOverflow) {
+  constexpr int64_t kMost = std::numeric_limits<int64_t>::max(), kLeast = std::numeric_limits<int64_t>::min();
+  const std::pair<ConvTranspose2dAttrs, std::string> cases[] = {
+      {{.padding = Padding::Explicit(kMost, 0, kMost, 0)}, "padding along the height must be in [0, 2^24]"},
+      {{.padding = Padding::Explicit(0, kMost, 0, 3)}, "padding along the width must be in [0, 2^24]"},
+      {{.padding = Padding::Explicit(kLeast, 0, kLeast, 0)}, "padding along the height must be in [0, 2^24]"},
+      {{.padding = Padding::Explicit(0, kLeast, 0, -3)}, "padding along the width must be in [0, 2^24]"},
+      {{.padding = Padding::Explicit(-1)}, "padding along the height must be in [0, 2^24]"},
+      {{.output_padding = {kMost, 0}}, "output_padding must be in [0, stride)"},
+      {{.output_padding = {0, kLeast}}, "output_padding must be in [0, stride)"},
+      {{.stride = {kMost, 1}}, "stride along the height must be in [1, 2^24]"},
+      {{.dilation = {1, kLeast}}, "dilation along the width must be in [1, 2^24]"},
+      {{.groups = kMost}, "conv2d_x_grad"},
+      {{.groups = kLeast}, "conv2d_x_grad"},
+  };
+  for (const auto& [attrs, message] : cases) {
+    Graph graph;
+    ConvTranspose2d(graph.Input("x", DType::kFloat32, {1, 1, 4, 4}), graph.Input("w", DType::kFloat32, {1, 1, 3, 3}),
+                    attrs);
+    EXPECT_NE(graph.status().message().find(message), std::string::npos) << graph.status();
+  }
+}
+
+// One pixel of 1e6 among numbers around 1. Of the results that do not see it, those of its tiles lose its rounding
+// errors by Winograd's method; strict executors sum in order. See docs/numerics.md.
+TEST(Conv2d, StrictExecutorsKeepTheAccuracyOfASumInOrder) {
+  RandomStream random(12);
+  constexpr int64_t kChannels = 24, kSize = 20;
+  Tensor x(DType::kFloat64, {2, kChannels, kSize, kSize}), w(DType::kFloat64, {kChannels, kChannels, 3, 3});
+  for (double& v : x.mutable_data<double>()) v = random.Normal();
+  for (double& v : w.mutable_data<double>()) v = random.Normal() / 15;
+  x.mutable_data<double>()[(kSize + 9) * kSize + 9] = 1e6;
+  x = x.Cast(DType::kFloat32), w = w.Cast(DType::kFloat32);
+  const Shape y_shape{2, kChannels, kSize - 2, kSize - 2};
+  const auto run = [&](DType dtype, bool strict) {
+    Graph graph;
+    const Value vx = graph.Input("x", dtype, x.shape()), vw = graph.Input("w", dtype, w.shape());
+    const Value y = Conv2d(vx, vw);
+    const Values d = Gradients(y, {vx, vw}, {.seeds = {Slice(vx, {{2, 3}, {0, 0}, {kSize - 2, kSize - 2}})}});
+    auto executor = Executor::Create({y, d[0], d[1]}, {}, {.strict = strict});
+    return *executor->Run({{vx, x.Cast(dtype)}, {vw, w.Cast(dtype)}});
+  };
+  const std::vector<Tensor> exact = run(DType::kFloat64, true);
+  const auto sums = [&] {  // the sums of the products' sizes
+    Graph graph;
+    const Value vx = graph.Constant(x.Cast(DType::kFloat64)), vw = graph.Constant(w.Cast(DType::kFloat64));
+    const Value y = Conv2d(Abs(vx), Abs(vw));
+    const Value dy = Abs(Slice(vx, {{2, 3}, {0, 0}, {kSize - 2, kSize - 2}}));
+    const Value gx = graph.Input("gx", DType::kFloat64, x.shape()), gw = graph.Input("gw", DType::kFloat64, w.shape());
+    const Values d = Gradients(Conv2d(gx, gw), {gx, gw}, {.seeds = {dy}});
+    const Tensor ax = *Evaluate(Abs(vx)), aw = *Evaluate(Abs(vw));
+    return *Evaluate({y, d[0], d[1]}, {{gx, ax}, {gw, aw}});
+  }();
+  const int64_t terms[] = {9 * kChannels, 9 * kChannels, 2 * (kSize - 2) * (kSize - 2)};
+  for (bool strict : {true, false}) {
+    const std::vector<Tensor> found = run(DType::kFloat32, strict);
+    double worst = 0;  // in units of what a sum in order may lose
+    for (int k = 0; k < 3; ++k) {
+      for (int64_t i = 0; i < found[k].num_elements(); ++i) {
+        const double bound = static_cast<double>(terms[k]) * 0x1p-24 * sums[k].At(i);
+        worst = std::max(worst, std::abs(found[k].At(i) - exact[k].At(i)) / bound);
+      }
+    }
+    if (strict) {
+      EXPECT_LE(worst, 1);
+    } else {
+      EXPECT_GT(worst, 1);  // the shape goes by tiles indeed
+    }
+  }
+}
+
+// The bound of docs/numerics.md, with one large pixel in every other tile.
+TEST_P(Conv2dKernels, WinogradKeepsItsBound) {
+  const kernels::ScopedConv2dMethod winograd(kernels::Conv2dMethod::kWinograd);
+  constexpr int64_t kChannels = 13, kSize = 21, kOut = kSize - 2;
+  RandomStream random(13);
+  Tensor x(DType::kFloat64, {1, kChannels, kSize, kSize}), w(DType::kFloat64, {8, kChannels, 3, 3});
+  for (double& v : x.mutable_data<double>()) v = random.Normal() * (random.Below(500) == 0 ? 1e5 : 1);
+  for (double& v : w.mutable_data<double>()) v = random.Normal();
+  x = x.Cast(DType::kFloat32), w = w.Cast(DType::kFloat32);
+  Graph graph;
+  const Value vx = graph.Input("x", DType::kFloat32, x.shape()), vw = graph.Input("w", DType::kFloat32, w.shape());
+  const Tensor y = *Evaluate(Conv2d(vx, vw), {{vx, x}, {vw, w}});
+  const Tensor exact = NaiveConv2d(x, w, {});
+  double worst = 0;
+  for (int64_t i = 0; i < y.num_elements(); ++i) {
+    const int64_t k = i / (kOut * kOut), row = i / kOut % kOut / 4 * 4, column = i % kOut / 4 * 4;
+    double largest = 0, weights = 0;
+    for (int64_t c = 0; c < kChannels; ++c) {
+      for (int64_t h = row; h < std::min(row + 6, kSize); ++h) {
+        for (int64_t v = column; v < std::min(column + 6, kSize); ++v) {
+          largest = std::max(largest, std::abs(x.At((c * kSize + h) * kSize + v)));
+        }
+      }
+      for (int64_t t = 0; t < 9; ++t) weights += std::abs(w.At((k * kChannels + c) * 9 + t));
+    }
+    worst = std::max(worst, std::abs(y.At(i) - exact.At(i)) / (0x1p-24 * largest * weights));
+  }
+  EXPECT_LE(worst, 205.0 * (kChannels + 20));
+  EXPECT_LE(worst, 3);  // what it comes to
+  RecordProperty("worst", absl::StrCat(worst));
 }
 
 }  // namespace

@@ -1,10 +1,13 @@
 #include "adret/ops/resize.h"
 
+#include <cmath>
 #include <string>
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/executor.h"
 #include "adret/tests/ops/op_suite.h"
+#include "gtest/gtest.h"
 
 namespace adret {
 namespace {
@@ -50,6 +53,18 @@ const GoldenCases kUp("conv", Golden("up", 7, 9));
 const GoldenCases kDown("conv", Golden("down", 3, 2));
 const GoldenCases kMixed("conv", Golden("mixed", 2, 11));
 const GoldenCases kOne("conv", Golden("one", 1, 1));
+
+// f32(2 / 82) * 41 is less than 1: PyTorch's mode nearest takes row 0 for row 41 there, as the header says.
+TEST(ResizeNearest, FloorsExactQuotients) {
+  EXPECT_EQ(std::floor(2.0f / 82.0f * 41.0f), 0.0f);
+  for (DType dtype : {DType::kFloat32, DType::kFloat64}) {
+    Graph graph;
+    const Value x = graph.Constant(Tensor::From<double>({1, 1, 2, 1}, {5, 7}).Cast(dtype));
+    auto y = Evaluate(ResizeNearest(x, {.height = 82, .width = 1}));
+    ASSERT_TRUE(y.ok()) << y.status();
+    for (int64_t i = 0; i < 82; ++i) EXPECT_EQ(y->At(i), i < 41 ? 5 : 7) << i;
+  }
+}
 
 }  // namespace
 }  // namespace adret
