@@ -31,6 +31,11 @@ struct Conv2dAttrs {
 // Computes y[n, k, i, j] = sum_{c, r, s} x[n, c, i * stride + r * dilation - padding, ...] w[k, c, r, s], with zeros
 // around x. x [N, C, H, W] and w [K, C / groups, R, S], both f32 or both f64; y [N, K, H', W'] where H' = floor((H +
 // top + bottom - (R - 1) * dilation - 1) / stride) + 1. N may be symbolic. (Cross-correlation, as in every framework.)
+//
+// A pixel that is infinite or NaN makes the results that read it so, and no others; padding is read as zeros. Windows
+// of 3x3 with stride 1 may go by Winograd's method. Its rounding errors are relative to the largest pixel among the 6x6
+// around a result, where those of a sum are relative to what the result reads; ExecutorOptions::strict excludes it.
+// Bounds are in docs/numerics.md, "Convolutions".
 Value Conv2d(Operand x, Operand w, Conv2dAttrs attrs = {});
 
 struct ConvTranspose2dAttrs {

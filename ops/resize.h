@@ -34,10 +34,10 @@ struct ResizeNearestAttrs {
 // Makes each pixel a mean of the four that surround its place in x, weighted by nearness.
 Value ResizeBilinear(Operand x, ResizeBilinearAttrs attrs);
 
-// Computes y[i, j] = x[floor(i H / H'), floor(j W / W')], exactly: no quotient is rounded, in f32 or f64. PyTorch's mode nearest
-// is the same formula with H / H' rounded to f32, so at some sizes it takes the pixel before where i H / H' is whole (2
-// rows to 82: row 41 is x's row 0 there, and row 1 here). Its mode nearest-exact, floor((i + 1/2) H / H'), is another
-// map.
+// Computes y[i, j] = x[floor(i H / H'), floor(j W / W')], exactly: no quotient is rounded, in f32 or f64. PyTorch's
+// mode nearest is the same formula with H / H' rounded to f32. So at some sizes, where i H / H' is whole, it takes the
+// pixel before (2 rows to 82: row 41 is x's row 0 there, and row 1 here). Its mode nearest-exact, which is
+// floor((i + 1/2) H / H'), is another map.
 Value ResizeNearest(Operand x, ResizeNearestAttrs attrs);
 
 }  // namespace adret

@@ -182,7 +182,6 @@ class Plan::StepEpilogue : public Epilogue {
   StepEpilogue(const Plan& plan, int s, char* arena) : plan_(plan), data_(plan.steps_[s]), arena_(arena) {}
 
   void Run(int64_t begin, int64_t n) const override {
-    if (n == 0) return;  // kernels may report what an empty batch leaves of a block
     if (data_.tile_stride == 0) {
       RunChain(data_, begin, n, data_.program_input_pointers, data_.program_output_pointers);
     } else {

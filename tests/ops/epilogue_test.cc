@@ -26,7 +26,7 @@ std::vector<OpCase>& AllCases();  // in op_suite.cc
 namespace {
 
 constexpr int64_t kMaxElements = 1 << 14;  // of a value
-constexpr int kThreads = 3;
+constexpr int kThreads = 2;
 constexpr int kVariants = 6;  // of each op among the rows' nodes
 
 // A node without its graph.
@@ -195,7 +195,8 @@ std::optional<std::string> Report(const KernelSpec& spec, absl::Span<const Tenso
 
 using Counts = std::map<std::string, int>;
 
-// Runs the node and its gradients of order 1 and 2 one by one, and checks each that has an epilogue. False when it cannot be built.
+// Runs the node and its gradients of order 1 and 2 one by one, and checks each that has an epilogue. False when it
+// cannot be built.
 bool Check(const Specimen& s, RandomStream* random, Counts* counts, int64_t* tiled) {
   const auto attrs = s.op->parse_attrs(s.attrs);
   if (!attrs.ok()) return false;
@@ -305,13 +306,14 @@ TEST_P(EpilogueOfConvolutions, EveryElementIsReportedOnce) {
   CheckAll(specimens, /*seed=*/4 + static_cast<int>(GetParam()), kRounds, &counts);
 }
 
-INSTANTIATE_TEST_SUITE_P(, EpilogueOfConvolutions,
+std::string MethodName(const testing::TestParamInfo<kernels::Conv2dMethod>& info) {
+  static constexpr const char* kNames[] = {"taps", "one_by_one", "winograd", "columns"};
+  return kNames[static_cast<int>(info.param)];
+}
+INSTANTIATE_TEST_SUITE_P(Methods, EpilogueOfConvolutions,
                          ::testing::Values(kernels::Conv2dMethod::kTaps, kernels::Conv2dMethod::k1x1,
                                            kernels::Conv2dMethod::kWinograd, kernels::Conv2dMethod::kColumns),
-                         [](const auto& info) {
-                           static constexpr const char* kNames[] = {"taps", "one_by_one", "winograd", "columns"};
-                           return kNames[static_cast<int>(info.param)];
-                         });
+                         MethodName);
 
 }  // namespace
 }  // namespace adret
