@@ -53,8 +53,18 @@ struct StepReport {
   double BytesFloor(const MachineLimits& limits) const;
 };
 
+// What a pass over the plan's graph did (core/plan/passes.h).
+struct PassReport {
+  std::string name = {};
+  int nodes = 0;         // after it
+  int64_t rewrites = 0;  // by it and the passes before it: the numbers that ADRET_STOP_AT counts
+  double seconds = 0;    // without checks and dumps
+  bool skipped = false;  // by ADRET_DISABLE
+};
+
 struct PlanReport {
-  std::vector<StepReport> steps = {};  // in order of execution
+  std::vector<StepReport> steps = {};   // in order of execution
+  std::vector<PassReport> passes = {};  // in order; what made the graph that was cut into steps
   int64_t arena_bytes = 0;
   int64_t profiled_runs = 0;
   std::string note = {};  // why the plan is not as the executor's options ask; empty: it is
@@ -66,6 +76,9 @@ struct PlanReport {
 // Returns a table with one line per step, and a total. Times appear after profiled runs; with limits also the share of
 // the limit: how much of a step's time its flops or bytes would take on a machine that reaches one of its limits.
 std::string ExplainTable(const PlanReport& report, const MachineLimits& limits = {});
+
+// Returns a line for each pass: the nodes that it left, the numbers of its rewrites, and its time.
+std::string PassTable(const PlanReport& report);
 
 // Returns the last profiled run in the JSON format of Chrome's trace viewer: one complete event ("ph": "X") per step.
 std::string ChromeTrace(const PlanReport& report);

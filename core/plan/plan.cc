@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/parallel.h"
+#include "adret/core/plan/passes.h"
 #include "adret/core/plan/placer.h"
 
 namespace adret {
@@ -29,7 +30,10 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::MakeVerified(const Graph& graph, abs
                                                          absl::Span<const std::pair<ValueId, ValueId>> updates,
                                                          int64_t batch, const PlanOptions& options) {
   auto plan = std::make_unique<Plan>();
-  AD_ASSIGN_OR_RETURN(plan->graph_, MakePlanGraph(graph, fetches, updates, batch));
+  AD_ASSIGN_OR_RETURN(PassOptions pass_options, PassOptionsFromEnvironment());
+  AD_ASSIGN_OR_RETURN(PassRun passes, PassRun::Create(std::move(pass_options)));
+  AD_ASSIGN_OR_RETURN(plan->graph_, MakePlanGraph(graph, fetches, updates, batch, &passes));
+  plan->passes_ = passes.reports();
   // Refused here, before sums of sizes could overflow.
   for (const auto& value : plan->graph_.values) {
     if (value.type.bytes() <= options.memory_limit) continue;
@@ -41,8 +45,9 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::MakeVerified(const Graph& graph, abs
   plan->strict_ = options.strict;
   plan->check_ = options.check;
   plan->threads_ = options.threads;
-  plan->schedule_ = MakeStepSchedule(plan->graph_, options.fuse);
+  plan->schedule_ = MakeStepSchedule(plan->graph_, options.fuse && passes.Enabled("fuse"));
   if (options.tamper && options.fuse) options.tamper(&plan->schedule_);
+  if (passes.dumps()) AD_RETURN_IF_ERROR(passes.Dump("fuse", ToText(plan->graph_, plan->schedule_)));
   absl::Status verified = VerifySchedule(plan->graph_, plan->schedule_);
   if (verified.ok()) {
     AD_RETURN_IF_ERROR(plan->MakeSteps());
@@ -53,6 +58,7 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::MakeVerified(const Graph& graph, abs
     return absl::InternalError(
         absl::StrCat(verified.message(), "; the steps:\n", ToText(plan->graph_, plan->schedule_)));
   }
+  if (passes.dumps()) AD_RETURN_IF_ERROR(passes.Dump("steps", ExplainTable(plan->Report())));
   if (plan->arena_bytes_ > options.memory_limit) {
     return absl::ResourceExhaustedError(absl::StrCat("the plan needs ", BytesText(plan->arena_bytes_),
                                                      ", above the memory limit of ", BytesText(options.memory_limit)));

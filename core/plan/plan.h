@@ -136,6 +136,7 @@ class Plan {
   void CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) const;
 
   PlanGraph graph_;
+  std::vector<PassReport> passes_;  // what made graph_
   StepSchedule schedule_;
   std::vector<StepData> steps_;
   std::vector<ValuePlace> places_;  // of root values

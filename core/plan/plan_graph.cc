@@ -1,7 +1,10 @@
 #include "adret/core/plan/plan_graph.h"
 
+#include <optional>
+
 #include "absl/strings/str_cat.h"
 #include "adret/core/ancestors.h"
+#include "adret/core/plan/passes.h"
 #include "adret/core/plan/rewrite.h"
 #include "adret/core/plan/simplify.h"
 #include "adret/core/status.h"
@@ -9,7 +12,8 @@
 namespace adret {
 namespace {
 
-// Pushed slices meet pads, and what pads leave are slices; two rounds do nearly always.
+// Slices that were moved meet paddings, and simplifying a slice of a padding gives another slice to move. Two rounds
+// suffice nearly always; any number leaves a right plan.
 constexpr int kMaxRounds = 4;
 
 // Fails where the op's type rule refuses the concrete types of the node's inputs, which `value_of` finds in the plan.
@@ -22,10 +26,12 @@ absl::Status CheckTypes(const PlanGraph& plan, const Node& node, F value_of) {
   return absl::Status(outputs.status().code(), absl::StrCat(node.name, ": ", outputs.status().message()));
 }
 
-// What is needed of the graph as it is, for this batch.
+// The first pass: copies what is needed of the graph, for this batch. Constants become values without a node, and an
+// identity (stop_gradient) is its input, since no kernel computes it.
 absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fetches,
                                 absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch) {
   PlanGraph plan;
+  plan.batch = batch;
   std::vector<ValueId> results(fetches.begin(), fetches.end());
   for (auto [variable, value] : updates) results.push_back(variable), results.push_back(value);
   const std::vector<bool> needed = Ancestors(graph, results);
@@ -34,6 +40,10 @@ absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fe
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     if (!needed[id]) continue;
     const Node& node = graph.node(id);
+    if (node.op->traits.identity) {
+      first[id] = lookup(node.inputs[0]);
+      continue;
+    }
     first[id] = static_cast<int>(plan.values.size());
     const bool constant = node.attrs.Is<ConstantAttrs>();
     const int producer = constant ? -1 : static_cast<int>(plan.nodes.size());
@@ -73,10 +83,31 @@ const Node* PlanGraph::MakeNode(const Op& op, Attrs attrs, Types outputs, const 
 }
 
 absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const ValueId> fetches,
-                                        absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch) {
-  AD_ASSIGN_OR_RETURN(PlanGraph plan, Lower(graph, fetches, updates, batch));
-  plan = Simplify(std::move(plan));
-  for (int round = 0; round < kMaxRounds && PushDownSlices(&plan); ++round) plan = Simplify(std::move(plan));
+                                        absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch,
+                                        PassRun* run) {
+  std::optional<PassRun> own;
+  if (run == nullptr) {
+    AD_ASSIGN_OR_RETURN(PassOptions options, PassOptionsFromEnvironment());
+    AD_ASSIGN_OR_RETURN(own, PassRun::Create(std::move(options)));
+    run = &*own;
+  }
+  PlanGraph plan;
+  const auto lower = [&]() -> absl::StatusOr<bool> {
+    AD_ASSIGN_OR_RETURN(plan, Lower(graph, fetches, updates, batch));
+    return true;
+  };
+  const auto simplify = [&] {
+    plan = Simplify(std::move(plan), run->counter());
+    return true;
+  };
+  const auto slices = [&] { return PushDownSlices(&plan, run->counter()); };
+  AD_RETURN_IF_ERROR(run->Apply("lower", &plan, lower).status());
+  AD_RETURN_IF_ERROR(run->Apply("simplify", &plan, simplify).status());
+  for (int round = 0; round < kMaxRounds; ++round) {
+    AD_ASSIGN_OR_RETURN(const bool moved, run->Apply("slices", &plan, slices));
+    if (!moved) break;
+    AD_RETURN_IF_ERROR(run->Apply("simplify", &plan, simplify).status());
+  }
   return plan;
 }
 

@@ -1,6 +1,28 @@
-// PlanGraph: the part of a graph that a plan needs, for one concrete batch, simplified: nothing that no fetch or update
-// depends on, constants folded, equal nodes merged, identities dropped, and no more computed than is looked at
-// (core/plan/rewrite.h). Every rewrite uses facts that ops declare; no op is named.
+// PlanGraph: what a plan computes, as a graph of its own. It holds the part of a graph that fetches and updates need,
+// for one concrete batch, and is made by passes (core/plan/passes.h) that spare work.
+//
+// The headers of this folder follow one example through the planner:
+//
+//   Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 1, 6, 6});
+//   Value w = graph.Variable("w", Tensor::Zeros(DType::kFloat32, {4, 1, 3, 3}));
+//   Value maps = Relu(1.0 * Conv2d(x, w));                                          // four feature maps
+//   auto executor = Executor::Create({Slice(maps, /*axis=*/1, 2, 3)});              // one of which is looked at
+//
+//   1. lower (here): only what is needed, and 8 in place of the batch, as a run with 8 images asks for
+//        0  constant      f32[]           value=f32[] 1
+//        1  input x       f32[8,1,6,6]
+//        2  variable w    f32[4,1,3,3]
+//        3  conv2d        f32[8,4,4,4]    1 2
+//        4  broadcast_to  f32[8,4,4,4]    0
+//        5  mul           f32[8,4,4,4]    4 3
+//        6  relu          f32[8,4,4,4]    5
+//        7  slice         f32[8,1,4,4]    6    axes=[1], begins=[2], ends=[3], steps=[1]
+//        fetch 7
+//   2. simplify (core/plan/simplify.h): the multiplication by 1 goes, and with it the 1
+//   3. slices (core/plan/rewrite.h): the slice moves through relu and conv2d to w: one filter is computed, not four
+//   4. fuse (core/plan/step_schedule.h): conv2d and relu become one step
+//   5. the chain of a step becomes a loop over blocks (core/plan/program.h)
+//   6. values get places (core/plan/placer.h), and the plan can run (core/plan/plan.h)
 #ifndef ADRET_CORE_PLAN_PLAN_GRAPH_H_
 #define ADRET_CORE_PLAN_PLAN_GRAPH_H_
 
@@ -17,9 +39,11 @@
 
 namespace adret {
 
+class PassRun;
+
 struct PlanGraph {
-  // A node that computes something, or a variable or input. Values are numbered densely; a node's outputs are
-  // consecutive.
+  // A node that computes something, or a variable or input. Values have consecutive numbers, and so have the outputs of
+  // a node.
   struct PlanNode {
     const Node* node = nullptr;          // op, attributes, name; its inputs and symbolic types are those of the graph
     NodeId id;                           // of the graph's node that it computes or takes part in
@@ -28,7 +52,7 @@ struct PlanGraph {
   };
   struct PlanValue {
     Type type;     // concrete
-    int producer;  // index into nodes; -1 for a constant
+    int producer;  // index into nodes; -1 for a constant, and for what a pass dropped
     int constant;  // index into constants, or -1
   };
 
@@ -38,18 +62,21 @@ struct PlanGraph {
   std::vector<int> fetches;                              // values
   std::vector<std::pair<int, int>> updates;              // (value of the variable, new value)
   std::vector<std::unique_ptr<const Node>> owned_nodes;  // nodes that the graph does not have
+  int64_t batch = 0;                                     // what symbolic dimensions are multiples of
 
   const Op& op(int node) const { return *nodes[node].node->op; }
   const Attrs& attrs(int node) const { return nodes[node].node->attrs; }
   int num_outputs(int node) const { return static_cast<int>(nodes[node].node->outputs.size()); }
 
-  // A node of op in place of, or on behalf of, the node `origin`, whose name it bears.
+  // Makes a node of op that stands for the node `origin`, or for a part of its work, and bears its name.
   const Node* MakeNode(const Op& op, Attrs attrs, Types outputs, const Node& origin);
 };
 
-// Batch takes the place of symbolic dimensions. Fails when a concrete shape is too large.
+// Runs the passes up to "slices". `run` keeps their times and settings; without it, settings are those of the
+// environment. Fails when a concrete shape is too large, and as PassRun does.
 absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const ValueId> fetches,
-                                        absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch);
+                                        absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch,
+                                        PassRun* run = nullptr);
 
 }  // namespace adret
 

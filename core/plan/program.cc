@@ -17,6 +17,8 @@ constexpr int64_t kMinBlock = 128, kMaxBlock = 1024;
 // Scalars that keep a register for a whole run; more are loaded per block.
 constexpr size_t kMaxScalars = 16;
 
+// LoadBroadcast() for elements of one size: copies or fills one run along the innermost dimension after the other, and
+// carries an index through the outer ones.
 template <class T>
 void LoadTyped(const BroadcastPattern& p, const T* source, int64_t begin, int64_t n, T* out) {
   const int rank = static_cast<int>(p.sizes.size());
@@ -129,6 +131,7 @@ void Program::Finish(int64_t n) {
   n_ = n;
   for (const SlotInfo& s : slots_) element_size_ = std::max(element_size_, SizeOf(s.dtype));
   AssignRegisters();
+  // Blocks as large as the registers' memory allows: fewer calls for each instruction.
   const int64_t fit = kRegisterBytes / (std::max(num_registers_, 1) * static_cast<int64_t>(element_size_));
   block_ = std::min(RoundUp(std::clamp(fit, kMinBlock, kMaxBlock), kAlignment),
                     RoundUp(std::max<int64_t>(n, 1), kAlignment));
@@ -136,6 +139,9 @@ void Program::Finish(int64_t n) {
                    num_registers_ * block_ * static_cast<int64_t>(element_size_);
 }
 
+// Gives registers to loaded operands and to results that are no outputs. One pass over the instructions: a register is
+// free again after the last instruction that reads it. Numbers that are broadcast everywhere keep theirs for the whole
+// run.
 void Program::AssignRegisters() {
   std::vector<int32_t> free;
   auto take = [&] {
@@ -199,6 +205,7 @@ int64_t Program::grain() const {
   return RoundUp(std::max(elements, block_), block_);
 }
 
+// Runs all instructions over one block. `pointers` has an entry for each slot: where its block is.
 void Program::RunBlock(int64_t begin, int64_t count, absl::Span<const void* const> inputs, void** pointers) const {
   for (const Instruction& instruction : instructions_) {
     for (int32_t k = 0; k < instruction.num_loads; ++k) {

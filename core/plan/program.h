@@ -1,8 +1,18 @@
-// Program: a fused chain of element-wise ops, run block by block so that intermediate results stay in the L1 cache.
+// Program: what a chain of element-wise nodes is compiled into. It runs block by block, so that results in between stay
+// in the first-level cache.
 //
 // The operands of a program are flat arrays of n elements, or smaller arrays that are broadcast to n while they are
-// loaded. Every instruction is one op's SpanKernel over a block of a few hundred elements; its result goes to a
+// loaded. Every instruction is one op's SpanKernel over a block of a few hundred elements. Its result goes to a
 // register (a block-sized buffer in scratch memory) or, if it is an output, straight to memory.
+//
+// The chain of the example in core/plan/plan_graph.h is relu alone. With a scale s and a bias b for each of four maps,
+// relu(conv2d * s + b), it would be
+//   slot 0   input 0: conv2d's result, flat
+//   slot 1   input 1: s, one number: copied into register 0 once, since every block reads it
+//   slot 2   input 2: b [4,1,1]: copied into register 2, block by block
+//   slot 3 = mul(0, 1)   register 1
+//   slot 4 = add(3, 2)   register 2 again: slot 2 dies here
+//   slot 5 = relu(4)     output 0
 #ifndef ADRET_CORE_PLAN_PROGRAM_H_
 #define ADRET_CORE_PLAN_PROGRAM_H_
 
@@ -23,7 +33,7 @@ struct BroadcastPattern {
   absl::InlinedVector<int64_t, 4> strides;
   bool is_scalar() const { return sizes.size() == 1 && strides[0] == 0; }
 };
-// from must broadcast to `to`; both concrete.
+// Returns how `from` is repeated to fill `to`, to which it must broadcast. Both are concrete.
 BroadcastPattern MakeBroadcastPattern(const Shape& from, const Shape& to);
 
 // Writes elements [begin, begin + n) of the broadcast array to out. element_size is 1, 4 or 8.
@@ -36,27 +46,31 @@ class Program {
   using Slot = int32_t;
 
   // ---- Building, in order: inputs and instructions, outputs, Finish.
-  // Input number k (in order of these calls) is a flat array of n elements ...
+  // Adds an input: number k, in order of these calls. A flat array of n elements ...
   Slot AddInput(DType dtype);
   // ... or a smaller one to be broadcast.
   Slot AddBroadcastInput(DType dtype, BroadcastPattern pattern);
+  // Adds the instruction result = kernel(operands), and returns the result's slot.
   Slot AddInstruction(const SpanKernel& kernel, absl::Span<const Slot> operands, DType dtype);
-  // Output number k (in order of these calls) is this result of an instruction.
+  // Makes the result of an instruction an output: number k, in order of these calls.
   void AddOutput(Slot slot);
-  // n: elements of every flat array.
+  // Ends the building: n is the number of elements of every flat array. Chooses registers and the size of blocks.
   void Finish(int64_t n);
 
   // ---- Facts.
   int64_t n() const { return n_; }
   int num_instructions() const { return static_cast<int>(instructions_.size()); }
-  // Scratch memory that one Run needs.
+  // Returns the scratch memory that one Run() needs.
   int64_t scratch_bytes() const { return scratch_bytes_; }
-  // Whether output j may share memory with flat input i: the input is not read after the output is written.
+  // Returns whether an output may share memory with a flat input: no instruction reads the input after the one that
+  // writes the output, and their elements have one size.
   bool CanOverwrite(int output, int input) const;
-  // Elements per task that make the task worth its while; depends on the program only.
+  // Returns how many elements make a task worth starting. It depends on the program only, not on the number of threads.
   int64_t grain() const;
 
-  // ---- Running: elements [begin, begin + count). Single-threaded and re-entrant.
+  // ---- Running.
+  // Computes elements [begin, begin + count) of all outputs. Single-threaded; several threads may run parts at once,
+  // each with scratch of its own.
   void Run(int64_t begin, int64_t count, absl::Span<const void* const> inputs, absl::Span<void* const> outputs,
            void* scratch) const;
 

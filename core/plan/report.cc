@@ -119,7 +119,7 @@ StepReport Plan::ReportStep(int s) const {
 }
 
 PlanReport Plan::Report() const {
-  PlanReport report{.arena_bytes = arena_bytes_, .profiled_runs = profiled_runs_, .note = note_};
+  PlanReport report{.passes = passes_, .arena_bytes = arena_bytes_, .profiled_runs = profiled_runs_, .note = note_};
   std::vector<absl::string_view> variables(variables_.size());
   for (const auto& node : graph_.nodes) {
     const ValuePlace& place = places_[node.first_output];
@@ -177,6 +177,21 @@ std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) 
       costs(report.flops(), report.bytes(), total_seconds, total_floor, ""),
       timed ? absl::StrCat("mean of ", report.profiled_runs, " runs") : "");
   return absl::StrCat(report.note.empty() ? "" : absl::StrCat("note: ", report.note, "\n"), table.ToString());
+}
+
+std::string PassTable(const PlanReport& report) {
+  TextTable table({"pass", ">nodes", ">rewrites", ">time"});
+  int64_t before = 0;
+  for (const PassReport& pass : report.passes) {
+    const int64_t made = pass.rewrites - before;
+    table.AddRow({pass.name, absl::StrCat(pass.nodes),
+                  made == 0   ? ""
+                  : made == 1 ? absl::StrCat(pass.rewrites)
+                              : absl::StrCat(before + 1, " .. ", pass.rewrites),
+                  pass.skipped ? "skipped" : absl::StrFormat("%.1f us", pass.seconds * 1e6)});
+    before = pass.rewrites;
+  }
+  return table.ToString();
 }
 
 std::string ChromeTrace(const PlanReport& report) {

@@ -11,7 +11,7 @@ namespace {
 
 using Kind = WindowRules::Kind;
 
-// A node of the plan so far, by its output.
+// What produces a value of the plan so far. A copy: rules add nodes, which moves the plan's.
 struct Produced {
   const Op* op = nullptr;  // null for constants
   const Attrs* attrs = nullptr;
@@ -22,12 +22,14 @@ struct Produced {
   bool IsWindow(Kind kind) const { return rules() != nullptr && rules()->window.kind == kind; }
 };
 
+// The rules, for one node that is about to be added.
 class Rules {
  public:
   Rules(PlanBuilder& builder, const Op& op, const Attrs& attrs, absl::Span<const int> inputs,
         absl::Span<const Type> outputs)
       : builder_(builder), op_(op), attrs_(attrs), inputs_(inputs), outputs_(outputs), rules_(*op.axes) {}
 
+  // Returns what the first rule that applies makes of the node.
   std::optional<PlanValues> Run() {
     if (rules_.window.kind != Kind::kNone) return ComposeWindows();
     if (auto moved = MovePadding()) return moved;
@@ -56,6 +58,7 @@ class Rules {
 
   // ---- Windows ----
 
+  // Returns a slice of a value, or a padding of it to `whole`; the value itself where the windows are whole.
   int AddSlice(const Op& op, int value, const Windows& windows) {
     const Shape whole = TypeOf(value).shape;
     if (AreWhole(windows, whole)) return value;
@@ -66,7 +69,7 @@ class Rules {
     return builder_.Add(op, op.axes->window.attrs(whole, windows), {value})[0];
   }
 
-  // Windows of windows are windows.
+  // slice(slice(x)) = slice(x) and pad(pad(x)) = pad(x), with the windows composed. Changes no number.
   std::optional<PlanValues> ComposeWindows() {
     const Produced inner = ProducerOf(inputs_[0]);
     if (inner.rules() == nullptr || inner.rules()->window.kind == Kind::kNone) return std::nullopt;
@@ -78,11 +81,14 @@ class Rules {
     if (part != inner_is_slice) return std::nullopt;
     const Shape inner_whole = inner_is_slice ? TypeOf(inner.inputs[0]).shape : TypeOf(inputs_[0]).shape;
     const Windows inner_windows = inner.rules()->window.windows(*inner.attrs, inner_whole);
+    if (!builder_.Allow(RewriteRule::kWindows)) return std::nullopt;
     if (part) return PlanValues{AddSlice(op_, inner.inputs[0], Compose(inner_windows, windows))};
     return PlanValues{AddPadding(op_, inner.inputs[0], whole, Compose(windows, inner_windows))};
   }
 
-  // A part that lies within what was set in, or has nothing to do with it, axis by axis.
+  // slice(pad(x)) = pad(slice(x)), where on each axis one of the two is whole, or the slice lies within what was
+  // padded. Before: x [4] padded to [20] at 5 .. 8, sliced at 6 .. 7. After: x sliced at 1 .. 2, and no padding.
+  // Not done where a slice takes padded elements and zeros of one axis, nor where either has steps. Changes no number.
   std::optional<PlanValues> SliceOfPadding(const Produced& inset, const Windows& part) {
     const Shape whole = TypeOf(inputs_[0]).shape;
     const Windows set = inset.rules()->window.windows(*inset.attrs, whole);
@@ -100,14 +106,17 @@ class Rules {
       }
       cut[a] = {begin, 1, part[a].count};
     }
+    if (!builder_.Allow(RewriteRule::kWindows)) return std::nullopt;
     const Op& pad_op = *inset.op;
     const int inner = AddSlice(op_, inset.inputs[0], cut);
     return PlanValues{AddPadding(pad_op, inner, outputs_[0].shape, rest)};
   }
 
-  // ---- Insets towards readers ----
+  // ---- Paddings towards consumers ----
 
-  // The windows, along labels, of insets among the operands outside which the op's result is zero or not needed.
+  // Returns the windows, along labels, outside which the op's results are zero (the label is one of the results'), or
+  // outside which its sum has only zeros (the label is summed over). They come from the paddings among the operands.
+  // `pad_op` becomes the op of one of them.
   LabelWindows MovableWindows(const LabelMap& labels, const Op** pad_op) {
     LabelWindows result;
     for (size_t i = 0; i < inputs_.size(); ++i) {
@@ -137,7 +146,7 @@ class Rules {
     return false;
   }
 
-  // Whether all the inputs that make zeros together with input i are zero outside the window, too.
+  // Whether all inputs that make zeros only together with input i are zero outside the window, too: x and y of x + y.
   bool OthersAreZero(const LabelMap& labels, size_t i, const LabelWindows::Entry& entry) {
     for (size_t j = 0; j < inputs_.size(); ++j) {
       if (j == i || !(rules_.zero_with >> j & 1) || IsZero(inputs_[j])) continue;
@@ -175,9 +184,14 @@ class Rules {
     return false;
   }
 
+  // f(pad(x), w) = pad(f(x, slice(w))), where f is zero along the padding's label with x; without the pad where f sums
+  // over the label. Before, with d [1, 4] padded to 20 rows:        After:
+  //   2  slice_x_grad  f64[20,4]  d                              2  matmul        f64[1,3]   d w
+  //   3  matmul        f64[20,3]  2 w                            3  slice_x_grad  f64[20,3]  2
+  // Drops terms 0 * w: where w is infinite or NaN, the result was NaN there.
   std::optional<PlanValues> MovePadding() {
     if ((rules_.linear_in | rules_.zero_with) == 0 || !ReadsPadding()) return std::nullopt;
-    // Where nothing follows but element-wise work, several insets in place of one would cost more than they spare.
+    // Where nothing follows but light work, several paddings in place of one would cost more than they spare.
     const bool light = op_.elementwise() || op_.traits.view || op_.traits.broadcast;
     if (light && !builder_.FeedsHeavyOp() && PaddingHasLightReaders()) return std::nullopt;
     const KernelSpec spec = Spec(op_, attrs_, inputs_, outputs_);
@@ -190,13 +204,13 @@ class Rules {
       return std::nullopt;
     }
     const Op* slice_op = FindOp(pad_op->axes->window.other);
-    if (slice_op == nullptr) return std::nullopt;
+    if (slice_op == nullptr || !builder_.Allow(RewriteRule::kPadding)) return std::nullopt;
     PlanValues parts;
     for (size_t i = 0; i < inputs_.size(); ++i) {
       parts.push_back(AddSlice(*slice_op, inputs_[i], windows.Along(labels.inputs[i], TypeOf(inputs_[i]).shape)));
     }
     PlanValues results = builder_.Add(op_, partial.attrs, parts);
-    // What lacks the labels is summed over them, and complete.
+    // A result that has the label is padded; one that lacks it was summed over it, and is complete.
     for (size_t k = 0; k < results.size(); ++k) {
       const Shape& whole = outputs_[k].shape;
       results[k] = AddPadding(*pad_op, results[k], whole, windows.Along(labels.outputs[k], whole));
@@ -206,17 +220,19 @@ class Rules {
 
   // ---- Scatters ----
 
-  // A scatter of fewer elements than it fills.
+  // Whether p scatters fewer elements than it fills: otherwise work before it is no less than after it.
   bool IsScatter(const Produced& p, int value) const {
     return p.rules() != nullptr && !p.rules()->scatter_of.empty() &&
            TypeOf(p.inputs[0]).shape.num_elements() < TypeOf(value).shape.num_elements();
   }
 
-  // f(scatter(d, places), y) = scatter(f(d, p), places), where p is what was read from y at those places.
+  // f(scatter(d, places), y) = scatter(f(d, p), places), where p is what was picked from y at those places, and f works
+  // element by element and is linear in its first operand: f of the zeros between the places is zero. Elements that
+  // meet at one place are added after f now, no longer before it.
   std::optional<PlanValues> WorkBeforeScatter() {
     if (!op_.elementwise() || (rules_.linear_in & 1) == 0) return std::nullopt;
     const Produced scatter = ProducerOf(inputs_[0]);
-    // Others would still need the scatter.
+    // Another reader would still need the scatter: then it is done twice.
     if (!IsScatter(scatter, inputs_[0]) || builder_.NumReaders(inputs_[0]) != 1) return std::nullopt;
     const Produced reader = ProducerOf(scatter.inputs[1]);
     if (reader.rules() == nullptr || reader.rules()->reads_as != scatter.rules()->scatter_of || reader.output != 1) {
@@ -228,12 +244,14 @@ class Rules {
       if (inputs_[i] != reader.inputs[0]) return std::nullopt;
       operands.push_back(picked);
     }
+    if (!builder_.Allow(RewriteRule::kScatter)) return std::nullopt;
     const Attrs attrs = attrs_, scatter_attrs = *scatter.attrs;
     const int few = builder_.Add(op_, attrs, operands)[0];
     return builder_.Add(*scatter.op, scatter_attrs, {few, scatter.inputs[1]});
   }
 
-  // The sum of what was scattered is the sum of what there was to scatter.
+  // sum(scatter(d, places)) = sum(d), where the sum runs over all axes along which the places lie. Each element of d is
+  // added to one place, so the sum has the same terms, in another order.
   std::optional<PlanValues> SumBeforeScatter() {
     if (inputs_.size() != 1 || outputs_.size() != 1 || (rules_.linear_in & 1) == 0) return std::nullopt;
     const Produced scatter = ProducerOf(inputs_[0]);
@@ -249,7 +267,7 @@ class Rules {
     }
     const Types before{TypeOf(scatter.inputs[0])};
     const absl::StatusOr<Types> types = op_.type(TypeContext(op_, before, attrs_));
-    if (!types.ok() || (*types)[0] != outputs_[0]) return std::nullopt;
+    if (!types.ok() || (*types)[0] != outputs_[0] || !builder_.Allow(RewriteRule::kScatter)) return std::nullopt;
     return builder_.Add(op_, attrs_, {scatter.inputs[0]});
   }
 

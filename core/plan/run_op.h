@@ -1,4 +1,5 @@
-// Runs one op on tensors, outside any plan: how constants are folded, and a plain reference for compiled plans.
+// RunOp(): runs one op on tensors, outside any plan. Constants are folded with it, and tests compare compiled plans
+// with it.
 #ifndef ADRET_CORE_PLAN_RUN_OP_H_
 #define ADRET_CORE_PLAN_RUN_OP_H_
 
@@ -11,8 +12,10 @@
 
 namespace adret {
 
-// The outputs of op for these inputs; output_types are concrete. Inputs of shape-only ops may be default tensors, as
-// input_types says what they stand for. Views share their input's buffer.
+// Returns the outputs of op for these inputs. All types are concrete. An input of a shape-only op may be a default
+// tensor:
+// input_types says what it stands for. The output of a view shares its input's buffer. Fails when the kernel does, and
+// when there is no memory.
 absl::StatusOr<std::vector<Tensor>> RunOp(const Op& op, const Attrs& attrs, absl::Span<const Type> input_types,
                                           absl::Span<const Type> output_types, absl::Span<const Tensor> inputs,
                                           const RandomKey& random = {});

@@ -32,12 +32,15 @@ struct NodeKey {
   }
 };
 
+// Rebuilds old_ as plan_, node by node. A node goes through Emit(): the rules there either name values of plan_ that
+// equal its outputs, or it is appended. renamed_ says for each value of old_ which value of plan_ stands for it.
 class Simplifier : public PlanBuilder {
  public:
-  explicit Simplifier(PlanGraph old) : old_(std::move(old)) {}
+  Simplifier(PlanGraph old, RewriteCounter* counter) : old_(std::move(old)), counter_(*counter) {}
 
   PlanGraph Run() {
     plan_.owned_nodes = std::move(old_.owned_nodes);
+    plan_.batch = old_.batch;
     CountReaders();
     renamed_.assign(old_.values.size(), -1);
     for (size_t v = 0; v < old_.values.size(); ++v) {
@@ -50,6 +53,7 @@ class Simplifier : public PlanBuilder {
   }
 
   const PlanGraph& plan() const override { return plan_; }
+  bool Allow(RewriteRule rule) override { return counter_.Allow(rule, *Origin().node); }
 
   PlanValues Add(const Op& op, Attrs attrs, PlanValues inputs) override {
     absl::InlinedVector<Type, 3> types;
@@ -86,6 +90,8 @@ class Simplifier : public PlanBuilder {
     return value < static_cast<int>(new_readers_.size()) ? new_readers_[value] : Readers();
   }
 
+  // Counts the readers of the old plan's values, and finds, from the last node to the first, which nodes lead to heavy
+  // ops.
   void CountReaders() {
     old_readers_.assign(old_.values.size(), {});
     feeds_heavy_op_.assign(old_.nodes.size(), false);
@@ -103,6 +109,7 @@ class Simplifier : public PlanBuilder {
     }
   }
 
+  // Lets `value` stand for a value of the old plan, with its readers.
   void Rename(int old_value, int value) {
     renamed_[old_value] = value;
     if (static_cast<int>(new_readers_.size()) <= value) new_readers_.resize(value + 1);
@@ -110,6 +117,7 @@ class Simplifier : public PlanBuilder {
     new_readers_[value].light += old_readers_[old_value].light;
   }
 
+  // Rebuilds the current node.
   void Visit() {
     const auto& node = Origin();
     PlanValues inputs;
@@ -120,8 +128,10 @@ class Simplifier : public PlanBuilder {
     for (size_t k = 0; k < outputs.size(); ++k) Rename(node.first_output + static_cast<int>(k), outputs[k]);
   }
 
+  // Returns the values that a node's outputs equal, and adds the node only where no rule names others. Rules that look
+  // at operands come before merging, so that equal nodes are rewritten alike and then merged.
   PlanValues Emit(const Node* node, PlanValues inputs, const Types& types) {
-    if (const int same = SameAs(*node, inputs, types); same >= 0) return {same};
+    if (const int same = SameAs(*node, inputs, types); same >= 0 && Allow(RewriteRule::kIdentity)) return {same};
     PlanValues outputs;
     if (Fold(*node, inputs, types, &outputs)) return outputs;
     if (auto rewritten = RewriteFromOperands(*this, *node->op, node->attrs, inputs, types)) return *rewritten;
@@ -141,9 +151,12 @@ class Simplifier : public PlanBuilder {
     return static_cast<int>(plan_.values.size()) - 1;
   }
 
+  // identity: f(x, constants) = x. Returns the input that the node equals by its op's own word (x * 1, a slice of
+  // everything), or because it is a view or a broadcast to the shape that there is already; otherwise -1.
+  //   1  mul  f32[8,4,4,4]  0 x    (0 repeats the constant 1)      nothing: readers of 1 read x
+  // Not done where the op says nothing (0 * x is NaN where x is infinite). Changes no number.
   int SameAs(const Node& node, absl::Span<const int> inputs, absl::Span<const Type> outputs) const {
     const Op& op = *node.op;
-    if (op.traits.identity) return inputs[0];
     if ((op.traits.view || op.traits.broadcast) && plan_.values[inputs[0]].type == outputs[0]) return inputs[0];
     if (op.same_as_input == nullptr || outputs.size() != 1) return -1;
     absl::InlinedVector<const Tensor*, 3> constants;
@@ -156,6 +169,12 @@ class Simplifier : public PlanBuilder {
     return i >= 0 && types[i] == outputs[0] ? inputs[i] : -1;
   }
 
+  // fold: f(constants) is a constant. Runs the op's kernel now. Returns whether it did.
+  //   0  constant  f64[]  value=4         0  constant  f64[]  value=2
+  //   1  sqrt      f64[]  0
+  // Not done for random numbers, for broadcasts (to repeat a constant again is cheaper than to keep the copies), for
+  // large results, and where the kernel fails: then the run fails, if anybody runs it. Numbers are those of the unfused
+  // kernel.
   bool Fold(const Node& node, absl::Span<const int> inputs, absl::Span<const Type> types, PlanValues* outputs) {
     const Op& op = *node.op;
     // A repeated constant is cheaper to repeat again than to keep.
@@ -175,10 +194,15 @@ class Simplifier : public PlanBuilder {
     }
     auto results = RunOp(op, node.attrs, input_types, types, tensors);
     if (!results.ok()) return false;  // the error belongs to the run
+    if (!Allow(RewriteRule::kFold)) return false;
     for (Tensor& t : *results) outputs->push_back(AddConstant(std::move(t)));
     return true;
   }
 
+  // merge: two nodes of one op, with equal attributes and the same inputs, are one.
+  //   1  exp  f64[4]  x                   1  exp  f64[4]  x
+  //   2  exp  f64[4]  x                   nothing: readers of 2 read 1
+  // Not done for random numbers and for leaves. Changes no number.
   PlanValues Append(const Node* node, PlanValues inputs, absl::Span<const Type> types) {
     const int first = static_cast<int>(plan_.values.size());
     PlanValues outputs;
@@ -186,8 +210,8 @@ class Simplifier : public PlanBuilder {
       // The inputs that the key refers to are copied: plan_.nodes moves its elements as it grows.
       key_inputs_.push_back({inputs.begin(), inputs.end()});
       auto [it, inserted] = seen_.try_emplace(NodeKey{node->op, &node->attrs, key_inputs_.back()}, first);
-      if (!inserted) {
-        key_inputs_.pop_back();
+      if (!inserted) key_inputs_.pop_back();
+      if (!inserted && Allow(RewriteRule::kMerge)) {
         for (size_t k = 0; k < types.size(); ++k) outputs.push_back(it->second + static_cast<int>(k));
         return outputs;
       }
@@ -201,7 +225,7 @@ class Simplifier : public PlanBuilder {
     return outputs;
   }
 
-  // Rewriting leaves nodes and constants that nobody needs any more.
+  // Returns plan_ without the nodes and constants that nobody needs any more, numbered anew: constants first.
   PlanGraph Prune() {
     const int n = static_cast<int>(plan_.nodes.size());
     std::vector<bool> needed(plan_.values.size(), false), kept(n, false);
@@ -216,6 +240,7 @@ class Simplifier : public PlanBuilder {
       for (int v : plan_.nodes[i].inputs) need(v);
     }
     PlanGraph result;
+    result.batch = plan_.batch;
     std::vector<int> renumbered(plan_.values.size(), -1);
     const auto keep = [&](int v) {
       renumbered[v] = static_cast<int>(result.values.size());
@@ -245,17 +270,18 @@ class Simplifier : public PlanBuilder {
   }
 
   PlanGraph old_, plan_;
-  int current_ = 0;                                 // node of old_ that is visited
-  std::vector<int> renamed_;                        // value of old_ -> value of plan_
-  std::vector<Readers> old_readers_, new_readers_;  // of values
-  std::vector<bool> feeds_heavy_op_;                // of old_'s nodes
-  std::deque<std::vector<int>> key_inputs_;
-  absl::flat_hash_map<NodeKey, int> seen_;
-  absl::flat_hash_map<std::pair<Type, std::string>, int> scalars_;
+  RewriteCounter& counter_;
+  int current_ = 0;                                                 // node of old_ that is visited
+  std::vector<int> renamed_;                                        // value of old_ -> value of plan_
+  std::vector<Readers> old_readers_, new_readers_;                  // of values
+  std::vector<bool> feeds_heavy_op_;                                // of old_'s nodes
+  std::deque<std::vector<int>> key_inputs_;                         // what the keys of seen_ refer to
+  absl::flat_hash_map<NodeKey, int> seen_;                          // node -> first output
+  absl::flat_hash_map<std::pair<Type, std::string>, int> scalars_;  // bytes of a scalar constant -> value
 };
 
 }  // namespace
 
-PlanGraph Simplify(PlanGraph plan) { return Simplifier(std::move(plan)).Run(); }
+PlanGraph Simplify(PlanGraph plan, RewriteCounter* counter) { return Simplifier(std::move(plan), counter).Run(); }
 
 }  // namespace adret

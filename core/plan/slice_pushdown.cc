@@ -1,4 +1,5 @@
-// The sweep that moves parts towards producers (core/plan/rewrite.h).
+// The sweep that moves slices towards producers: slice(f(x, w)) = f(slice(x), slice(w)). core/plan/rewrite.h has the
+// example.
 #include <algorithm>
 #include <utility>
 #include <vector>
@@ -12,13 +13,19 @@ namespace {
 
 using Kind = WindowRules::Kind;
 
-// Nodes are visited from the last to the first, so all readers of a node are as they will be when its turn comes. A
-// node whose readers agree on a window computes that window only, and what it needs of its operands becomes parts,
-// which are put right behind the operands' producers. Nodes are changed in place; parts that became superfluous are
-// dropped.
+// Visits nodes from the last to the first. When a node's turn comes, all of its readers are as they will be. Where they
+// are slices that have a window in common, the node is cut: it computes that window only, from slices of its operands,
+// which are new nodes right behind the operands' producers. A reader that took just this window is dropped (alias_ says
+// what it equals), any other takes what is left to take. Nodes are changed in place, and put in order again at the end.
+//
+// In the example, relu (node 3) has one reader, the slice at 2 of axis 1:
+//   visit relu     relu computes [8,1,4,4] of a new slice of conv2d's result; the old slice is dropped
+//   visit conv2d   conv2d computes [8,1,4,4] from x and a new slice of w; the slice that relu wanted is dropped
+//   visit w        w is a leaf: its slice stays
 class SlicePushdown {
  public:
-  explicit SlicePushdown(PlanGraph* plan) : plan_(*plan), num_old_(static_cast<int>(plan->nodes.size())) {}
+  SlicePushdown(PlanGraph* plan, RewriteCounter* counter)
+      : plan_(*plan), counter_(*counter), num_old_(static_cast<int>(plan->nodes.size())) {}
 
   bool Run() {
     for (int i = 0; i < num_old_ && slice_op_ == nullptr; ++i) {
@@ -33,6 +40,7 @@ class SlicePushdown {
   }
 
  private:
+  bool Allow(int node) { return counter_.Allow(RewriteRule::kSlices, *plan_.nodes[node].node); }
   const AxisRules* RulesOf(int node) const { return plan_.op(node).axes.get(); }
   bool IsSlice(int node) const { return RulesOf(node) != nullptr && RulesOf(node)->window.kind == Kind::kSlice; }
   const Type& TypeOf(int value) const { return plan_.values[value].type; }
@@ -68,7 +76,9 @@ class SlicePushdown {
     CutForAllReaders(i);
   }
 
-  // Lists of readers are not kept up to date when an operand is replaced: they may be long.
+  // Takes nodes that read v no longer out of its list of readers. Lists are brought up to date only here, when v's turn
+  // comes:
+  // they may be long, and each replaced operand would go through one.
   void DropFormerReaders(int v) {
     if (!has_former_readers_[v]) return;
     std::erase_if(readers_[v], [&](int r) {
@@ -89,7 +99,8 @@ class SlicePushdown {
 
   // ---- One cut for all readers ----
 
-  // The windows along labels that all readers of the node's outputs look through; none when somebody wants all of it.
+  // Returns the windows along labels that all readers of the node's outputs look through; none when somebody wants all
+  // of it.
   LabelWindows CommonWindows(int i, const LabelMap& labels) const {
     LabelWindows common;
     bool first = true;
@@ -124,6 +135,9 @@ class SlicePushdown {
     return result;
   }
 
+  // slice(f(x, w)) = f(slice(x), slice(w)), for the window that all readers have in common. Not done where there is
+  // none, where it leaves more than half, and where the type rule does not confirm the parts. Results are those of a
+  // smaller kernel: sums may be added in another order.
   void CutForAllReaders(int i) {
     bool possible = plan_.op(i).elementwise() || RulesOf(i) != nullptr;
     for (int k = 0; k < plan_.num_outputs(i) && possible; ++k) {
@@ -137,7 +151,7 @@ class SlicePushdown {
     if (labels.inputs.size() != types.inputs.size()) return;
     const LabelWindows windows = CommonWindows(i, labels);
     PartialOp partial;
-    if (!windows.WorthCutting() || !MakePartialOp(spec, labels, windows, &partial)) return;
+    if (!windows.WorthCutting() || !MakePartialOp(spec, labels, windows, &partial) || !Allow(i)) return;
     // The readers' windows are those of the whole outputs: used before these shrink.
     for (int k = 0; k < plan_.num_outputs(i); ++k) {
       for (int r : readers_[Output(i) + k]) ShrinkReader(r, labels.outputs[k], windows, partial.outputs[k].shape);
@@ -146,7 +160,7 @@ class SlicePushdown {
     for (int k = 0; k < plan_.num_outputs(i); ++k) plan_.values[Output(i) + k].type = partial.outputs[k];
   }
 
-  // A reader of an output that has been cut takes what is left to take.
+  // Lets a reader of an output that has been cut take what is left to take, or drops it where that is all.
   void ShrinkReader(int reader, const AxisLabels& labels, const LabelWindows& windows, const Shape& now) {
     Windows rest = WindowsOf(reader);
     for (int a = 0; a < now.rank(); ++a) {
@@ -162,7 +176,8 @@ class SlicePushdown {
 
   // ---- A cut for each reader ----
 
-  // Repeating is free, so each part of something repeated repeats a part.
+  // slice(broadcast(x)) = broadcast(slice(x)), for each reader by itself: repeating costs nothing, so it may be done
+  // for each. Changes no number.
   void CutForEachReader(int i) {
     const NodeTypes types = TypesOf(i);
     const KernelSpec spec{&plan_.op(i), &plan_.attrs(i), types.inputs, types.outputs};
@@ -173,7 +188,7 @@ class SlicePushdown {
       LabelWindows windows;
       if (IsSlice(r)) windows = AlongLabels(labels.outputs[0], WindowsOf(r), types.outputs[0].shape);
       const bool all = IsSlice(r) && windows.Along(labels.outputs[0], types.outputs[0].shape) == WindowsOf(r);
-      if (windows.empty() || !all || !MakePartialOp(spec, labels, windows, &partial)) {
+      if (windows.empty() || !all || !MakePartialOp(spec, labels, windows, &partial) || !Allow(i)) {
         readers_[Output(i)].push_back(r);
         continue;
       }
@@ -184,7 +199,7 @@ class SlicePushdown {
     }
   }
 
-  // A part of things joined that lies in one of them is a part of that one.
+  // slice(concat(x, y)) = slice(x), where the slice lies within x. Not done where it takes of both. Changes no number.
   void PickJoined(int i) {
     const int axis = RulesOf(i)->joined_axis(plan_.attrs(i));
     std::vector<int64_t> ends;
@@ -199,6 +214,7 @@ class SlicePushdown {
     Window& window = windows[axis];
     const auto end = std::upper_bound(ends.begin(), ends.end(), window.begin);
     if (window.step != 1 || window.count == 0 || end == ends.end() || window.begin + window.count > *end) return false;
+    if (!Allow(joined)) return false;
     const int v = plan_.nodes[joined].inputs[end - ends.begin()];
     window.begin -= *end - TypeOf(v).shape[axis];
     plan_.nodes[reader].inputs = {v};
@@ -209,7 +225,7 @@ class SlicePushdown {
 
   // ---- Changes ----
 
-  // The node computes its part: from parts of its operands.
+  // Makes node i compute its part, from slices of its operands.
   void Cut(int i, const LabelMap& labels, const LabelWindows& windows, const PartialOp& partial) {
     if (!(partial.attrs == plan_.attrs(i))) SetNode(i, plan_.op(i), partial.attrs);
     for (size_t k = 0; k < labels.inputs.size(); ++k) {
@@ -222,7 +238,7 @@ class SlicePushdown {
     changed_ = true;
   }
 
-  // The output of a part of v, on behalf of a node: one for all who want the same.
+  // Returns the output of a slice of v, made on behalf of a node: one for all who want the same.
   int SliceOf(int v, const Windows& windows, int node) {
     const Shape& whole = TypeOf(v).shape;
     Attrs attrs = slice_op_->axes->window.attrs(whole, windows);
@@ -252,10 +268,14 @@ class SlicePushdown {
     changed_ = true;
   }
 
+  // Puts the new slices behind what they read, leaves out what was dropped, and lets everybody read what stands for it.
   void Reassemble() {
     std::vector<PlanGraph::PlanNode> nodes;
     const auto append = [&](int i) {
-      if (dropped_[i]) return;
+      if (dropped_[i]) {
+        for (int k = 0; k < plan_.num_outputs(i); ++k) plan_.values[Output(i) + k].producer = -1;
+        return;
+      }
       for (int& v : plan_.nodes[i].inputs) v = Resolve(v);
       for (int k = 0; k < plan_.num_outputs(i); ++k) {
         plan_.values[Output(i) + k].producer = static_cast<int>(nodes.size());
@@ -271,12 +291,14 @@ class SlicePushdown {
     for (auto& [variable, value] : plan_.updates) value = Resolve(value);
     plan_.nodes = std::move(nodes);
   }
+  // Returns the value that stands for v: itself, or what a dropped slice of it equals.
   int Resolve(int v) const {
     for (auto it = alias_.find(v); it != alias_.end(); it = alias_.find(v)) v = it->second;
     return v;
   }
 
   PlanGraph& plan_;
+  RewriteCounter& counter_;
   const int num_old_;             // nodes before the sweep
   const Op* slice_op_ = nullptr;  // what makes new parts
   bool changed_ = false;
@@ -292,6 +314,6 @@ class SlicePushdown {
 
 }  // namespace
 
-bool PushDownSlices(PlanGraph* plan) { return SlicePushdown(plan).Run(); }
+bool PushDownSlices(PlanGraph* plan, RewriteCounter* counter) { return SlicePushdown(plan, counter).Run(); }
 
 }  // namespace adret
