@@ -12,6 +12,7 @@ ABSL_FLAG(std::optional<int>, steps, std::nullopt, "steps");
 ABSL_FLAG(std::optional<double>, rate, std::nullopt, "how far a step goes");
 ABSL_FLAG(uint64_t, seed, 1, "of all random numbers");
 ABSL_FLAG(std::string, array, "", "also write the numbers to this file");
+ABSL_FLAG(int64_t, batch, 1, "examples at once");
 ABSL_FLAG(int, threads, 0, "threads; 0: one per core. Results do not depend on it");
 
 namespace adret::tools {
@@ -34,6 +35,12 @@ absl::Status SetStepsAndRate(int* steps, double* rate) {
   if (!(*given > 0)) return absl::InvalidArgumentError(absl::StrCat("--rate must be positive, but is ", *given));
   *rate = *given;
   return absl::OkStatus();
+}
+
+absl::StatusOr<int64_t> Batch() {
+  const int64_t batch = absl::GetFlag(FLAGS_batch);
+  if (batch >= 1) return batch;
+  return absl::InvalidArgumentError(absl::StrCat("--batch must be at least 1, but is ", batch));
 }
 
 }  // namespace adret::tools

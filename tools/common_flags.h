@@ -16,11 +16,14 @@ ABSL_DECLARE_FLAG(std::optional<double>, rate);  // likewise
 ABSL_DECLARE_FLAG(uint64_t, seed);
 ABSL_DECLARE_FLAG(std::string, array);
 ABSL_DECLARE_FLAG(int, threads);
+ABSL_DECLARE_FLAG(int64_t, batch);
 
 namespace adret::tools {
 
 // --threads, for ExecutorOptions: nothing when it is 0. Fails when it is negative or more than adret can use.
 absl::StatusOr<std::optional<int>> Threads();
+// Returns --batch. Fails when it is less than 1.
+absl::StatusOr<int64_t> Batch();
 
 // Replaces a command's own number of steps and rate by --steps and --rate, where they are given; rate may be null.
 // Fails unless they are positive.

@@ -12,9 +12,8 @@
 #include "adret/core/status.h"
 #include "adret/core/text_table.h"
 #include "adret/tools/command.h"
+#include "adret/tools/common_flags.h"
 #include "adret/tools/model_file.h"
-
-ABSL_FLAG(int64_t, batch, 1, "examples at once");
 
 namespace adret::tools {
 namespace {
@@ -44,8 +43,7 @@ void AddVariables(const io::Model& model, TextTable* facts) {
 }
 
 // The arena of a plan that computes what is explained.
-absl::Status AddActivations(const io::NamedValue& output, TextTable* facts) {
-  const int64_t batch = absl::GetFlag(FLAGS_batch);
+absl::Status AddActivations(const io::NamedValue& output, int64_t batch, TextTable* facts) {
   AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({output.value}));
   AD_ASSIGN_OR_RETURN(const int64_t peak, executor.PeakBytes(batch));
   facts->AddRow({"activations", absl::StrCat(BytesText(peak), " at most"),
@@ -66,15 +64,13 @@ void AddTraining(const io::Model& model, TextTable* facts) {
 }
 
 absl::StatusOr<int> Summarise(const std::vector<std::string>& arguments) {
-  if (const int64_t batch = absl::GetFlag(FLAGS_batch); batch < 1) {
-    return absl::InvalidArgumentError(absl::StrCat("--batch must be at least 1, but is ", batch));
-  }
+  AD_ASSIGN_OR_RETURN(const int64_t batch, Batch());
   AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(arguments[0]));
   AD_ASSIGN_OR_RETURN(const std::optional<io::NamedValue> output, MainOutput(model));
   TextTable facts({"", "", ""});
   AddSignature(model, &facts);
   AddVariables(model, &facts);
-  if (output.has_value()) AD_RETURN_IF_ERROR(AddActivations(*output, &facts));
+  if (output.has_value()) AD_RETURN_IF_ERROR(AddActivations(*output, batch, &facts));
   AddTraining(model, &facts);
 
   std::error_code error;
