@@ -17,6 +17,7 @@
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
 #include "adret/core/op.h"
+#include "adret/tests/ops/exact_functions.h"
 
 namespace {
 
@@ -76,19 +77,32 @@ std::string BuilderOf(const adret::Op& op) {
   return "";
 }
 
+// Returns "1 (1.5); 2 (3)": bounds of the value's and the derivative's error in f32 (f64). Where attributes choose
+// between functions, it returns those of each.
+std::string Ulps(const adret::Op& op) {
+  std::vector<std::string> bounds;
+  for (const adret::ExactFunction& f : adret::ExactFunctions()) {
+    const adret::UlpBounds& b = f.bounds;
+    if (f.op == op.name) bounds.push_back(absl::StrCat(b.y_f32, " (", b.y_f64, "); ", b.dx_f32, " (", b.dx_f64, ")"));
+  }
+  return absl::StrJoin(bounds, ", or ");
+}
+
 std::string Row(const adret::Op& op, bool builder) {
   const std::string gradient = op.traits.leaf ? "ends here"
                                : op.gradient  ? "yes"
                                               : absl::StrCat("none: ", op.no_gradient);
   return absl::StrCat("| `", op.name, "` | ", builder ? BuilderOf(op) + " | " : "", Inputs(op), " | ",
-                      absl::StrJoin(op.outputs, ", "), " | ", Cell(op.doc), " | ", Cell(gradient), " |\n");
+                      absl::StrJoin(op.outputs, ", "), " | ", Cell(op.doc), " | ", Cell(gradient), " |",
+                      builder ? absl::StrCat(" ", Ulps(op), " |") : "", "\n");
 }
 
 std::string Section(const std::string& title, const std::string& text, const std::vector<const adret::Op*>& ops,
                     bool builders) {
-  std::string result = absl::StrCat("\n## ", title, "\n\n", text, "\n\n| op |", builders ? " builder |" : "",
-                                    " inputs | outputs | what it computes | gradient |\n|", builders ? "---|" : "",
-                                    "---|---|---|---|---|\n");
+  std::string result =
+      absl::StrCat("\n## ", title, "\n\n", text, "\n\n| op |", builders ? " builder |" : "",
+                   " inputs | outputs | what it computes | gradient |", builders ? " error in ulp |" : "", "\n|",
+                   builders ? "---|---|" : "", "---|---|---|---|---|\n");
   for (const adret::Op* op : ops) absl::StrAppend(&result, Row(*op, builders));
   return result;
 }
@@ -104,8 +118,10 @@ std::string Page() {
   return absl::StrCat(
       "<!-- Made from the registry by docs/make_ops_md.cc (build target ops_md). Do not edit. -->\n# Operations\n\n",
       ops.size(), " operations, and ", derived.size(),
-      " more that gradients are made of. A gradient is a graph: where the last column says `yes`, "
-      "derivatives of every order exist.\nThe builder's header says what shapes and dtypes an operation takes.\n",
+      " more that gradients are made of. A gradient is a graph: where its column says `yes`, "
+      "derivatives of every order exist.\nThe builder's header says what shapes and dtypes an operation takes.\n\n"
+      "*Error in ulp* bounds the error of functions of one number in units in the last place: of the value in f32 (in "
+      "f64); of the derivative in f32 (in f64). See [numerics.md](numerics.md).\n",
       Section("Operations", "What a model is written in.", ops, /*builders=*/true),
       Section("Gradient operations",
               "`<op>_<input>_grad`: operations that gradient rules append. They are differentiable themselves.",

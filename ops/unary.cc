@@ -1,8 +1,12 @@
 #include "adret/ops/unary.h"
 
 #include <cmath>
+#include <functional>
+#include <limits>
 #include <numbers>
 
+#include "absl/strings/str_cat.h"
+#include "absl/strings/strip.h"
 #include "adret/core/axis_rules.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
@@ -20,6 +24,20 @@ Op Unary(std::string name, std::string doc, GradientRule gradient, TypeRule type
   return Elementwise(
       {.name = std::move(name), .doc = std::move(doc), .inputs = {"x"}, .type = type, .gradient = std::move(gradient)});
 }
+
+// An op dx = dy * f'(x). It is linear in dy; `curve` gives the gradient of x, dy' dy f''(x).
+Op Slope(std::string name, std::string doc, std::function<Value(G)> curve) {
+  Op op = Elementwise({.name = name,
+                       .doc = std::move(doc),
+                       .inputs = {"dy", "x"},
+                       .outputs = {"dx"},
+                       .type = SameTypeFloating,
+                       .gradient = [name, curve = std::move(curve)](G c) {
+                         return Values{Build(name, {c.dy(), c.x(1)}, c.node().attrs), curve(c)};
+                       }});
+  return DeclareLinear(std::move(op), Inputs({0}));
+}
+Value SlopeOf(absl::string_view name, G c) { return Build(name, {c.dy(), c.x()}, c.node().attrs); }
 
 // ---- Functions without attributes ----------------------------------------------------------------------------------
 
@@ -40,25 +58,33 @@ const OpRegistration kReciprocal(Unary("reciprocal", "y = 1 / x.",
                                        [](G c) { return Values{-(c.dy() * Square(c.y()))}; }));
 const OpRegistration kSqrt(Unary("sqrt", "y = sqrt(x).", [](G c) { return Values{0.5 * c.dy() / c.y()}; }));
 const OpRegistration kRsqrt(Unary("rsqrt", "y = 1 / sqrt(x).",
-                                  [](G c) { return Values{-0.5 * c.dy() * (c.y() * Square(c.y()))}; }));
+                                  [](G c) { return Values{-0.5 * c.dy() * c.y() * Square(c.y())}; }));
 const OpRegistration kExp(Unary("exp", "y = e^x.", [](G c) { return Values{c.dy() * c.y()}; }));
-const OpRegistration kExpm1(Unary("expm1", "y = e^x - 1.", [](G c) { return Values{c.dy() * (c.y() + 1.0)}; }));
+const OpRegistration kExpm1(Unary("expm1", "y = e^x - 1.", [](G c) { return Values{c.dy() * Exp(c.x())}; }));
 const OpRegistration kLog(Unary("log", "y = ln x.", [](G c) { return Values{c.dy() / c.x()}; }));
 const OpRegistration kLog1p(Unary("log1p", "y = ln(1 + x).", [](G c) { return Values{c.dy() / (c.x() + 1.0)}; }));
 const OpRegistration kSin(Unary("sin", "y = sin x.", [](G c) { return Values{c.dy() * Cos(c.x())}; }));
 const OpRegistration kCos(Unary("cos", "y = cos x.", [](G c) { return Values{-(c.dy() * Sin(c.x()))}; }));
 const OpRegistration kTan(Unary("tan", "y = tan x.", [](G c) { return Values{c.dy() * (Square(c.y()) + 1.0)}; }));
-const OpRegistration kTanh(Unary("tanh", "y = tanh x.", [](G c) { return Values{c.dy() * (1.0 - Square(c.y()))}; }));
-const OpRegistration kErf(Unary("erf", "y = 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x.", [](G c) {
-  return Values{c.dy() * (2.0 * std::numbers::inv_sqrtpi * Exp(-Square(c.x())))};
-}));
+
+// Derivatives that vanish in a tail come from x: y has been rounded to its limit long before they are 0.
+const OpRegistration kTanh(Unary("tanh", "y = tanh x.", [](G c) { return Values{SlopeOf("tanh_x_grad", c)}; }));
+const OpRegistration kTanhXGrad(Slope("tanh_x_grad", "dx = dy * (1 - tanh(x)^2).",
+                                      [](G c) { return -2.0 * (c.dy() * c.y()) * Tanh(c.x(1)); }));
+const OpRegistration kErf(Unary("erf", "y = 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x.",
+                                [](G c) { return Values{SlopeOf("erf_x_grad", c)}; }));
+const OpRegistration kErfXGrad(Slope("erf_x_grad", "dx = dy * 2 / sqrt(pi) * exp(-x^2).",
+                                     [](G c) { return -2.0 * (c.dy() * c.y()) * c.x(1); }));
 const OpRegistration kSigmoid(Unary("sigmoid", "y = 1 / (1 + e^-x).",
-                                    [](G c) { return Values{c.dy() * (c.y() * (1.0 - c.y()))}; }));
+                                    [](G c) { return Values{SlopeOf("sigmoid_x_grad", c)}; }));
+const OpRegistration kSigmoidXGrad(Slope("sigmoid_x_grad", "dx = dy * s (1 - s), s = sigmoid(x).", [](G c) {
+  return -(c.dy() * c.y()) * Tanh(0.5 * c.x(1));  // 1 - 2 s = -tanh(x / 2)
+}));
 const OpRegistration kSoftplus(Unary("softplus", "y = ln(1 + e^x).",
                                      [](G c) { return Values{c.dy() * Sigmoid(c.x())}; }));
-const OpRegistration kSilu(Unary("silu", "y = x * sigmoid(x).", [](G c) {
-  const Value s = Sigmoid(c.x());
-  return Values{c.dy() * (s + c.y() * (1.0 - s))};
+const OpRegistration kSilu(Unary("silu", "y = x * sigmoid(x).", [](G c) { return Values{SlopeOf("silu_x_grad", c)}; }));
+const OpRegistration kSiluXGrad(Slope("silu_x_grad", "dx = dy * s (1 + x (1 - s)), s = sigmoid(x).", [](G c) {
+  return Build("sigmoid_x_grad", {c.dy() * c.x(0), c.x(1)}) * (2.0 - c.x(1) * Tanh(0.5 * c.x(1)));
 }));
 
 // ---- Piecewise functions -------------------------------------------------------------------------------------------
@@ -75,7 +101,7 @@ const OpRegistration kRelu(DeclareLinear(Unary(
                                          0, Inputs({0})));
 const OpRegistration kReluXGrad(Elementwise({
     .name = "relu_x_grad",
-    .doc = "dx = dy where y > 0, 0 elsewhere.",
+    .doc = "dx = 0 where y <= 0, dy elsewhere.",
     .inputs = {"dy", "y"},
     .outputs = {"dx"},
     .type = SameTypeFloating,
@@ -100,10 +126,7 @@ const OpRegistration kLeakyRelu({
     .parse_attrs = &ParseAttrs<LeakyReluAttrs>,
     .type = LeakyReluType,
     .span_kernel = LeakyReluSpan,
-    .gradient =
-        [](G c) {
-          return Values{Build("leaky_relu_x_grad", {c.dy(), c.x()}, c.node().attrs)};
-        },
+    .gradient = [](G c) { return Values{SlopeOf("leaky_relu_x_grad", c)}; },
 });
 const OpRegistration kLeakyReluXGrad({
     .name = "leaky_relu_x_grad",
@@ -134,31 +157,36 @@ const OpRegistration kElu({
     .parse_attrs = &ParseAttrs<EluAttrs>,
     .type = EluType,
     .span_kernel = EluSpan,
-    .gradient =
-        [](G c) {
-          return Values{Build("elu_x_grad", {c.dy(), c.y()}, c.node().attrs)};
-        },
+    .gradient = [](G c) { return Values{SlopeOf("elu_x_grad", c)}; },
 });
 const OpRegistration kEluXGrad({
     .name = "elu_x_grad",
-    .doc = "dx = dy where y > 0, dy * (y + alpha) elsewhere.",
-    .inputs = {"dy", "y"},
+    .doc = "dx = dy where x > 0, dy * alpha * e^x elsewhere.",
+    .inputs = {"dy", "x"},
     .outputs = {"dx"},
     .parse_attrs = &ParseAttrs<EluAttrs>,
     .type = EluType,
     .span_kernel = EluSpan,
     .gradient =
         [](G c) {
-          const Value slope = c.dy() * c.x(0);
           return Values{Build("elu_x_grad", {c.dy(), c.x(1)}, c.node().attrs),
-                        Where(Greater(c.x(1), 0.0), ZerosLike(slope), slope)};
+                        Where(Greater(c.x(1), 0.0), 0.0, c.dy() * c.y())};
         },
     .axes = MakeAxisRules({.linear_in = Inputs({0})}),
 });
 
+// The integers that a dtype has between two bounds must be at least one.
 absl::StatusOr<Types> ClipType(const TypeContext& c) {
   const auto& a = c.attrs<ClipAttrs>();
   if (!(a.min <= a.max)) return c.Error("min ", a.min, " must not be above max ", a.max);
+  if (IsInteger(c.dtype(0))) {
+    const bool is_empty = VisitDType(c.dtype(0), [&](auto tag) {
+      using Limits = std::numeric_limits<typename decltype(tag)::type>;
+      const double low = std::ceil(a.min), high = std::floor(a.max);
+      return low > high || low >= static_cast<double>(Limits::max()) + 1 || high < static_cast<double>(Limits::min());
+    });
+    if (is_empty) return c.Error("no ", Name(c.dtype(0)), " is between min ", a.min, " and max ", a.max);
+  }
   return ArithmeticType(c);
 }
 SpanKernel ClipSpan(const KernelSpec& s) { return ElementwiseSpan(s, {s.As<ClipAttrs>().min, s.As<ClipAttrs>().max}); }
@@ -214,21 +242,24 @@ const OpRegistration kHardSigmoid({
 
 // ---- gelu ----------------------------------------------------------------------------------------------------------
 
-// d/dx x Phi(x) = Phi(x) + x phi(x).
-Value ExactGeluSlope(Value x) {
-  const Value distribution = 0.5 * Erf(x * (1 / std::numbers::sqrt2)) + 0.5;
-  const double normalizer = std::numbers::inv_sqrtpi / std::numbers::sqrt2;  // 1 / sqrt(2 pi)
-  return distribution + x * (normalizer * Exp(-0.5 * Square(x)));
+SpanKernel GeluSpan(const KernelSpec& s) {
+  const absl::string_view loop = s.As<GeluAttrs>().approximate ? "gelu_approximate" : "gelu";
+  const absl::string_view suffix = absl::StripPrefix(s.op->name, "gelu");  // "" or "_x_grad"
+  return SpanKernel{kernels::FindElementwise(absl::StrCat(loop, suffix), s.dtype())};
 }
 
-// The approximation is x sigmoid(u) with u = 2 sqrt(2 / pi) (x + 0.044715 x^3), since (1 + tanh(u / 2)) / 2 =
-// sigmoid(u).
-Value ApproximateGeluSlope(Value x) {
-  const double k = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi;
+// Returns g''(x) * factor. Exact: g' = Phi + x phi, so g'' = phi (2 - x^2). The approximation is x s with
+// s = sigmoid(u) and u = 2 sqrt(2 / pi) (x + 0.044715 x^3), since (1 + tanh(u / 2)) / 2 = sigmoid(u); so with
+// s' = s (1 - s), g'' = s' (2 u' + x u'' - x u'^2 tanh(u / 2)).
+Value GeluCurve(Value factor, Value x, bool approximate) {
   const Value x2 = Square(x);
-  const Value s = Sigmoid(x * (k + (k * 0.044715) * x2));
-  const Value x_du = x * (k + (3 * k * 0.044715) * x2);
-  return s * (1.0 + x_du * (1.0 - s));
+  if (!approximate) {
+    const double normalizer = std::numbers::inv_sqrtpi / std::numbers::sqrt2;  // 1 / sqrt(2 pi)
+    return factor * (normalizer * Exp(-0.5 * x2)) * (2.0 - x2);
+  }
+  const double k = 2 * std::numbers::sqrt2 * std::numbers::inv_sqrtpi, cubic = k * 0.044715;
+  const Value u = x * (k + cubic * x2), du = k + (3 * cubic) * x2;
+  return Build("sigmoid_x_grad", {factor, u}) * (2.0 * du + x2 * (6 * cubic) - x * Square(du) * Tanh(0.5 * u));
 }
 
 const OpRegistration kGelu({
@@ -237,16 +268,23 @@ const OpRegistration kGelu({
     .inputs = {"x"},
     .parse_attrs = &ParseAttrs<GeluAttrs>,
     .type = SameTypeFloating,
-    .span_kernel =
-        [](const KernelSpec& s) {
-          return SpanKernel{
-              kernels::FindElementwise(s.As<GeluAttrs>().approximate ? "gelu_approximate" : "gelu", s.dtype())};
-        },
+    .span_kernel = GeluSpan,
+    .gradient = [](G c) { return Values{SlopeOf("gelu_x_grad", c)}; },
+});
+const OpRegistration kGeluXGrad({
+    .name = "gelu_x_grad",
+    .doc = "dx = dy * (Phi(x) + x phi(x)), phi = Phi'.",
+    .inputs = {"dy", "x"},
+    .outputs = {"dx"},
+    .parse_attrs = &ParseAttrs<GeluAttrs>,
+    .type = SameTypeFloating,
+    .span_kernel = GeluSpan,
     .gradient =
         [](G c) {
-          return Values{c.dy() *
-                        (c.attrs<GeluAttrs>().approximate ? ApproximateGeluSlope(c.x()) : ExactGeluSlope(c.x()))};
+          return Values{Build("gelu_x_grad", {c.dy(), c.x(1)}, c.node().attrs),
+                        GeluCurve(c.dy() * c.x(0), c.x(1), c.attrs<GeluAttrs>().approximate)};
         },
+    .axes = MakeAxisRules({.linear_in = Inputs({0})}),
 });
 
 }  // namespace
@@ -276,5 +314,6 @@ Value Elu(Operand x, EluAttrs attrs) { return Build("elu", {x}, Attrs(attrs)); }
 Value Gelu(Operand x, GeluAttrs attrs) { return Build("gelu", {x}, Attrs(attrs)); }
 Value HardSigmoid(Operand x, HardSigmoidAttrs attrs) { return Build("hard_sigmoid", {x}, Attrs(attrs)); }
 Value Clip(Operand x, ClipAttrs attrs) { return Build("clip", {x}, Attrs(attrs)); }
+Value Clip(Operand x, Operand min, Operand max) { return Minimum(Maximum(x, min), max); }
 
 }  // namespace adret

@@ -87,8 +87,11 @@ struct ClipAttrs {
     v("min", min), v("max", max);
   }
 };
-// Computes min(max(x, attrs.min), attrs.max): Clip(x, {.min = 0, .max = 1}). The gradient passes where min <= x <= max.
+// Computes min(max(x, attrs.min), attrs.max): Clip(x, {.min = 0, .max = 1}). The gradient passes where min <= x <= max;
+// it is 0 where x is NaN. Error: x is of an integer dtype of which no number is between the bounds.
 Value Clip(Operand x, ClipAttrs attrs);
+// Computes min(max(x, min), max) with bounds that are values or numbers; x and the bounds broadcast.
+Value Clip(Operand x, Operand min, Operand max);
 
 }  // namespace adret
 

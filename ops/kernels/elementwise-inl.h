@@ -63,6 +63,13 @@ HWY_INLINE hn::Vec<D> Num(D d, double value) {
   return hn::Set(d, static_cast<hn::TFromD<D>>(value));
 }
 
+// x between bounds; NaN stays NaN.
+template <class D, class V>
+HWY_INLINE V Clamp(D d, V x, double min, double max) {
+  const V lo = Num(d, min), hi = Num(d, max);
+  return hn::IfThenElse(hn::Lt(x, lo), lo, hn::IfThenElse(hn::Gt(x, hi), hi, x));
+}
+
 // Element by element through a function of the standard library.
 template <class D, class V, class F>
 HWY_INLINE V Scalar(D d, V x, F f) {

@@ -78,17 +78,17 @@ struct Div {
     return hn::Div(a, b);
   }
 };
-// NaN where either is.
+// NaN where either is; a where they are equal.
 struct Maximum {
   template <class D, class V>
   static V Run(D, Params, V a, V b) {
-    return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, hn::Max(a, b)));
+    return hn::IfThenElse(hn::Or(hn::Lt(a, b), hn::IsNaN(b)), b, a);
   }
 };
 struct Minimum {
   template <class D, class V>
   static V Run(D, Params, V a, V b) {
-    return hn::IfThenElse(hn::IsNaN(a), a, hn::IfThenElse(hn::IsNaN(b), b, hn::Min(a, b)));
+    return hn::IfThenElse(hn::Or(hn::Gt(a, b), hn::IsNaN(b)), b, a);
   }
 };
 
@@ -102,7 +102,7 @@ struct Relu {
 struct ReluXGrad {
   template <class D, class V>
   static V Run(D d, Params, V dy, V y) {
-    return hn::IfThenElseZero(hn::Gt(y, hn::Zero(d)), dy);
+    return hn::IfThenZeroElse(hn::Le(y, hn::Zero(d)), dy);
   }
 };
 struct LeakyRelu {  // p[0]: slope
@@ -117,17 +117,6 @@ struct LeakyReluXGrad {  // p[0]: slope
     return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), dy, hn::Mul(dy, Num(d, p.p[0])));
   }
 };
-struct EluXGrad {  // p[0]: alpha
-  template <class D, class V>
-  static V Run(D d, Params p, V dy, V y) {
-    return hn::IfThenElse(hn::Gt(y, hn::Zero(d)), dy, hn::Mul(dy, hn::Add(y, Num(d, p.p[0]))));
-  }
-};
-template <class D, class V>
-HWY_INLINE V Clamp(D d, V x, double min, double max) {
-  const V lo = Num(d, min), hi = Num(d, max);
-  return hn::IfThenElse(hn::Lt(x, lo), lo, hn::IfThenElse(hn::Gt(x, hi), hi, x));
-}
 struct Clip {  // p[0]: min, p[1]: max
   template <class D, class V>
   static V Run(D d, Params p, V x) {
@@ -158,7 +147,7 @@ struct Equal {
 struct NotEqual {
   template <class V>
   static auto Test(V a, V b) {
-    return hn::Ne(a, b);
+    return hn::Not(hn::Eq(a, b));  // hn::Ne is false for NaN on x86
   }
 };
 struct Less {
@@ -261,7 +250,6 @@ std::vector<SpanRow> MakeRows() {
   AddRows<ReluXGrad, 2>("relu_x_grad", rows);
   AddRows<LeakyRelu, 1>("leaky_relu", rows);
   AddRows<LeakyReluXGrad, 2>("leaky_relu_x_grad", rows);
-  AddRows<EluXGrad, 2>("elu_x_grad", rows);
   AddRows<Clip, 1>("clip", rows);
   AddRows<ClipXGrad, 2>("clip_x_grad", rows);
   AddRows<HardSigmoid, 1>("hard_sigmoid", rows);

@@ -3,7 +3,7 @@
 #define HWY_TARGET_INCLUDE "adret/ops/kernels/elementwise_math.cc"
 #include "hwy/foreach_target.h"
 //
-#include "adret/ops/kernels/elementwise_math-inl.h"
+#include "adret/ops/kernels/elementwise_angles-inl.h"
 
 HWY_BEFORE_NAMESPACE();
 namespace adret::kernels {
@@ -35,43 +35,44 @@ struct Log1p {
   }
 };
 
-// Highway reduces angles up to 39,000; vectors with larger ones go through the standard library.
-template <class D, class V>
-HWY_INLINE bool IsLargeAngle(D d, V x) {
-  return !hn::AllFalse(d, hn::Gt(hn::Abs(x), Num(d, 39000)));
-}
 struct Sin {
   template <class D, class V>
   static V Run(D d, Params, V x) {
-    using T = hn::TFromD<D>;
-    return IsLargeAngle(d, x) ? Scalar(d, x, static_cast<T (*)(T)>(std::sin)) : hn::Sin(d, x);
+    return SinOf(d, x);
   }
 };
 struct Cos {
   template <class D, class V>
   static V Run(D d, Params, V x) {
-    using T = hn::TFromD<D>;
-    return IsLargeAngle(d, x) ? Scalar(d, x, static_cast<T (*)(T)>(std::cos)) : hn::Cos(d, x);
+    return CosOf(d, x);
   }
 };
 struct Tan {
   template <class D, class V>
   static V Run(D d, Params, V x) {
-    using T = hn::TFromD<D>;
-    if (IsLargeAngle(d, x)) return Scalar(d, x, static_cast<T (*)(T)>(std::tan));
-    return hn::Div(hn::Sin(d, x), hn::Cos(d, x));
+    return TanOf(d, x);
   }
 };
+// An odd polynomial near 0, 1 - 2 / (e^(2 |x|) + 1) elsewhere.
 struct Tanh {
   template <class D, class V>
   static V Run(D d, Params, V x) {
-    return hn::Tanh(d, hn::IfThenElse(hn::Gt(hn::Abs(x), Num(d, 40)), hn::CopySign(Num(d, 40), x), x));
-  }
-};
-struct Erf {
-  template <class D, class V>
-  static V Run(D d, Params, V x) {
-    return ErfOf(d, x);
+    const V a = ClampedAbs(d, x, 25), z = hn::Mul(a, a), one = Num(d, 1);
+    V series;
+    if constexpr (sizeof(hn::TFromD<D>) == 4) {
+      constexpr double c[] = {-3.33332819422e-1, 1.33314422036e-1, -5.37397155531e-2, 2.06390887954e-2,
+                              -5.70498872745e-3};
+      series = Polynomial(d, z, c);
+    } else {
+      constexpr double c[] = {-0.33333333333333298,   0.13333333333311589,    -0.053968253945033219,
+                              0.02186948757159066,    -0.008863215111566217,  0.0035918785709861865,
+                              -0.0014539650247857134, 0.00058124652798130592, -0.00021357100352660963,
+                              5.316148378992012e-05};
+      series = Polynomial(d, z, c);
+    }
+    const V small = hn::MulAdd(hn::Mul(z, a), series, a);
+    const V large = hn::Sub(one, hn::Div(Num(d, 2), hn::Add(ExpOf(d, hn::Add(a, a)), one)));
+    return hn::CopySign(hn::IfThenElse(hn::Gt(a, Num(d, 0.55)), large, small), x);
   }
 };
 
@@ -94,7 +95,6 @@ std::vector<SpanRow> MakeRows() {
   AddRows<Cos, 1>("cos", rows);
   AddRows<Tan, 1>("tan", rows);
   AddRows<Tanh, 1>("tanh", rows);
-  AddRows<Erf, 1>("erf", rows);
   rows.push_back({"pow", DType::kFloat32, &Pow<float>});
   rows.push_back({"pow", DType::kFloat64, &Pow<double>});
   return rows;

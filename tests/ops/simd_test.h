@@ -10,30 +10,28 @@
 
 namespace adret {
 
+inline std::vector<int64_t> SimdTargets() {
+  std::vector<int64_t> targets;
+  for (int64_t target : {HWY_STATIC_TARGET, HWY_AVX2, HWY_AVX3, HWY_NEON}) {
+    if ((HWY_TARGETS & hwy::SupportedTargets() & target) != 0) targets.push_back(target);
+  }
+  return targets;
+}
+
+// Makes all that looks up a kernel from now on find this target's; 0 stands for the machine's best.
+inline void ChooseSimdTarget(int64_t target) {
+  hwy::SetSupportedTargetsForTest(target);
+  hwy::GetChosenTarget().Update(hwy::SupportedTargets());
+}
+
 class SimdTest : public testing::TestWithParam<int64_t> {
- public:
-  static std::vector<int64_t> Targets() {
-    std::vector<int64_t> targets;
-    for (int64_t target : {HWY_STATIC_TARGET, HWY_AVX2, HWY_AVX3, HWY_NEON}) {
-      if ((HWY_TARGETS & hwy::SupportedTargets() & target) != 0) targets.push_back(target);
-    }
-    return targets;
-  }
-
  protected:
-  void SetUp() override { Choose(GetParam()); }
-  void TearDown() override { Choose(0); }
-
- private:
-  // 0 stands for the machine's best.
-  static void Choose(int64_t target) {
-    hwy::SetSupportedTargetsForTest(target);
-    hwy::GetChosenTarget().Update(hwy::SupportedTargets());
-  }
+  void SetUp() override { ChooseSimdTarget(GetParam()); }
+  void TearDown() override { ChooseSimdTarget(0); }
 };
 
-#define ADRET_INSTANTIATE_SIMD_TEST(Suite)                                         \
-  INSTANTIATE_TEST_SUITE_P(Targets, Suite, testing::ValuesIn(SimdTest::Targets()), \
+#define ADRET_INSTANTIATE_SIMD_TEST(Suite)                                   \
+  INSTANTIATE_TEST_SUITE_P(Targets, Suite, testing::ValuesIn(SimdTargets()), \
                            [](const auto& target) { return hwy::TargetName(target.param); })
 
 }  // namespace adret

@@ -1,8 +1,13 @@
 #include "adret/ops/unary.h"
 
 #include <cmath>
+#include <limits>
 
+#include "adret/autograd/gradients.h"
+#include "adret/core/executor.h"
+#include "adret/ops/binary.h"
 #include "adret/tests/ops/op_suite.h"
+#include "gtest/gtest.h"
 
 namespace adret {
 namespace {
@@ -108,6 +113,18 @@ const OpCases kWithAttributes({
             [](double x) { return std::min(std::max(x, -1.0), 0.5); }),
         [](Graph* g) { Clip(g->Input("x", DType::kFloat32, {2}), {.min = 1, .max = 0}); },
         "clip: min 1 must not be above max 0 (x f32[2])"),
+    Bad(
+        With(
+            "clip/values", [](Value x) { return Clip(x, -0.5, 0.5 * x + 0.25); },
+            [](double x) { return std::min(std::max(x, -0.5), 0.5 * x + 0.25); }),
+        [](Graph* g) { Clip(g->Input("x", DType::kUint8, {2}), {.min = -5, .max = -1}); },
+        "clip: no u8 is between min -5 and max -1 (x u8[2])"),
+    Bad(
+        With(
+            "clip/everything", [](Value x) { return Clip(x, {.min = -1e300, .max = 1e300}); },
+            [](double x) { return x; }),
+        [](Graph* g) { Clip(g->Input("x", DType::kInt64, {2}), {.min = 0.2, .max = 0.8}); },
+        "clip: no i64 is between min 0.2 and max 0.8 (x i64[2])"),
     With(
         "clip/one_sided", [](Value x) { return Clip(x, {.min = 0}); }, [](double x) { return std::max(x, 0.0); }),
 });
@@ -121,6 +138,9 @@ const OpCases kIntegers({
     Integer(
         "clip/i64", DType::kInt64, [](Value x) { return Clip(x, {.min = -3.5, .max = 4.5}); },
         [](double x) { return std::min(std::max(x, -3.0), 4.0); }),
+    Integer(
+        "clip/i64_all", DType::kInt64, [](Value x) { return Clip(x, {.min = -0x1p63, .max = 0x1p63}); },
+        [](double x) { return x; }),
     Integer(
         "clip/u8", DType::kUint8, [](Value x) { return Clip(x, {.max = 4}); },
         [](double x) { return std::min(x, 4.0); }),
@@ -157,6 +177,54 @@ const GoldenCases kGolden("elementwise",
                               {"sigmoid_f32", [](Args x) { return Values{Sigmoid(x[0])}; }},
                               {"gelu_f32", [](Args x) { return Values{Gelu(x[0])}; }},
                           });
+
+// The value of f at a number, or its derivative there.
+double At(Value (*f)(Value), DType dtype, double at, bool derivative) {
+  Graph graph;
+  const Value x = graph.Input("x", dtype, {1}), y = f(x);
+  auto found = Evaluate(derivative ? Gradients(y, {x})[0] : y, {{x, Tensor::Full(dtype, {1}, at)}});
+  return found.ok() ? found->At(0) : NAN;
+}
+double Slope(Value (*f)(Value), DType dtype, double at) { return At(f, dtype, at, true); }
+
+TEST(Unary, DerivativesKeepTheirTails) {
+  constexpr DType f32 = DType::kFloat32, f64 = DType::kFloat64;
+  const auto sigmoid = [](Value x) { return Sigmoid(x); };
+  const auto tanh = [](Value x) { return Tanh(x); };
+  const auto elu = [](Value x) { return Elu(x); };
+  const auto expm1 = [](Value x) { return Expm1(x); };
+  const auto silu = [](Value x) { return Silu(x); };
+  const auto gelu = [](Value x) { return Gelu(x); };
+  EXPECT_NEAR(Slope(sigmoid, f32, 17), 4.1399375e-8, 1e-14);
+  EXPECT_NEAR(Slope(sigmoid, f32, -80), 1.8048514e-35, 1e-41);
+  EXPECT_NEAR(Slope(sigmoid, f64, 40), 4.248354255291589e-18, 1e-32);
+  EXPECT_NEAR(Slope(tanh, f32, 10), 8.2446145e-9, 1e-14);
+  EXPECT_NEAR(Slope(tanh, f64, -20), 1.6993417021166355e-17, 1e-31);
+  EXPECT_NEAR(Slope(elu, f32, -20), 2.0611536e-9, 1e-15);
+  EXPECT_NEAR(Slope(expm1, f32, -20), 2.0611536e-9, 1e-15);
+  EXPECT_NEAR(Slope(silu, f32, -80), -1.4258326e-33, 1e-39);
+  EXPECT_NEAR(Slope(gelu, f64, -10), -7.6184000964648e-22, 1e-34);
+}
+
+TEST(Unary, GeluKeepsItsTail) {
+  const auto gelu = [](Value x) { return Gelu(x); };
+  EXPECT_NEAR(At(gelu, DType::kFloat32, -5, false), -1.4332579e-6, 1e-12);
+  EXPECT_NEAR(At(gelu, DType::kFloat32, -6, false), -5.9195254e-9, 1e-14);
+  EXPECT_NEAR(At(gelu, DType::kFloat64, -10, false), -7.619853024160526e-23, 1e-36);
+}
+
+TEST(Unary, InfinitiesHaveLimits) {
+  const double inf = std::numeric_limits<double>::infinity();
+  for (Value (*f)(Value) : {+[](Value x) { return Silu(x); }, +[](Value x) { return Gelu(x); },
+                            +[](Value x) { return Gelu(x, {.approximate = true}); }}) {
+    for (DType dtype : {DType::kFloat32, DType::kFloat64}) {
+      EXPECT_EQ(At(f, dtype, -inf, false), 0);
+      EXPECT_EQ(At(f, dtype, inf, false), inf);
+      EXPECT_EQ(Slope(f, dtype, -inf), 0);
+      EXPECT_EQ(Slope(f, dtype, inf), 1);
+    }
+  }
+}
 
 }  // namespace
 }  // namespace adret
