@@ -31,6 +31,16 @@ To Convert(From v) {
   }
 }
 
+// Element i. A bool may be any byte, as a file or a feed has it: all but 0 are true.
+template <class T>
+T Element(const void* data, int64_t i) {
+  if constexpr (std::is_same_v<T, bool>) {
+    return static_cast<const uint8_t*>(data)[i] != 0;
+  } else {
+    return static_cast<const T*>(data)[i];
+  }
+}
+
 // Elements shown at each end of a long axis.
 constexpr int64_t kShown = 4;
 
@@ -117,7 +127,7 @@ Tensor Tensor::Borrow(DType dtype, const Shape& shape, const void* data, std::sh
 double Tensor::At(int64_t i) const {
   return VisitDType(dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return static_cast<double>(static_cast<const T*>(data_)[i]);
+    return static_cast<double>(Element<T>(data_, i));
   });
 }
 
@@ -135,8 +145,8 @@ Tensor Tensor::Cast(DType dtype) const {
     VisitDType(dtype, [&](auto to_tag) {
       using From = typename decltype(from_tag)::type;
       using To = typename decltype(to_tag)::type;
-      auto in = data<From>();
-      std::transform(in.begin(), in.end(), result.mutable_data<To>().begin(), Convert<To, From>);
+      auto out = result.mutable_data<To>();
+      for (size_t i = 0; i < out.size(); ++i) out[i] = Convert<To>(Element<From>(data_, i));
     });
   });
   return result;

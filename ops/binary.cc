@@ -29,14 +29,14 @@ Op WithNeutral(Op op, double neutral, bool commutative) {
   return op;
 }
 
-// dy where the condition holds, 0 elsewhere.
-Value Masked(Value condition, Value dy) { return Where(condition, dy, ZerosLike(dy)); }
+// 0 where the condition holds, dy elsewhere.
+Value ZeroWhere(Value condition, Value dy) { return Where(condition, ZerosLike(dy), dy); }
 
 Values PowGradient(const GradientContext& c) {
   const Value a = c.x(0), b = c.x(1);
-  // Both guards keep infinity * 0 out of the product: a^(b-1) at a = 0, b = 0, and log(a) at a = 0.
+  // Both guards keep infinity * 0 out of the product: a^(b-1) at a = 0, b = 0, and log(a) at a = 0 where 0^b is finite.
   const Value da = c.dy() * Where(Equal(b, 0.0), 0.0, b * Pow(a, b - 1.0));
-  const Value at_zero = Equal(a, 0.0);
+  const Value at_zero = LogicalAnd(Equal(a, 0.0), GreaterEqual(b, 0.0));
   const Value db = c.dy() * Where(at_zero, 0.0, c.y() * Log(Where(at_zero, 1.0, a)));
   return {da, db};
 }
@@ -68,13 +68,15 @@ const OpRegistration kDiv(DeclareLinear(WithNeutral(Binary("div", "y = a / b; fo
                                         Inputs({0})));
 const OpRegistration kPow(WithNeutral(Binary("pow", "y = a^b.", PowGradient), 1, false));
 const OpRegistration kMaximum(
-    Binary("maximum", "y = max(a, b); the gradient of a tie goes to a.", [](const GradientContext& c) {
-      return Values{Masked(GreaterEqual(c.x(0), c.x(1)), c.dy()), Masked(Less(c.x(0), c.x(1)), c.dy())};
-    }));
+    Binary("maximum", "y = max(a, b), NaN where either is; the gradient of a tie goes to a, that of NaN to both.",
+           [](const GradientContext& c) {
+             return Values{ZeroWhere(Less(c.x(0), c.x(1)), c.dy()), ZeroWhere(GreaterEqual(c.x(0), c.x(1)), c.dy())};
+           }));
 const OpRegistration kMinimum(
-    Binary("minimum", "y = min(a, b); the gradient of a tie goes to a.", [](const GradientContext& c) {
-      return Values{Masked(LessEqual(c.x(0), c.x(1)), c.dy()), Masked(Greater(c.x(0), c.x(1)), c.dy())};
-    }));
+    Binary("minimum", "y = min(a, b), NaN where either is; the gradient of a tie goes to a, that of NaN to both.",
+           [](const GradientContext& c) {
+             return Values{ZeroWhere(Greater(c.x(0), c.x(1)), c.dy()), ZeroWhere(LessEqual(c.x(0), c.x(1)), c.dy())};
+           }));
 
 }  // namespace
 

@@ -6,7 +6,9 @@
 #include "absl/strings/str_cat.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/kernels/random.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -143,7 +145,9 @@ Value Dropout(Operand x, DropoutOptions options) {
   }
   if (rate == 0) return x;
   if (rate == 1) return ZerosLike(x);
-  return x * (RandomBernoulliLike(x, {.p = 1 - rate}) * (1 / (1 - rate)));
+  // What is dropped is 0, also where x is infinite or NaN.
+  const Value kept = RandomBernoulliLike(x, {.p = 1 - rate});
+  return Where(Equal(kept, 0.0), 0.0, x * (kept * (1 / (1 - rate))));
 }
 
 }  // namespace adret

@@ -151,7 +151,12 @@ struct GreaterEqual {
   }
 };
 
-// Bools are read as bytes, of which a file or a feed may hold any.
+// A bool as it lies in memory: a file or a feed may hold any byte, and all but 0 are true.
+struct BoolByte {
+  uint8_t byte;
+  operator int() const { return byte != 0; }  // NOLINT(google-explicit-constructor)
+};
+
 struct And {
   static uint8_t Run(const double*, uint8_t a, uint8_t b) { return a != 0 && b != 0; }
 };
@@ -177,7 +182,7 @@ To Saturate(From x) {
   using Limits = std::numeric_limits<To>;
   if constexpr (std::is_same_v<To, bool>) {
     return x != 0;
-  } else if constexpr (std::is_floating_point_v<To> || std::is_same_v<From, bool>) {
+  } else if constexpr (std::is_floating_point_v<To> || std::is_same_v<From, BoolByte>) {
     return static_cast<To>(x);
   } else if constexpr (std::is_floating_point_v<From>) {
     if (!(x == x)) return 0;
@@ -244,7 +249,7 @@ std::vector<SpanRow> MakeRows() {
   AddComparisonRows<int32_t>(DType::kInt32, rows);
   AddComparisonRows<int64_t>(DType::kInt64, rows);
   AddComparisonRows<uint8_t>(DType::kUint8, rows);
-  AddComparisonRows<uint8_t>(DType::kBool, rows);
+  AddComparisonRows<BoolByte>(DType::kBool, rows);
   rows.insert(rows.end(), {{"logical_and", DType::kBool, &Span<And, uint8_t, uint8_t, 2>},
                            {"logical_or", DType::kBool, &Span<Or, uint8_t, uint8_t, 2>},
                            {"logical_xor", DType::kBool, &Span<Xor, uint8_t, uint8_t, 2>},
@@ -264,7 +269,8 @@ absl::Span<const SpanRow> IntegerLoops() {
 SpanFn FindCast(DType from, DType to) {
   return VisitDType(from, [to](auto from_tag) {
     return VisitDType(to, [](auto to_tag) -> SpanFn {
-      return &Convert<typename decltype(from_tag)::type, typename decltype(to_tag)::type>;
+      using From = typename decltype(from_tag)::type;
+      return &Convert<std::conditional_t<std::is_same_v<From, bool>, BoolByte, From>, typename decltype(to_tag)::type>;
     });
   });
 }

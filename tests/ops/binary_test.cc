@@ -1,6 +1,7 @@
 #include "adret/ops/binary.h"
 
 #include <cmath>
+#include <limits>
 
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
@@ -172,13 +173,30 @@ TEST(Binary, GradientOfATieGoesToTheFirst) {
   }
 }
 
-TEST(Binary, NothingIsNaNAtTheEdgesOfPow) {
+TEST(Binary, GradientOfNaNReachesBoth) {
   Graph graph;
-  const Value a = graph.Input("a", DType::kFloat64, {3}), b = graph.Input("b", DType::kFloat64, {3});
-  const Feeds feeds = {{a, Tensor::From<double>({3}, {0, 0, 2})}, {b, Tensor::From<double>({3}, {0, 2, 0})}};
+  const Value a = graph.Input("a", DType::kFloat32, {2}), b = graph.Input("b", DType::kFloat32, {2});
+  const float nan = std::numeric_limits<float>::quiet_NaN();
+  const Feeds feeds = {{a, Tensor::From<float>({2}, {nan, 3})}, {b, Tensor::From<float>({2}, {3, nan})}};
+  for (const Value y : {Maximum(a, b), Minimum(a, b)}) {
+    const Values dx = Gradients(y, {a, b});
+    for (int i = 0; i < 2; ++i) {
+      EXPECT_TRUE(std::isnan(Evaluated(y, feeds, i)));
+      EXPECT_EQ(Evaluated(dx[0], feeds, i), 1);
+      EXPECT_EQ(Evaluated(dx[1], feeds, i), 1);
+    }
+  }
+}
+
+// As PyTorch: d/db a^b = a^b ln a, which is 0 at a = 0 only where 0^b is finite.
+TEST(Binary, GradientsOfPowAtItsEdges) {
+  constexpr double kInf = std::numeric_limits<double>::infinity();
+  Graph graph;
+  const Value a = graph.Input("a", DType::kFloat64, {4}), b = graph.Input("b", DType::kFloat64, {4});
+  const Feeds feeds = {{a, Tensor::From<double>({4}, {0, 0, 2, 0})}, {b, Tensor::From<double>({4}, {0, 2, 0, -1})}};
   const Values dx = Gradients(Pow(a, b), {a, b});
-  const double da[] = {0, 0, 0}, db[] = {0, 0, std::log(2.0)};
-  for (int i = 0; i < 3; ++i) {
+  const double da[] = {0, 0, 0, -kInf}, db[] = {0, 0, std::log(2.0), -kInf};
+  for (int i = 0; i < 4; ++i) {
     EXPECT_EQ(Evaluated(dx[0], feeds, i), da[i]);
     EXPECT_EQ(Evaluated(dx[1], feeds, i), db[i]);
   }

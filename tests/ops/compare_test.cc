@@ -1,8 +1,13 @@
 #include "adret/ops/compare.h"
 
+#include <memory>
+#include <vector>
+
+#include "adret/core/executor.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/where.h"
 #include "adret/tests/ops/op_suite.h"
+#include "gtest/gtest.h"
 
 namespace adret {
 namespace {
@@ -86,6 +91,26 @@ const GoldenCases kGolden("elementwise", {
                                              {"logical_xor", [](Args x) { return Values{LogicalXor(x[0], x[1])}; }},
                                              {"logical_not", [](Args x) { return Values{LogicalNot(x[0])}; }},
                                          });
+
+// A feed may hold other bytes than 0 and 1: all but 0 are true.
+TEST(Compare, AnyByteButZeroIsTrue) {
+  const auto bytes = std::make_shared<std::vector<uint8_t>>(std::vector<uint8_t>{0, 1, 2, 255});
+  const Tensor fed = Tensor::Borrow(DType::kBool, {4}, bytes->data(), bytes);
+  Graph graph;
+  const Value x = graph.Input("x", DType::kBool, {4});
+  const Value one = graph.Constant(Tensor::Full(DType::kBool, {4}, 1));
+  const Values y = {Equal(x, one), Cast(x, DType::kFloat32), LogicalNot(NotEqual(x, one)),
+                    Where(x, Cast(x, DType::kFloat32), 0.0)};
+  auto results = Evaluate(y, {{x, fed}});
+  ASSERT_TRUE(results.ok()) << results.status();
+  for (const Tensor& result : *results) {
+    for (int i = 0; i < 4; ++i) EXPECT_EQ(result.At(i), i > 0);
+  }
+  for (int i = 0; i < 4; ++i) {
+    EXPECT_EQ(fed.At(i), i > 0);
+    EXPECT_EQ(fed.Cast(DType::kInt64).At(i), i > 0);
+  }
+}
 
 }  // namespace
 }  // namespace adret

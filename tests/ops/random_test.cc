@@ -1,6 +1,7 @@
 #include "adret/ops/random.h"
 
 #include <cmath>
+#include <limits>
 #include <set>
 
 #include "adret/autograd/gradients.h"
@@ -8,6 +9,7 @@
 #include "adret/core/random.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/kernels/random.h"
+#include "adret/ops/reduce.h"
 #include "adret/ops/unary.h"
 #include "adret/tests/ops/op_suite.h"
 #include "gtest/gtest.h"
@@ -135,6 +137,25 @@ TEST(Random, DropoutScalesWhatItKeepsAndItsGradientUsesTheSameMask) {
   }
   EXPECT_EQ(seen, (std::set<double>{0, 8}));
   EXPECT_NEAR(MomentsOf((*results)[0]).mean, 2, 0.1);
+}
+
+TEST(Random, DroppedIsZeroWhereXIsNotFinite) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {1000});
+  const Value y = Dropout(x, {.rate = 0.5});
+  const Value dx = Gradients(Sum(y * y), {x})[0];  // also infinite, or NaN
+  for (const float value : {std::numeric_limits<float>::infinity(), std::numeric_limits<float>::quiet_NaN()}) {
+    auto results = Evaluate({y, dx}, {{x, Tensor::Full(DType::kFloat32, {1000}, value)}});
+    ASSERT_TRUE(results.ok()) << results.status();
+    int64_t dropped = 0;
+    for (int64_t i = 0; i < 1000; ++i) {
+      const double found = (*results)[0].At(i), slope = (*results)[1].At(i);
+      dropped += found == 0;
+      EXPECT_TRUE(found == 0 ? slope == 0 : !std::isfinite(found) && !std::isfinite(slope)) << found << " " << slope;
+    }
+    EXPECT_GT(dropped, 400);
+    EXPECT_LT(dropped, 600);
+  }
 }
 
 TEST(Random, DropoutAtTheEndsOfItsRange) {
