@@ -85,7 +85,8 @@ class Value {
 };
 
 // A parameter of a builder: a value or a number, and the place in the user's code that passed it. Builders take
-// operands by value and convert numbers to constants of the dtype of their other operands.
+// operands by value and convert numbers to constants of the dtype of their other operands. Integers keep all their 64
+// bits on the way.
 class Operand {
  public:
   using Location = std::source_location;
@@ -94,10 +95,17 @@ class Operand {
   template <class T>
   requires std::is_arithmetic_v<T> Operand(
       T number, Location location = Location::current())  // NOLINT(google-explicit-constructor)
-      : is_number_(true), number_(static_cast<double>(number)), location_(location) {}
+      : is_number_(true), number_(static_cast<double>(number)), location_(location) {
+    if constexpr (std::is_integral_v<T>) {
+      if (std::in_range<int64_t>(+number)) integer_ = static_cast<int64_t>(number);
+    }
+  }
 
   bool is_number() const { return is_number_; }
+  // The number, rounded where it is an integer beyond 2^53.
   double number() const { return number_; }
+  // Whether the number can be said in a dtype: floating dtypes round, the others do not.
+  bool FitsIn(DType dtype) const;
   const Location& location() const { return location_; }
   Graph* graph() const { return value_.graph(); }
 
@@ -112,6 +120,7 @@ class Operand {
   Value value_;
   bool is_number_ = false;
   double number_ = 0;
+  std::optional<int64_t> integer_;  // the number, exactly, where it was given as an integer
   Location location_;
 };
 

@@ -91,9 +91,6 @@ bool AllBuilt(absl::Span<const Operand> operands, const Graph* graph) {
   return true;
 }
 
-// Whether a number can be said in a dtype: floating dtypes round, the others do not.
-bool Holds(DType dtype, double number) { return IsFloating(dtype) || Tensor::Scalar(dtype, number).At(0) == number; }
-
 }  // namespace
 
 Value BroadcastTo(Operand x, Shape shape) {
@@ -150,7 +147,7 @@ Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, A
   const DType dtype = has_dtype ? typed->value().dtype() : DType::kFloat32;
   absl::InlinedVector<Operand, 3> shaped;
   for (const Operand& operand : operands) {
-    if (operand.is_number() && !Holds(dtype, operand.number())) {
+    if (operand.is_number() && !operand.FitsIn(dtype)) {
       graph->Fail(absl::InvalidArgumentError(
                       absl::StrCat(op, ": the number ", operand.number(), " is not a value of ", Name(dtype))),
                   operand.location());

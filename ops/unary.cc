@@ -157,12 +157,17 @@ const OpRegistration kElu({
     .parse_attrs = &ParseAttrs<EluAttrs>,
     .type = EluType,
     .span_kernel = EluSpan,
-    .gradient = [](G c) { return Values{SlopeOf("elu_x_grad", c)}; },
+    .gradient =
+        [](G c) {
+          const double alpha = c.attrs<EluAttrs>().alpha;
+          return Values{Where(Greater(c.x(), 0.0), c.dy(), c.dy() * (alpha * Exp(Minimum(c.x(), 0.0))))};
+        },
 });
+// The gradient of elu in files of version 0.1: from y, which has lost the tail that x still has.
 const OpRegistration kEluXGrad({
     .name = "elu_x_grad",
-    .doc = "dx = dy where x > 0, dy * alpha * e^x elsewhere.",
-    .inputs = {"dy", "x"},
+    .doc = "dx = dy where y > 0, dy * (y + alpha) elsewhere; for files of version 0.1.",
+    .inputs = {"dy", "y"},
     .outputs = {"dx"},
     .parse_attrs = &ParseAttrs<EluAttrs>,
     .type = EluType,
@@ -170,7 +175,7 @@ const OpRegistration kEluXGrad({
     .gradient =
         [](G c) {
           return Values{Build("elu_x_grad", {c.dy(), c.x(1)}, c.node().attrs),
-                        Where(Greater(c.x(1), 0.0), 0.0, c.dy() * c.y())};
+                        Where(Greater(c.x(1), 0.0), 0.0, c.dy() * c.x(0))};
         },
     .axes = MakeAxisRules({.linear_in = Inputs({0})}),
 });

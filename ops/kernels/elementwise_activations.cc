@@ -56,9 +56,8 @@ struct Elu {  // p[0]: alpha
 };
 struct EluXGrad {  // p[0]: alpha
   template <class D, class V>
-  static V Run(D d, Params p, V dy, V x) {
-    const V slope = hn::Mul(Num(d, p.p[0]), ExpOf(d, x));
-    return hn::IfThenElse(hn::Gt(x, hn::Zero(d)), dy, hn::Mul(dy, slope));
+  static V Run(D d, Params p, V dy, V y) {
+    return hn::IfThenElse(hn::Gt(y, hn::Zero(d)), dy, hn::Mul(dy, hn::Add(y, Num(d, p.p[0]))));
   }
 };
 struct Erf {

@@ -7,6 +7,7 @@
 #include "adret/core/executor.h"
 #include "adret/ops/unary.h"
 #include "adret/tests/ops/op_suite.h"
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
 namespace adret {
@@ -210,6 +211,23 @@ TEST(Binary, AnInvalidValuePassesThrough) {
   EXPECT_FALSE((Square(1.0 - wrong) * wrong).valid());
   EXPECT_FALSE(Pow(wrong, 2).valid());
   EXPECT_EQ(graph.status().message(), first);
+}
+
+TEST(Binary, IntegersOf64BitsAreNotRounded) {
+  constexpr int64_t kOdd = (int64_t{1} << 53) + 1, kHighest = std::numeric_limits<int64_t>::max();
+  Graph graph;
+  const Value x = graph.Input("x", DType::kInt64, {1});
+  const Feeds feeds = {{x, Tensor::From<int64_t>({1}, {1})}};
+  const auto evaluated = [&](Value value) { return Evaluate(value, feeds)->data<int64_t>()[0]; };
+  EXPECT_EQ(evaluated(x * kOdd), kOdd);
+  EXPECT_EQ(evaluated(kHighest - x), kHighest - 1);
+  EXPECT_EQ(evaluated(Maximum(x, kOdd)), kOdd);
+  EXPECT_EQ(evaluated(Clip(x, kOdd, kHighest)), kOdd);
+  EXPECT_EQ(evaluated(Where(Greater(x, 0), x, kHighest)), 1);
+  EXPECT_EQ(evaluated(x + std::numeric_limits<int64_t>::min()), std::numeric_limits<int64_t>::min() + 1);
+  ASSERT_TRUE(graph.status().ok());
+  x + (uint64_t{1} << 63);
+  EXPECT_THAT(std::string(graph.status().message()), testing::HasSubstr("is not a value of i64"));
 }
 
 }  // namespace

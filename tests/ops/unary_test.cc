@@ -129,6 +129,17 @@ const OpCases kWithAttributes({
         "clip/one_sided", [](Value x) { return Clip(x, {.min = 0}); }, [](double x) { return std::max(x, 0.0); }),
 });
 
+// Only files of version 0.1 hold it.
+const OpCases kReleased({
+    {.name = "elu_x_grad",
+     .build =
+         [](Args x) {
+           return Values{Build("elu_x_grad", {x[0], x[1]}, Attrs(EluAttrs{1.5}))};
+         },
+     .inputs = {{.shape = {4, 3}}, {.shape = {4, 3}, .lo = -1.4, .hi = 2}},
+     .reference = Elementwise2([](double dy, double y) { return y > 0 ? dy : dy * (y + 1.5); })},
+});
+
 const OpCases kIntegers({
     Integer("neg/i32", DType::kInt32, Neg, [](double x) { return -x; }),
     Integer("abs/i64", DType::kInt64, Abs, [](double x) { return std::abs(x); }),
