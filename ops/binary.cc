@@ -59,13 +59,14 @@ const OpRegistration kMul(DeclareLinear(WithNeutral(Binary("mul", "y = a * b.",
                                                            }),
                                                     1, true),
                                         Inputs({0, 1})));
-const OpRegistration kDiv(DeclareLinear(WithNeutral(Binary("div", "y = a / b; for integers truncated, with x / 0 = 0.",
-                                                           [](const GradientContext& c) {
-                                                             const Value da = c.dy() / c.x(1);
-                                                             return Values{da, -(da * c.y())};
-                                                           }),
-                                                    1, false),
-                                        Inputs({0})));
+const OpRegistration kDiv(
+    DeclareLinear(WithNeutral(Binary("div", "y = a / b; for integers truncated, with x / 0 = 0.",
+                                     [](const GradientContext& c) {
+                                       // dy / b may overflow where y = 0.
+                                       return Values{c.dy() / c.x(1), -(c.dy() * (c.y() / c.x(1)))};
+                                     }),
+                              1, false),
+                  Inputs({0})));
 const OpRegistration kPow(WithNeutral(Binary("pow", "y = a^b.", PowGradient), 1, false));
 const OpRegistration kMaximum(
     Binary("maximum", "y = max(a, b), NaN where either is; the gradient of a tie goes to a, that of NaN to both.",

@@ -227,13 +227,14 @@ Values ProdOthersXGradGradient(const GradientContext& c) {
   return {ProdOthers(x, Axes(c)) * pairs, ProdOthersXGrad(x, u, Axes(c))};
 }
 
-Values MaxGradient(const GradientContext& c) {
-  return {BroadcastReduced(c.dy(), c.x(), Axes(c)) * MaxMask(c.x(), Axes(c))};
+// dy where the mask is 1; 0 elsewhere, even where dy is infinite.
+Value AtMask(const GradientContext& c, const Value& mask) {
+  return Where(Cast(mask, DType::kBool), BroadcastReduced(c.dy(), c.x(), Axes(c)), 0.0);
 }
 
-Values MinGradient(const GradientContext& c) {
-  return {BroadcastReduced(c.dy(), c.x(), Axes(c)) * MinMask(c.x(), Axes(c))};
-}
+Values MaxGradient(const GradientContext& c) { return {AtMask(c, MaxMask(c.x(), Axes(c)))}; }
+
+Values MinGradient(const GradientContext& c) { return {AtMask(c, MinMask(c.x(), Axes(c)))}; }
 
 // Of softmax(x), which does not depend on how y was rounded: exp(x - y) does.
 Values LogSumExpGradient(const GradientContext& c) {

@@ -103,17 +103,20 @@ void ProductOfOthersGrad(const Lines& lines, const T* x, const T* dy, T* work, T
   ParallelFor(lines.count(), Grain(lines.length()), [&](int64_t begin, int64_t end) {
     for (int64_t line = begin; line < end; ++line) {
       const int64_t start = lines.Start(line);
+      // At the ends, where P or P' has no factors, D or D' has no terms: a 0 in their place would meet infinities.
+      const int64_t n = lines.length();
+      int64_t place = 0;
       T product = 1, derivative = 0;
       lines.ForEach(start, [&](int64_t i) {
         work[i] = product;
         dx[i] = derivative;
-        derivative = derivative * x[i] + product * dy[i];
+        derivative = place++ == 0 ? dy[i] : derivative * x[i] + product * dy[i];
         product *= x[i];
       });
       product = 1, derivative = 0;
       lines.ForEachReverse(start, [&](int64_t i) {
-        dx[i] = dx[i] * product + work[i] * derivative;
-        derivative = derivative * x[i] + product * dy[i];
+        if (place != n) dx[i] = (place == 1 ? T{0} : dx[i] * product) + work[i] * derivative;
+        derivative = place-- == n ? dy[i] : derivative * x[i] + product * dy[i];
         product *= x[i];
       });
     }

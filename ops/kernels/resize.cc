@@ -12,7 +12,8 @@ ResizeAxis LinearAxis(int64_t in, int64_t out, bool align_corners) {
   for (int64_t i = 0; i < out; ++i) {
     const double at = align_corners ? scale * i : std::max(0.0, scale * (i + 0.5) - 0.5);
     const int64_t low = std::min(static_cast<int64_t>(at), in - 1);
-    axis[i] = {low, std::min(low + 1, in - 1), at - low};
+    const int64_t high = std::min(low + 1, in - 1);
+    axis[i] = {low, high, high == low ? 0.0 : at - low};
   }
   return axis;
 }
@@ -22,6 +23,23 @@ ResizeAxis NearestAxis(int64_t in, int64_t out) {
   for (int64_t i = 0; i < out; ++i) axis[i] = {i * in / out, i * in / out, 0.0};
   return axis;
 }
+
+namespace {
+
+// Returns (1 - weight) a + weight b. With a weight of 0, b is not read: it may be infinite or NaN.
+template <class T>
+T Mix(T a, T b, T weight) {
+  return weight == 0 ? a : (1 - weight) * a + weight * b;
+}
+
+// Adds the transpose of Mix() to a and b.
+template <class T>
+void Spread(T y, T weight, T* a, T* b) {
+  *a += weight == 0 ? y : (1 - weight) * y;
+  if (weight != 0) *b += weight * y;
+}
+
+}  // namespace
 
 template <class T>
 void ResizePlane(const Resize2d& r, const T* x, T* y) {
@@ -35,8 +53,7 @@ void ResizePlane(const Resize2d& r, const T* x, T* y) {
     const T h = static_cast<T>(row.weight);
     for (const ResizeTap& column : r.columns) {
       const T w = static_cast<T>(column.weight);
-      *y++ = (1 - h) * ((1 - w) * top[column.low] + w * top[column.high]) +
-             h * ((1 - w) * bottom[column.low] + w * bottom[column.high]);
+      *y++ = Mix(Mix(top[column.low], top[column.high], w), Mix(bottom[column.low], bottom[column.high], w), h);
     }
   }
 }
@@ -54,10 +71,10 @@ void ResizeScatterPlane(const Resize2d& r, const T* dy, T* dx) {
     const T h = static_cast<T>(row.weight);
     for (const ResizeTap& column : r.columns) {
       const T w = static_cast<T>(column.weight), g = *dy++;
-      top[column.low] += (1 - h) * (1 - w) * g;
-      top[column.high] += (1 - h) * w * g;
-      bottom[column.low] += h * (1 - w) * g;
-      bottom[column.high] += h * w * g;
+      T of_top = 0, of_bottom = 0;
+      Spread(g, h, &of_top, &of_bottom);
+      Spread(of_top, w, top + column.low, top + column.high);
+      if (h != 0) Spread(of_bottom, w, bottom + column.low, bottom + column.high);
     }
   }
 }
