@@ -1,0 +1,40 @@
+// Edge rows of normalisations and matrix products.
+#include "adret/ops/matmul.h"
+#include "adret/ops/norm.h"
+#include "adret/tests/ops/edge_suite.h"
+
+namespace adret {
+namespace {
+
+EdgeRow Layer(std::string name, std::vector<std::string> inputs) {
+  return {.name = std::move(name),
+          .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
+          .inputs = std::move(inputs),
+          .gradient_ulp = 32,  // means of 8 + i / 1024 round, and are divided by a deviation of 1 / 300
+          .of_largest = true};
+}
+
+const EdgeRows kNorms({
+    Layer("layer_norm/no_rows", {"no_samples", "sample_scales", "sample_biases"}),
+    Layer("layer_norm/one", {"single", "one_scale", "one_bias"}),
+});
+
+EdgeRow Product(std::string name, std::string a, std::string b) {
+  return {.name = std::move(name),
+          .build = [](Args x) { return Values{MatMul(x[0], x[1])}; },
+          .inputs = {std::move(a), std::move(b)},
+          .ulp = 0,
+          .gradient_ulp = 0};
+}
+
+const EdgeRows kProducts({
+    Product("matmul", "left", "right"),
+    Product("matmul/right_edges", "left", "right_edges"),
+    Product("matmul/zeros_right", "left", "zeros_right"),
+    Product("matmul/no_rows", "none_left", "right"),
+    Product("matmul/nothing_to_sum", "thin_left", "thin_right"),
+    Product("matmul/one", "one_row", "one_column"),
+});
+
+}  // namespace
+}  // namespace adret

@@ -1,0 +1,62 @@
+// Edge rows of functions of one value.
+#include "adret/ops/broadcast.h"
+#include "adret/ops/unary.h"
+#include "adret/tests/ops/edge_suite.h"
+
+namespace adret {
+namespace {
+
+EdgeRow Unary(std::string name, std::function<Value(Value)> f, double ulp = 2, double gradient_ulp = 4) {
+  return {.name = std::move(name),
+          .build = [f = std::move(f)](Args x) { return Values{f(x[0])}; },
+          .inputs = {"specials"},
+          .ulp = ulp,
+          .gradient_ulp = gradient_ulp};
+}
+EdgeRow Unary(std::string name, Value (*f)(Operand), double ulp = 2, double gradient_ulp = 4) {
+  return Unary(
+      std::move(name), [f](Value x) { return f(x); }, ulp, gradient_ulp);
+}
+
+const EdgeRows kFunctions({
+    Unary("neg", Neg, 0, 0),
+    Unary("abs", Abs, 0, 0),
+    Unary("sign", Sign, 0, 0),
+    Unary("square", Square, 0, 0),
+    Unary("reciprocal", Reciprocal, 0.5, 1),
+    Unary("sqrt", Sqrt, 0.5, 1),
+    Unary("rsqrt", Rsqrt, 1, 3),
+    Unary("exp", Exp, 1, 1),
+    Unary("log", Log, 1, 1),
+    Unary("log1p", Log1p),
+    Unary("cos", Cos),
+    Unary("tanh", Tanh),
+    Unary("erf", Erf),
+    Unary("sigmoid", Sigmoid),
+    Unary("softplus", Softplus),
+    Unary("silu", Silu),
+    Unary(
+        "leaky_relu", [](Value x) { return LeakyRelu(x, {.slope = 0.25}); }, 0, 0),
+    Unary("gelu/approximate", [](Value x) { return Gelu(x, {.approximate = true}); }),
+    Unary("hard_sigmoid", [](Value x) { return HardSigmoid(x); }),
+    Unary(
+        "clip", [](Value x) { return Clip(x, {.min = -1, .max = 0.5}); }, 0, 0),
+    Unary(
+        "identity", [](Value x) { return Identity(x); }, 0, 0),
+    Unary(
+        "stop_gradient", [](Value x) { return StopGradient(x); }, 0, 0),
+});
+
+EdgeRow On(std::string input, EdgeRow row) {
+  row.inputs = {std::move(input)};
+  return row;
+}
+const EdgeRows kSizes({
+    On("empty", Unary("square/empty", Square)),
+    On("scalar", Unary("square/scalar", Square)),
+    On("empty", Unary("sigmoid/empty", Sigmoid)),
+    On("scalar", Unary("sigmoid/scalar", Sigmoid)),
+});
+
+}  // namespace
+}  // namespace adret
