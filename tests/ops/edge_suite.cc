@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <ostream>
+#include <set>
 
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
@@ -16,6 +17,7 @@
 #include "absl/strings/string_view.h"
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
+#include "adret/core/op.h"
 #include "adret/io/npy.h"
 #include "gtest/gtest.h"
 
@@ -240,6 +242,18 @@ INSTANTIATE_TEST_SUITE_P(All, Edge, testing::ValuesIn(TypedRows()), [](const aut
   return absl::StrReplaceAll(absl::StrCat(test.param.row.name, test.param.type.empty() ? "" : "/", test.param.type),
                              {{"/", "_"}});
 });
+
+TEST(EdgeCoverage, EveryRegisteredOpIsReached) {
+  std::set<std::string> reached;
+  for (const TypedRow& typed : TypedRows()) {
+    auto g = BuildEdge(typed.row, typed.type);
+    for (NodeId id = 0; id < g->graph.num_nodes(); ++id) reached.insert(g->graph.node(id).op->name);
+  }
+  for (const Op* op : AllOps()) {
+    if (op->traits.leaf) continue;
+    EXPECT_TRUE(reached.count(op->name)) << "no edge row reaches '" << op->name << "'";
+  }
+}
 
 }  // namespace
 }  // namespace adret

@@ -8,7 +8,7 @@
 // with PyTorch's expression; it also defines the inputs: "specials" are zeros of both signs, denormals, the largest
 // numbers, infinities, NaN and a few ordinary numbers. Where PyTorch is not followed, the row in edges.py says what is
 // right and why. Each row runs in f32 and in f64, as one fused plan and node by node, and its gradients with ones and
-// with other numbers as cotangents.
+// with other numbers as cotangents. A test fails for every registered op that no row reaches.
 #ifndef ADRET_TESTS_OPS_EDGE_SUITE_H_
 #define ADRET_TESTS_OPS_EDGE_SUITE_H_
 

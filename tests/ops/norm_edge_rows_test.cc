@@ -6,6 +6,17 @@
 namespace adret {
 namespace {
 
+EdgeRow BatchNorm(std::string name, std::vector<std::string> inputs) {
+  return {.name = std::move(name),
+          .build =
+              [](Args x) {
+                const BatchNormResult norm = BatchNormTraining(x[0], x[1], x[2]);
+                return Values{norm.y, norm.mean, norm.variance};
+              },
+          .inputs = std::move(inputs),
+          .gradient_ulp = 32,  // means of 8 + i / 1024 round, and are divided by a deviation of 1 / 300
+          .of_largest = true};
+}
 EdgeRow Layer(std::string name, std::vector<std::string> inputs) {
   return {.name = std::move(name),
           .build = [](Args x) { return Values{LayerNorm(x[0], x[1], x[2])}; },
@@ -15,6 +26,10 @@ EdgeRow Layer(std::string name, std::vector<std::string> inputs) {
 }
 
 const EdgeRows kNorms({
+    BatchNorm("batch_norm", {"channels", "scales", "biases"}),
+    BatchNorm("batch_norm/images", {"image_channels", "scales", "biases"}),
+    BatchNorm("batch_norm/large", {"large_channel", "one_scale", "one_bias"}),
+    Layer("layer_norm", {"samples", "sample_scales", "sample_biases"}),
     Layer("layer_norm/no_rows", {"no_samples", "sample_scales", "sample_biases"}),
     Layer("layer_norm/one", {"single", "one_scale", "one_bias"}),
 });

@@ -48,6 +48,7 @@ const std::vector<NamedAlong>& OfRows() {
       {"mean", Reduction(Mean), {.ulp = 1, .gradient_ulp = 1, .signed_zeros = false}},
       {"max", Reduction(Max)},
       {"min", Reduction(Min)},
+      {"logsumexp", Reduction(LogSumExp), {.ulp = 2, .gradient_ulp = 8, .signed_zeros = false}},
       {"argmax", ArgReduction(ArgMax)},
       {"argmin", ArgReduction(ArgMin)},
       {"max_mask", [](Value x, int64_t axis) { return Values{MaxMask(x, {axis})}; }},
@@ -107,6 +108,8 @@ EdgeRow CrossEntropy(std::string name, std::string logits, std::string labels) {
 }
 const EdgeRows kCrossEntropy({
     CrossEntropy("", "logits", "labels"),
+    CrossEntropy("/probabilities", "logits", "probabilities"),
+    CrossEntropy("/mixed", "logits", "mixed_probabilities"),
     CrossEntropy("/no_rows", "no_rows", "no_labels"),
 });
 
