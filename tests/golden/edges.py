@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Golden values at the edges of every op's domain, from PyTorch 2 on a CPU: writes edges.npz beside this file.
 
-A row has the name of its EdgeRow in tests/ops/*_edge_test.cc. The file's arrays are
+A row has the name of its EdgeRow in tests/ops/*_edge_rows_test.cc. The file's arrays are
   inputs/<name>/f32, /f64   inputs, which rows share (inputs/<name> alone: integers and bools),
   dy [3, 7]                 cotangents: ones; ordinary numbers; numbers with infinities and NaN. Each row is repeated,
   <row>/<type>/y<i>         output i,
