@@ -1,6 +1,6 @@
 // Checks of options, for layers, losses, schedules and optimisers.
 //
-//   absl::Status status = OptionCheck("adam").Below1("beta1", o.beta1).AtLeast0("epsilon", o.epsilon).status();
+//   absl::Status status = nn::OptionCheck("adam").Below1("beta1", o.beta1).AtLeast0("epsilon", o.epsilon).status();
 //   // "adam: beta1 must be in [0, 1), but is nan"
 #ifndef ADRET_NN_OPTIONS_INTERNAL_H_
 #define ADRET_NN_OPTIONS_INTERNAL_H_

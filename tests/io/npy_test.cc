@@ -103,7 +103,7 @@ TEST(NpzTest, MarksNamesThatAreNotAsciiAsUtf8) {
     const auto flags = [&](const std::string& name) {
       const std::string bytes =
           FormatNpz({{name, Tensor::Zeros(DType::kFloat32, {300})}}, {.compress = compress}).value();
-      const size_t directory = bytes.find(absl::string_view("PK\x01\x02", 4));
+      const size_t directory = bytes.find(std::string("PK\x01\x02", 4));
       EXPECT_TRUE(ParseNpz(bytes)->contains(name));
       return std::pair(LoadLittle<uint16_t>(bytes.data() + 6), LoadLittle<uint16_t>(bytes.data() + directory + 8));
     };

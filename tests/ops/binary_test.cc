@@ -5,7 +5,9 @@
 
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 #include "adret/tests/ops/op_suite.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"

@@ -198,7 +198,7 @@ using Counts = std::map<std::string, int>;
 // Runs the node and its gradients of order 1 and 2 one by one, and checks each that has an epilogue. False when it
 // cannot be built.
 bool Check(const Specimen& s, RandomStream* random, Counts* counts, int64_t* tiled) {
-  const auto attrs = s.op->parse_attrs(s.attrs);
+  const auto attrs = s.op->parse_attrs(s.attrs, MissingAttrs::kError);
   if (!attrs.ok()) return false;
   Graph graph;
   std::vector<ValueId> inputs;
