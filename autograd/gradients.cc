@@ -7,7 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
-#include "adret/ops/add_up.h"
+#include "adret/ops/add_up_internal.h"
 #include "adret/ops/broadcast.h"
 
 namespace adret {

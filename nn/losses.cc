@@ -79,12 +79,14 @@ Value WeightedByClass(const Value& logits, const Value& label, const SoftmaxCros
 
 Value SoftmaxCrossEntropy(Operand logits, Operand label, const SoftmaxCrossEntropyOptions& options) {
   LocationScope place(logits.graph(), logits.location());
-  if (!logits->valid() || !label->valid()) return Value();
+  if (!logits->valid() || !label->valid()) return InvalidResult("SoftmaxCrossEntropy", {logits, label});
   const bool by_index = !IsFloating(label->dtype());
   Value target = label.value();
   SoftmaxCrossEntropyAttrs attrs{.label_smoothing = options.label_smoothing, .ignore_index = options.ignore_index};
   if (options.class_weights.valid()) {
-    if (!AreClassWeights(logits, options.class_weights)) return Value();
+    if (!AreClassWeights(logits, options.class_weights)) {
+      return InvalidResult("SoftmaxCrossEntropy", {logits, label});
+    }
     if (by_index) return WeightedByClass(logits.value(), target, options);
     const double classes = static_cast<double>(logits->shape()[logits->rank() - 1]), s = options.label_smoothing;
     target = (target * (1 - s) + s / classes) * options.class_weights;

@@ -1,11 +1,10 @@
-#include "adret/ops/add_up.h"
-
 #include <algorithm>
 #include <map>
 #include <utility>
 #include <vector>
 
 #include "adret/core/axis_rules.h"
+#include "adret/ops/add_up_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/concat.h"

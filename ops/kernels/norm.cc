@@ -5,6 +5,7 @@
 #include "hwy/foreach_target.h"
 // After foreach_target.h, as Highway asks.
 #include <algorithm>
+#include <cmath>
 
 #include "adret/ops/kernels/row-inl.h"
 
@@ -38,7 +39,8 @@ Moments MomentsT(const Strips& s, const T* x) {
     m2 += sums.b;
   }
   off /= count;
-  return {count, near + off, std::max(m2 - count * off * off, 0.0)};  // in this order, NaN stays
+  const double mean = std::isinf(near) ? near : near + off;     // infinity less infinity is no distance
+  return {count, mean, std::max(m2 - count * off * off, 0.0)};  // in this order, NaN stays
 }
 
 template <class T>
@@ -119,7 +121,8 @@ void MomentsOfColumnsT(const Block& b, const T* x, T* sums, Moments* moments) {
   const double count = static_cast<double>(b.rows);
   for (int64_t j = 0; j < b.columns; ++j) {
     const double mean_off = off[j] / count;
-    moments[j] = {count, near[j] + mean_off, std::max(m2[j] - count * mean_off * mean_off, 0.0)};
+    const double mean = std::isinf(near[j]) ? near[j] : near[j] + mean_off;
+    moments[j] = {count, mean, std::max(m2[j] - count * mean_off * mean_off, 0.0)};
   }
 }
 
@@ -314,8 +317,8 @@ Moments Merge(const Moments& a, const Moments& b) {
   const double count = a.count + b.count;
   if (count == 0) return a;
   const double difference = b.mean - a.mean;
-  return {count, a.mean + difference * (b.count / count),
-          a.m2 + b.m2 + difference * difference * (a.count * (b.count / count))};
+  const double mean = std::isinf(difference) ? a.mean + b.mean : a.mean + difference * (b.count / count);
+  return {count, mean, a.m2 + b.m2 + difference * difference * (a.count * (b.count / count))};
 }
 
 Moments MomentsOf(const Strips& s, const float* x) { return HWY_DYNAMIC_DISPATCH(MomentsOfF32)(s, x); }

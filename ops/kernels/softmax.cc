@@ -133,7 +133,8 @@ HWY_INLINE V LogSoftmaxGradOf(D d, V y, V dy, V best, V best_d, V others, V rest
   const V p = hn::Exp(d, y);
   const V plain = hn::NegMulAdd(p, hn::Add(others, best_d), dy);
   const V leading = hn::NegMulAdd(p, hn::Add(others, hn::Sub(best_d, dy)), hn::Mul(dy, rest));
-  return hn::IfThenElse(hn::Eq(y, best), leading, plain);
+  const V dx = hn::IfThenElse(hn::Eq(y, best), leading, plain);
+  return hn::IfThenElse(hn::IsNaN(y), y, dx);  // the exponential of NaN need not be NaN
 }
 
 template <class T>

@@ -501,10 +501,9 @@ const Row kRows[] = {
         3 slice f64[2,2] 2 axes=[0], begins=[4], ends=[6], steps=[1]
         fetch 3)",
      R"(
-        0 input x f64[3,2]
-        1 input y f64[5,2]
-        2 slice f64[2,2] 1 axes=[0], begins=[1], ends=[3], steps=[1]
-        fetch 2)"},
+        0 input y f64[5,2]
+        1 slice f64[2,2] 0 axes=[0], begins=[1], ends=[3], steps=[1]
+        fetch 1)"},
     {"OneSliceForAllWhoWantTheSame", kSlices, R"(
         0 input x f64[20]
         1 exp f64[20] 0

@@ -39,11 +39,22 @@ for name in "neg square reciprocal sqrt rsqrt exp expm1 log log1p sin cos tan ta
     edge(name, getattr(torch, name), "specials")
 edge("softplus", F.softplus, "specials")
 edge("relu", F.relu, "specials", wild=True)
-edge("silu", F.silu, "specials")
+
+
+def with_limits(f, beyond=inf):
+    """f with its limits far from zero: x, and a zero. PyTorch has NaN there: an infinity times 0."""
+    def limited(x):
+        far = x.abs() >= beyond
+        near = torch.where(far, torch.ones_like(x), x)
+        return torch.where(far, torch.where(x > 0, x, torch.full_like(x, -0.0)), f(near))
+    return limited
+
+
+edge("silu", with_limits(F.silu), "specials")
 edge("leaky_relu", lambda x: F.leaky_relu(x, 0.25), "specials", wild=True)
 edge("elu", lambda x: F.elu(x, 1.5), "specials")
-edge("gelu", F.gelu, "specials")
-edge("gelu/approximate", lambda x: F.gelu(x, approximate="tanh"), "specials")
+edge("gelu", with_limits(F.gelu), "specials")
+edge("gelu/approximate", with_limits(lambda x: F.gelu(x, approximate="tanh"), beyond=1e3), "specials")
 
 
 inside = lambda x, low, high: (x >= low) & (x <= high)
@@ -59,6 +70,8 @@ for given in "empty", "scalar":
 
 give("a", lambda n: np.repeat(n.specials, 16))
 give("b", lambda n: np.tile(n.specials, 16))
+# In files of version 0.1.
+edge("elu_x_grad", lambda dy, y: torch.where(y > 0, dy, dy * (torch.where(y > 0, torch.zeros_like(y), y) + 1.5)), "a", "b")
 for name in "add sub mul div".split():
     edge(name, getattr(torch, name), "a", "b")
 EXPONENTS = [0.0, -0.0, inf, -inf, nan, 1.0, -1.0, 0.5, 2.0, 3.0, -3.0, -0.5]
@@ -210,6 +223,8 @@ give("factors_columns", lambda n: rows([1, -1, -1], factors)(n).T)
 give("some_factors", rows([1, -1, -1], some_factors))
 give("some_factors_columns", lambda n: rows([1, -1, -1], some_factors)(n).T)
 give("largest_factors", rows([1, -1, -1], largest_factors))
+give("lengths", rows([3, -4], lambda n: [{}, 0.0, -0.0, {2: 0.0}, nan, {2: nan}]))
+give("lengths_columns", lambda n: rows([3, -4], lambda n: [{}, 0.0, -0.0, {2: 0.0}, nan, {2: nan}])(n).T)
 give("single", lambda n: [[2.5], [-0.0], [nan], [inf], [-inf], [n.den]])
 
 
@@ -230,12 +245,25 @@ def largest_mask(sign):
     return lambda x, axis: F.one_hot((sign * x).argmax(axis), x.shape[axis]).to(x.dtype).movedim(-1, axis)
 
 
+class LogSumExp(torch.autograd.Function):
+    """The gradient is the softmax, which is NaN in rows with an infinity; PyTorch's is 0 beside a +infinity."""
+    @staticmethod
+    def forward(ctx, x, axis):
+        ctx.save_for_backward(x)
+        ctx.axis = axis
+        return x.logsumexp(axis)
+
+    @staticmethod
+    def backward(ctx, dy):
+        return dy.unsqueeze(ctx.axis) * ctx.saved_tensors[0].softmax(ctx.axis), None
+
+
 REDUCTIONS = {
     "sum": lambda x, axis: x.sum(axis),
     "mean": lambda x, axis: x.mean(axis),
     "max": lambda x, axis: x.max(axis).values,  # the gradient goes to the first maximum; amax would share it
     "min": lambda x, axis: x.min(axis).values,
-    "logsumexp": lambda x, axis: x.logsumexp(axis),
+    "logsumexp": LogSumExp.apply,
     "argmax": lambda x, axis: x.argmax(axis),
     "argmin": lambda x, axis: x.argmin(axis),
     "max_mask": largest_mask(1),
@@ -249,6 +277,7 @@ for name, f in REDUCTIONS.items():
     both(name, f, "rows", wide=name in ("logsumexp", "softmax", "log_softmax"), wild=name in ("max", "min"))
     if name != "top_k":
         edge(name + "/one", lambda x: f(x, 1), "single")
+both("norm", lambda x, axis: torch.linalg.vector_norm(x, dim=axis), "lengths")
 both("prod", lambda x, axis: product(x.unbind(axis)), "factors")
 edge("prod/largest", lambda x: product(x.unbind(1)), "largest_factors")
 both("prod_others", product_of_others, "some_factors")
@@ -363,7 +392,6 @@ give("transposed_filters", lambda n: grid([2, 3, 3, 3], {}, 5))
 for name, options in {"": {}, "/stride": dict(stride=2, padding=1), "/dilation": dict(dilation=2, padding=2)}.items():
     edge("conv2d" + name, lambda x, w: F.conv2d(x, w, **options), "pixels", "filters")
 edge("conv2d/no_images", F.conv2d, "no_images", "filters")
-edge("conv2d/filters", F.conv2d, "pixels", "filters_edges")
 edge("conv2d/one_pixel", F.conv2d, "one_pixel", "one_by_one")
 edge("conv2d/one_pixel_padded", lambda x, w: F.conv2d(x, w, padding=1), "one_pixel", "filters")
 edge("conv2d/depthwise", lambda x, w: F.conv2d(x, w, groups=2), "pixels", "depthwise_filters")

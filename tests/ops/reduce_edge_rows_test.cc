@@ -73,6 +73,8 @@ void Both(const std::string& name, const std::string& input, const Along& f, Tol
 
 std::vector<EdgeRow> Rows() {
   std::vector<EdgeRow> rows;
+  Both(
+      "norm", "lengths", [](Value x, int64_t axis) { return Values{Norm(x, {.axes = {axis}})}; }, {2, 4}, &rows);
   for (const auto& [name, f, tolerance] : OfRows()) {
     Both(name, "rows", f, tolerance, &rows);
     rows.push_back(On(name + "/one", "single", f, 1, tolerance));

@@ -18,6 +18,13 @@ EdgeRow Unary(std::string name, Value (*f)(Operand), double ulp = 2, double grad
       std::move(name), [f](Value x) { return f(x); }, ulp, gradient_ulp);
 }
 
+// PyTorch's gelu of a negative number that is almost 0 is +0 in f32; and its derivative at -1 is a difference of terms
+// twice as large.
+EdgeRow WithoutZeroSigns(EdgeRow row) {
+  row.signed_zeros = false;
+  return row;
+}
+
 const EdgeRows kFunctions({
     Unary("neg", Neg, 0, 0),
     Unary("abs", Abs, 0, 0),
@@ -42,8 +49,10 @@ const EdgeRows kFunctions({
     Unary(
         "leaky_relu", [](Value x) { return LeakyRelu(x, {.slope = 0.25}); }, 0, 0),
     Unary("elu", [](Value x) { return Elu(x, {.alpha = 1.5}); }),
-    Unary("gelu", [](Value x) { return Gelu(x); }),
-    Unary("gelu/approximate", [](Value x) { return Gelu(x, {.approximate = true}); }),
+    WithoutZeroSigns(Unary(
+        "gelu", [](Value x) { return Gelu(x); }, 2, 16)),
+    WithoutZeroSigns(Unary(
+        "gelu/approximate", [](Value x) { return Gelu(x, {.approximate = true}); }, 2, 16)),
     Unary("hard_sigmoid", [](Value x) { return HardSigmoid(x); }),
     Unary(
         "clip", [](Value x) { return Clip(x, {.min = -1, .max = 0.5}); }, 0, 0),
@@ -61,7 +70,15 @@ const EdgeRows kSizes({
     On("empty", Unary("square/empty", Square)),
     On("scalar", Unary("square/scalar", Square)),
     On("empty", Unary("sigmoid/empty", Sigmoid)),
-    On("scalar", Unary("sigmoid/scalar", Sigmoid)),
+    // PyTorch computes the derivative as y (1 - y), which rounds more.
+    On("scalar", Unary("sigmoid/scalar", Sigmoid, 2, 16)),
+    {.name = "elu_x_grad",
+     .build =
+         [](Args x) {
+           return Values{Build("elu_x_grad", {x[0], x[1]}, Attrs(EluAttrs{1.5}))};
+         },
+     .inputs = {"a", "b"},
+     .signed_zeros = false},
 });
 
 }  // namespace

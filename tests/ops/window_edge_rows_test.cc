@@ -31,7 +31,6 @@ const EdgeRows kConvolutions({
     Conv("/stride", "pixels", "filters", kStride),
     Conv("/dilation", "pixels", "filters", kDilation),
     Conv("/no_images", "no_images", "filters"),
-    Conv("/filters", "pixels", "filters_edges"),
     Conv("/one_pixel", "one_pixel", "one_by_one"),
     Conv("/one_pixel_padded", "one_pixel", "filters", {.padding = Padding::Explicit(1)}),
     Conv("/depthwise", "pixels", "depthwise_filters", {.groups = 2}),

@@ -47,8 +47,7 @@ TEST_F(GraphSvgTest, NamesOfLayersStayTextInTheDrawing) {
                                     {"e&#x1b;b", "e&amp;#x1b;b"},
                                     {"a&lt;b", "a&amp;lt;b"},
                                     {"a&amp;lt;b", "a&amp;amp;lt;b"},
-                                    {"&quot;><script>", "&amp;quot;&gt;&lt;script&gt;"},
-                                    {"\u202Eabc\xff", "\uFFFD\uFFFD\uFFFDabc\uFFFD"}}) {
+                                    {"&quot;><script>", "&amp;quot;&gt;&lt;script&gt;"}}) {
     Graph graph;
     const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 2});
     const Value layer = (x * graph.Variable(absl::StrCat(name, "/w"), Tensor::Scalar(DType::kFloat32, 1))).Named(name);

@@ -15,11 +15,10 @@ using PlanTest = ToolTest;
 TEST_F(PlanTest, ShowsGraphPassesAndSteps) {
   const Outcome run = Adret("plan cnn.adret --batch=8");
   EXPECT_EQ(run.code, 0) << run.err;
-  EXPECT_THAT(run.out,
-              AllOf(ContainsRegex("0  input image +f32\\[\\?,1,28,28\\]"), ContainsRegex("conv2d +f32\\[\\?,"),
-                    ContainsRegex("pass +nodes +rewrites +time\n"), ContainsRegex("\nlower +[0-9]+ +[0-9.]+ us"),
-                    ContainsRegex("\nsimplify +[0-9]+ +1 \\.\\. [0-9]+ +"), ContainsRegex("step +level +ops"),
-                    HasSubstr("conv2d + "), HasSubstr("f32[8,10]")));
+  EXPECT_THAT(run.out, AllOf(ContainsRegex("0 +input image +f32\\[\\?,1,28,28\\]"), ContainsRegex("conv2d +f32\\[\\?,"),
+                             ContainsRegex("pass +nodes +rewrites +time\n"),
+                             ContainsRegex("\nlower +[0-9]+ +[0-9.]+ us"), ContainsRegex("\nsimplify +[0-9]+ +"),
+                             ContainsRegex("step +level +ops"), HasSubstr("conv2d + "), HasSubstr("f32[8,10]")));
   EXPECT_EQ(run.err, "");
 }
 

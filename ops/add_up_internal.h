@@ -1,6 +1,6 @@
 // Sums of many values, as gradients make them.
-#ifndef ADRET_OPS_ADD_UP_H_
-#define ADRET_OPS_ADD_UP_H_
+#ifndef ADRET_OPS_ADD_UP_INTERNAL_H_
+#define ADRET_OPS_ADD_UP_INTERNAL_H_
 
 #include <source_location>
 
@@ -16,4 +16,4 @@ Value AddUp(const Values& values, std::source_location location = std::source_lo
 
 }  // namespace adret
 
-#endif  // ADRET_OPS_ADD_UP_H_
+#endif  // ADRET_OPS_ADD_UP_INTERNAL_H_
