@@ -5,7 +5,6 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
-#include "adret/core/infer_types.h"
 #include "adret/core/status.h"
 
 namespace adret {
@@ -92,19 +91,6 @@ class Checker {
                        [&](const auto& owned) { return owned.get() == node; });
   }
 
-  // Attributes may hold a shape with the batch as a symbol: the node's, for this batch.
-  absl::StatusOr<Attrs> ConcreteAttrs(const Node& node) const {
-    AttrList list = node.attrs.list();
-    bool changed = false;
-    for (Attr& attr : list) {
-      auto* shape = std::get_if<Shape>(&attr.value);
-      if (shape == nullptr || !shape->is_symbolic()) continue;
-      *shape = shape->WithBatch(plan_.batch);
-      changed = true;
-    }
-    return changed ? node.op->parse_attrs(list, MissingAttrs::kError) : node.attrs;
-  }
-
   absl::Status CheckTypes(int i) const {
     const Node& node = *plan_.nodes[i].node;
     Types found, inputs, expected;
@@ -115,13 +101,7 @@ class Checker {
       for (const Type& t : node.outputs) expected.push_back({t.dtype, t.shape.WithBatch(plan_.batch)});
     } else {
       for (int v : plan_.nodes[i].inputs) inputs.push_back(plan_.values[v].type);
-      // A symbol among the attributes is the batch, or what the op infers from the inputs.
-      absl::StatusOr<Types> inferred = InferTypes(*node.op, inputs, node.attrs);
-      if (!inferred.ok() || *inferred != found) {
-        const absl::StatusOr<Attrs> attrs = ConcreteAttrs(node);
-        if (!attrs.ok()) return Wrong(4, i, attrs.status().message());
-        inferred = InferTypes(*node.op, inputs, *attrs);
-      }
+      const absl::StatusOr<Types> inferred = InferTypesForBatch(node, inputs, plan_.batch);
       // What the graph itself asks of this batch may be impossible: the run says so.
       const bool as_built = node.inputs.size() == inputs.size() && !IsOwned(&node);
       if (!inferred.ok() && as_built) return absl::OkStatus();

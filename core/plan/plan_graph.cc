@@ -1,9 +1,12 @@
 #include "adret/core/plan/plan_graph.h"
 
+#include <algorithm>
 #include <optional>
+#include <variant>
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/ancestors.h"
+#include "adret/core/infer_types.h"
 #include "adret/core/plan/passes.h"
 #include "adret/core/plan/rewrite.h"
 #include "adret/core/plan/simplify.h"
@@ -18,10 +21,10 @@ constexpr int kMaxRounds = 4;
 
 // Fails where the op's type rule refuses the concrete types of the node's inputs, which `value_of` finds in the plan.
 template <class F>
-absl::Status CheckTypes(const PlanGraph& plan, const Node& node, F value_of) {
+absl::Status CheckTypes(const PlanGraph& plan, const Node& node, int64_t batch, F value_of) {
   Types inputs;
   for (ValueId v : node.inputs) inputs.push_back(plan.values[value_of(v)].type);
-  const absl::StatusOr<Types> outputs = node.op->type(TypeContext(*node.op, inputs, node.attrs));
+  const absl::StatusOr<Types> outputs = InferTypesForBatch(node, inputs, batch);
   if (outputs.ok()) return absl::OkStatus();
   return absl::Status(outputs.status().code(), absl::StrCat(node.name, ": ", outputs.status().message()));
 }
@@ -59,7 +62,7 @@ absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fe
       continue;
     }
     // A batch of zero is the one that type rules of symbolic shapes do not speak for: the maximum of nothing.
-    if (batch == 0) AD_RETURN_IF_ERROR(CheckTypes(plan, node, lookup));
+    if (batch == 0) AD_RETURN_IF_ERROR(CheckTypes(plan, node, batch, lookup));
     auto& added = plan.nodes.emplace_back();
     added.node = &node, added.id = id, added.first_output = first[id];
     for (ValueId v : node.inputs) added.inputs.push_back(lookup(v));
@@ -70,6 +73,24 @@ absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fe
 }
 
 }  // namespace
+
+absl::StatusOr<Types> InferTypesForBatch(const Node& node, absl::Span<const Type> inputs, int64_t batch) {
+  AttrList list = node.attrs.list();
+  bool symbolic = false;
+  for (Attr& attr : list) {
+    auto* shape = std::get_if<Shape>(&attr.value);
+    if (shape == nullptr || !shape->is_symbolic()) continue;
+    *shape = shape->WithBatch(batch);
+    symbolic = true;
+  }
+  const absl::StatusOr<Types> as_built = InferTypes(*node.op, inputs, node.attrs);
+  if (!symbolic) return as_built;
+  const bool concrete = as_built.ok() && std::none_of(as_built->begin(), as_built->end(),
+                                                      [](const Type& t) { return t.shape.is_symbolic(); });
+  if (concrete) return as_built;
+  AD_ASSIGN_OR_RETURN(const Attrs attrs, node.op->parse_attrs(list, MissingAttrs::kError));
+  return InferTypes(*node.op, inputs, attrs);
+}
 
 const Node* PlanGraph::MakeNode(const Op& op, Attrs attrs, Types outputs, const Node& origin) {
   auto node = std::make_unique<Node>();

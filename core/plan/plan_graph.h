@@ -78,6 +78,10 @@ absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const Val
                                         absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch,
                                         PassRun* run = nullptr);
 
+// Returns the output types of a node of the graph for inputs of concrete types. A symbol in a shape among its
+// attributes is the batch, or what the op infers from the inputs. Fails where the op's type rule refuses them.
+absl::StatusOr<Types> InferTypesForBatch(const Node& node, absl::Span<const Type> inputs, int64_t batch);
+
 }  // namespace adret
 
 #endif  // ADRET_CORE_PLAN_PLAN_GRAPH_H_

@@ -20,6 +20,7 @@
 #include "adret/ops/matmul.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/slice.h"
 #include "adret/ops/unary.h"
 #include "gtest/gtest.h"
 
@@ -279,6 +280,19 @@ TEST(Executor, OneExecutorIsRightForBatchesOfAnySize) {
     } else {
       EXPECT_EQ((*results)[1].At(0), 3);
     }
+  }
+}
+
+TEST(Executor, GradientsOfPartsOfABatchOfZeroAreEmpty) {
+  Graph graph;
+  Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 5, 3});
+  Value y = Square(Slice(x, /*axis=*/2, 1, 2)) + Reshape(x, {-1, 5, 3});
+  auto executor = Executor::Create(Gradients(Sum(y), {x}));
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  for (int64_t batch : {2, 0}) {
+    auto results = executor->Run({{x, Tensor::Full(DType::kFloat32, {batch, 5, 3}, 1)}});
+    ASSERT_TRUE(results.ok()) << results.status();
+    EXPECT_EQ((*results)[0].shape(), Shape({batch, 5, 3}));
   }
 }
 
