@@ -53,6 +53,9 @@ struct OpCase {
   std::string bad_message = "";
 };
 
+// All rows, in order of registration.
+std::vector<OpCase>& AllCases();
+
 // Registers rows.
 struct OpCases {
   explicit OpCases(std::vector<OpCase> cases);

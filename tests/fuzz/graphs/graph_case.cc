@@ -1,0 +1,227 @@
+#include "adret/tests/fuzz/graphs/graph_case.h"
+
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "absl/strings/str_join.h"
+#include "absl/strings/str_replace.h"
+
+namespace adret::fuzz {
+
+std::vector<bool> NeededNodes(const GraphCase& c) {
+  std::vector<bool> needed(c.graph->num_nodes(), false);
+  for (const Value& v : c.fetches) needed[v.node()] = true;
+  for (const Update& u : c.updates) needed[u.variable.node()] = needed[u.value.node()] = true;
+  for (NodeId id = c.graph->num_nodes() - 1; id >= 0; --id) {
+    if (!needed[id]) continue;
+    for (ValueId v : c.graph->node(id).inputs) needed[v.node] = true;
+  }
+  return needed;
+}
+
+int64_t BatchOf(const Feeds& feeds) {
+  for (const auto& [input, tensor] : feeds) {
+    const int axis = input.shape().symbolic_axis();
+    if (axis >= 0) return tensor.shape()[axis] / -input.shape()[axis];
+  }
+  return -1;
+}
+
+const Tensor* FindFeed(const Feeds& feeds, NodeId input) {
+  for (const auto& [value, tensor] : feeds) {
+    if (value.node() == input) return &tensor;
+  }
+  return nullptr;
+}
+
+Values BuildFromList(absl::string_view op, const Values& inputs, const AttrList& attrs) {
+  const Op* found = FindOp(op);
+  AD_CHECK(found != nullptr);
+  absl::StatusOr<Attrs> parsed = found->parse_attrs(attrs, MissingAttrs::kError);
+  if (!parsed.ok()) {
+    inputs[0].graph()->Fail(parsed.status(), std::source_location::current());
+    return Values(found->outputs.size());
+  }
+  std::vector<Operand> operands(inputs.begin(), inputs.end());
+  return BuildMulti(op, operands, *std::move(parsed));
+}
+
+namespace {
+
+std::string CppName(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return "DType::kFloat32";
+    case DType::kFloat64:
+      return "DType::kFloat64";
+    case DType::kInt32:
+      return "DType::kInt32";
+    case DType::kInt64:
+      return "DType::kInt64";
+    case DType::kUint8:
+      return "DType::kUint8";
+    case DType::kBool:
+      break;
+  }
+  return "DType::kBool";
+}
+
+std::string CppType(DType dtype) {
+  switch (dtype) {
+    case DType::kFloat32:
+      return "float";
+    case DType::kFloat64:
+      return "double";
+    case DType::kInt32:
+      return "int32_t";
+    case DType::kInt64:
+      return "int64_t";
+    case DType::kUint8:
+      return "uint8_t";
+    case DType::kBool:
+      break;
+  }
+  return "bool";
+}
+
+// Digits that give back the same double; `single`: the same float.
+std::string Number(double v, bool single = false) {
+  if (std::isnan(v)) return "NAN";
+  if (std::isinf(v)) return v < 0 ? "-INFINITY" : "INFINITY";
+  for (int digits = 1;; ++digits) {
+    char text[40];
+    std::snprintf(text, sizeof(text), "%.*g", digits, v);
+    const double back = std::strtod(text, nullptr);
+    if (digits >= 17 || back == v || (single && static_cast<float>(back) == static_cast<float>(v))) return text;
+  }
+}
+
+std::string Integer(int64_t v) {
+  if (v == std::numeric_limits<int64_t>::min()) return "INT64_MIN";
+  if (v == std::numeric_limits<int64_t>::max()) return "INT64_MAX";
+  return absl::StrCat(v);
+}
+
+template <class T>
+std::string List(const T& numbers) {
+  return absl::StrCat("{",
+                      absl::StrJoin(numbers, ", ",
+                                    [](std::string* out, auto v) {
+                                      if constexpr (std::is_same_v<decltype(v), double>) {
+                                        absl::StrAppend(out, Number(v));
+                                      } else {
+                                        absl::StrAppend(out, Integer(v));
+                                      }
+                                    }),
+                      "}");
+}
+
+std::string CppTensor(const Tensor& t) {
+  const std::string shape = List(t.shape().dims());
+  const int64_t n = t.num_elements();
+  bool same = n > 1;
+  for (int64_t i = 1; i < n && same; ++i) same = t.At(i) == t.At(0);
+  const bool single = t.dtype() == DType::kFloat32;
+  if (same) return absl::StrCat("Tensor::Full(", CppName(t.dtype()), ", ", shape, ", ", Number(t.At(0), single), ")");
+  std::string numbers;
+  for (int64_t i = 0; i < n; ++i) absl::StrAppend(&numbers, i > 0 ? ", " : "", Number(t.At(i), single));
+  if (n == 0) return absl::StrCat("Tensor(", CppName(t.dtype()), ", ", shape, ")");
+  return absl::StrCat("Tensor::From<", CppType(t.dtype()), ">(", shape, ", {", numbers, "})");
+}
+
+struct CppAttr {
+  std::string operator()(bool v) const { return v ? "true" : "false"; }
+  std::string operator()(int64_t v) const { return absl::StrCat("int64_t{", Integer(v), "}"); }
+  std::string operator()(double v) const { return absl::StrCat("double{", Number(v), "}"); }
+  std::string operator()(const std::string& v) const {
+    return absl::StrCat("std::string(\"", absl::StrReplaceAll(v, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\")");
+  }
+  std::string operator()(DType v) const { return CppName(v); }
+  std::string operator()(const Shape& v) const { return absl::StrCat("Shape", List(v.dims())); }
+  std::string operator()(const Tensor& v) const { return CppTensor(v); }
+  std::string operator()(const std::vector<int64_t>& v) const { return absl::StrCat("std::vector<int64_t>", List(v)); }
+  std::string operator()(const std::vector<double>& v) const { return absl::StrCat("std::vector<double>", List(v)); }
+};
+
+std::string CppAttrs(const Attrs& attrs) {
+  return absl::StrCat("{",
+                      absl::StrJoin(attrs.list(), ", ",
+                                    [](std::string* out, const Attr& a) {
+                                      absl::StrAppend(out, "{\"", a.name, "\", ", std::visit(CppAttr(), a.value), "}");
+                                    }),
+                      "}");
+}
+
+class Printer {
+ public:
+  explicit Printer(const GraphCase& c) : c_(c) {}
+
+  std::string Print(absl::string_view comment) {
+    if (!comment.empty()) absl::StrAppend(&text_, "// ", absl::StrReplaceAll(comment, {{"\n", "\n// "}}), "\n");
+    Line("GraphCase c;");
+    const std::vector<bool> needed = NeededNodes(c_);
+    for (NodeId id = 0; id < c_.graph->num_nodes(); ++id) {
+      if (needed[id]) PrintNode(id);
+    }
+    Line("c.fetches = {", Names(c_.fetches), "};");
+    for (const Update& u : c_.updates)
+      Line("c.updates.push_back({", Name(u.variable.id()), ", ", Name(u.value.id()), "});");
+    for (const Feeds& feeds : c_.runs) {
+      Line("c.runs.push_back({});");
+      for (const auto& [input, tensor] : feeds) {
+        if (needed[input.node()]) Line("c.runs.back().emplace_back(", Name(input.id()), ", ", CppTensor(tensor), ");");
+      }
+    }
+    if (c_.state.seed != 0) Line("c.state.seed = ", c_.state.seed, ";");
+    Line("EXPECT_EQ(CompareEngines(c), absl::OkStatus());");
+    return std::move(text_);
+  }
+
+ private:
+  template <class... Parts>
+  void Line(const Parts&... parts) {
+    absl::StrAppend(&text_, parts..., "\n");
+  }
+
+  // Only ops with several outputs are lists.
+  std::string Name(ValueId v) const {
+    const bool list = c_.graph->node(v.node).outputs.size() > 1;
+    return list ? absl::StrCat("v", v.node, "[", v.output, "]") : absl::StrCat("v", v.node);
+  }
+  std::string Names(const Values& values) const {
+    return absl::StrJoin(values, ", ", [&](std::string* out, const Value& v) { absl::StrAppend(out, Name(v.id())); });
+  }
+
+  void PrintNode(NodeId id) {
+    const Node& node = c_.graph->node(id);
+    if (node.attrs.Is<ConstantAttrs>()) {
+      Line("Value v", id, " = c.graph->Constant(", CppTensor(node.attrs.As<ConstantAttrs>().value), ");");
+    } else if (node.attrs.Is<InputAttrs>()) {
+      Line("Value v", id, " = c.graph->Input(\"v", id, "\", ", CppName(node.outputs[0].dtype), ", ",
+           List(node.outputs[0].shape.dims()), ");");
+    } else if (node.attrs.Is<VariableAttrs>()) {
+      const absl::StatusOr<Tensor> initial = c_.state.Get(node.name);
+      const std::string tensor = initial.ok() ? CppTensor(*initial) : "Tensor()";
+      Line("Value v", id, " = c.graph->Variable(\"v", id, "\", ", tensor, ");");
+      Line("c.state.Set(\"v", id, "\", ", tensor, ");");
+    } else {
+      const std::string inputs =
+          absl::StrJoin(node.inputs, ", ", [&](std::string* out, ValueId v) { absl::StrAppend(out, Name(v)); });
+      const bool list = node.outputs.size() > 1;
+      std::string types;
+      for (const Type& t : node.outputs) absl::StrAppend(&types, " ", t.ToString());
+      Line(list ? "Values v" : "Value v", id, " = BuildFromList(\"", node.op->name, "\", {", inputs, "}, ",
+           CppAttrs(node.attrs), ")", list ? "" : "[0]", ";  //", types);
+    }
+  }
+
+  const GraphCase& c_;
+  std::string text_;
+};
+
+}  // namespace
+
+std::string ToCpp(const GraphCase& c, absl::string_view comment) { return Printer(c).Print(comment); }
+
+}  // namespace adret::fuzz

@@ -1,0 +1,43 @@
+// GraphCase: a graph with everything that its runs need, as one thing that engines run, the shrinker cuts down and
+// ToCpp() prints.
+#ifndef ADRET_TESTS_FUZZ_GRAPHS_GRAPH_CASE_H_
+#define ADRET_TESTS_FUZZ_GRAPHS_GRAPH_CASE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "adret/core/attrs.h"
+#include "adret/core/executor.h"
+#include "adret/core/graph.h"
+#include "adret/core/state.h"
+
+namespace adret::fuzz {
+
+struct GraphCase {
+  std::unique_ptr<Graph> graph = std::make_unique<Graph>();
+  Values fetches;
+  Updates updates;
+  std::vector<Feeds> runs;  // one run for each, in order; each continues from the variables of the one before
+  State state;              // before the first run
+};
+
+// The nodes that the fetches and updates depend on.
+std::vector<bool> NeededNodes(const GraphCase& c);
+// The concrete batch that these feeds stand for; -1 when no input has a symbolic one.
+int64_t BatchOf(const Feeds& feeds);
+// The tensor fed for an input node, or null.
+const Tensor* FindFeed(const Feeds& feeds, NodeId input);
+
+// Nodes of an op given by its attributes as a list: what printed cases are made of. An attribute that does not fit the
+// op is the graph's error.
+Values BuildFromList(absl::string_view op, const Values& inputs, const AttrList& attrs);
+
+// C++ that builds the case and compares all engines on it, to be pasted into a test that includes engines.h.
+std::string ToCpp(const GraphCase& c, absl::string_view comment = "");
+
+}  // namespace adret::fuzz
+
+#endif  // ADRET_TESTS_FUZZ_GRAPHS_GRAPH_CASE_H_

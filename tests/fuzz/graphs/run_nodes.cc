@@ -1,0 +1,92 @@
+#include "adret/tests/fuzz/graphs/run_nodes.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "absl/strings/str_cat.h"
+#include "adret/core/plan/run_op.h"
+
+namespace adret::fuzz {
+namespace {
+
+template <class T>
+void Disturb(Noise* noise, bool by_largest, absl::Span<T> data) {
+  const double unit = noise->units * std::numeric_limits<T>::epsilon();
+  double largest = 0;
+  for (T v : data) {
+    if (std::isfinite(v)) largest = std::max<double>(largest, std::abs(v));
+  }
+  for (T& v : data) {
+    const double size = by_largest ? largest : std::abs(static_cast<double>(v));
+    v = static_cast<T>(v + unit * size * noise->random.Uniform(-1, 1));
+  }
+}
+
+// Kernels may take numbers together before they use them (fast convolutions), so what they read is disturbed relative to
+// the largest number of the tensor; what element-wise ops read, each number relative to itself.
+Tensor Disturbed(const Tensor& t, const Op& op, Noise* noise) {
+  if (!IsFloating(t.dtype())) return t;
+  Tensor copy = t.Clone();
+  const bool by_largest = !op.elementwise() && !op.traits.view && !op.traits.broadcast;
+  VisitFloating(t.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    Disturb<T>(noise, by_largest, copy.mutable_data<T>());
+  });
+  return copy;
+}
+
+absl::StatusOr<Tensor> Leaf(const Node& node, NodeId id, const Feeds& feeds, const State& state) {
+  if (node.attrs.Is<ConstantAttrs>()) return node.attrs.As<ConstantAttrs>().value;
+  if (node.attrs.Is<VariableAttrs>()) return state.Get(node.name);
+  const Tensor* fed = FindFeed(feeds, id);
+  if (fed == nullptr) return absl::InvalidArgumentError(absl::StrCat("input '", node.name, "' is not fed"));
+  return *fed;
+}
+
+}  // namespace
+
+Types Concrete(absl::Span<const Type> types, int64_t batch) {
+  Types result;
+  for (const Type& t : types) result.push_back({t.dtype, t.shape.WithBatch(batch)});
+  return result;
+}
+
+absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>& needed, const Feeds& feeds,
+                                     const State& state, Noise* noise) {
+  NodeOutputs outputs(graph.num_nodes());
+  const int64_t batch = BatchOf(feeds);
+  const RandomKey random{state.seed, 0, state.step};
+  for (NodeId id = 0; id < graph.num_nodes(); ++id) {
+    if (!needed[id]) continue;
+    const Node& node = graph.node(id);
+    if (node.op->traits.leaf) {
+      AD_ASSIGN_OR_RETURN(Tensor leaf, Leaf(node, id, feeds, state));
+      outputs[id] = {std::move(leaf)};
+      continue;
+    }
+    std::vector<Tensor> inputs;
+    Types types;
+    for (ValueId v : node.inputs) {
+      const Tensor& input = outputs[v.node][v.output];
+      inputs.push_back(noise == nullptr ? input : Disturbed(input, *node.op, noise));
+      types.push_back(input.type());
+    }
+    absl::StatusOr<std::vector<Tensor>> made =
+        RunOp(*node.op, node.attrs, types, Concrete(node.outputs, batch), inputs, random);
+    if (!made.ok()) {
+      return absl::Status(made.status().code(), absl::StrCat(node.name, ": ", made.status().message()));
+    }
+    outputs[id] = *std::move(made);
+  }
+  return outputs;
+}
+
+void ApplyUpdates(const Updates& updates, const NodeOutputs& outputs, State* state) {
+  for (const Update& u : updates) {
+    state->Set(u.variable.name(), outputs[u.value.node()][u.value.id().output].Clone());
+  }
+  if (!updates.empty()) ++state->step;
+}
+
+}  // namespace adret::fuzz

@@ -1,0 +1,33 @@
+// RunNodes(): the nodes of a graph one by one, on tensors, without any plan.
+#ifndef ADRET_TESTS_FUZZ_GRAPHS_RUN_NODES_H_
+#define ADRET_TESTS_FUZZ_GRAPHS_RUN_NODES_H_
+
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "adret/core/random.h"
+#include "adret/tests/fuzz/graphs/graph_case.h"
+
+namespace adret::fuzz {
+
+// Disturbs what nodes read by a few units in the last place, in order to measure how far rounding can carry.
+struct Noise {
+  RandomStream random;
+  double units;  // of the dtype's epsilon
+};
+
+using NodeOutputs = std::vector<std::vector<Tensor>>;  // by node; empty for those that are not needed
+
+// Every needed node's outputs for one run. Variables are read from the state and not changed.
+absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>& needed, const Feeds& feeds,
+                                     const State& state, Noise* noise = nullptr);
+
+// The types with the batch in place of symbolic dimensions.
+Types Concrete(absl::Span<const Type> types, int64_t batch);
+
+// Puts the updates' values, given by node, into the state and counts the step.
+void ApplyUpdates(const Updates& updates, const NodeOutputs& outputs, State* state);
+
+}  // namespace adret::fuzz
+
+#endif  // ADRET_TESTS_FUZZ_GRAPHS_RUN_NODES_H_

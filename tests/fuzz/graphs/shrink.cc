@@ -1,0 +1,361 @@
+#include "adret/tests/fuzz/graphs/shrink.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <map>
+#include <optional>
+#include <set>
+#include <utility>
+
+#include "absl/strings/str_cat.h"
+#include "adret/core/infer_types.h"
+#include "adret/tests/fuzz/graphs/run_nodes.h"
+
+namespace adret::fuzz {
+namespace {
+
+// What a copy of a case does otherwise.
+struct Changes {
+  std::set<NodeId> leaves = {};              // nodes in whose place inputs stand that hold their numbers
+  std::pair<NodeId, int> skipped = {-1, 0};  // a node in whose place its input of that number stands
+  std::map<int64_t, int64_t> sizes = {};     // dimensions, in leaves and attributes
+  bool concrete = false;                     // the first run's batch in place of the symbol
+  bool counted = false;                      // the numbers of floating leaves are 1, 2, 3, ...
+  bool no_variables = false;                 // inputs and constants in place of variables
+};
+
+Tensor Resized(const Tensor& t, const Shape& shape) {
+  Tensor result(t.dtype(), shape);
+  const size_t size = SizeOf(t.dtype()), n = t.num_elements();
+  for (int64_t i = 0; i < result.num_elements(); ++i) {
+    char* to = static_cast<char*>(result.mutable_raw()) + i * size;
+    if (n == 0) {
+      std::memset(to, 0, size);
+    } else {
+      std::memcpy(to, static_cast<const char*>(t.raw()) + i % n * size, size);
+    }
+  }
+  return result;
+}
+
+Tensor Counted(const Type& type) {
+  Tensor exact(DType::kFloat64, type.shape);
+  double next = 1;
+  for (double& v : exact.mutable_data<double>()) v = next++;
+  return exact.Cast(type.dtype);
+}
+
+// Copies a case with changes.
+class Copier {
+ public:
+  Copier(const GraphCase& c, const Changes& changes, const std::vector<NodeOutputs>& outputs)
+      : c_(c), changes_(changes), outputs_(outputs), batch_(BatchOf(c.runs[0])) {}
+
+  // Nothing where a type rule refuses what would come out.
+  std::optional<GraphCase> Copy() {
+    copy_.state.seed = c_.state.seed;
+    copy_.state.step = c_.state.step;
+    copy_.runs.resize(c_.runs.size());
+    const std::vector<bool> needed = NeededNodes(c_);
+    values_.resize(c_.graph->num_nodes());
+    for (NodeId id = 0; id < c_.graph->num_nodes(); ++id) {
+      if (needed[id] && !CopyNode(id)) return std::nullopt;
+    }
+    for (const Value& v : c_.fetches) copy_.fetches.push_back(Of(v.id()));
+    for (const Update& u : c_.updates) {
+      const Update copy{Of(u.variable.id()), Of(u.value.id())};
+      if (copy.variable.type() != copy.value.type()) return std::nullopt;
+      copy_.updates.push_back(copy);
+    }
+    if (!copy_.graph->status().ok()) return std::nullopt;
+    return std::move(copy_);
+  }
+
+ private:
+  Value Of(ValueId v) const { return values_[v.node][v.output]; }
+
+  int64_t Size(int64_t d) const {
+    if (d < 0 && changes_.concrete) d *= -batch_;
+    auto it = changes_.sizes.find(d);
+    return it == changes_.sizes.end() ? d : it->second;
+  }
+  Shape Sizes(Shape shape) const {
+    for (int d = 0; d < shape.rank(); ++d) shape.set(d, Size(shape[d]));
+    return shape;
+  }
+
+  Tensor Changed(const Tensor& t, const Shape& shape) const {
+    if (changes_.counted && IsFloating(t.dtype())) return Counted({t.dtype(), shape});
+    return t.shape() == shape ? t : Resized(t, shape);
+  }
+
+  // An input that is fed with these numbers at each run.
+  Value AddInput(const std::string& name, const Type& type, absl::Span<const Tensor* const> tensors) {
+    const Value v = copy_.graph->Input(name, type.dtype, Sizes(type.shape));
+    if (!v.valid()) return v;
+    for (size_t r = 0; r < tensors.size(); ++r) {
+      Shape shape = v.shape();
+      const int axis = type.shape.symbolic_axis();
+      if (shape.is_symbolic()) shape.set(axis, tensors[r]->shape()[axis]);
+      copy_.runs[r].emplace_back(v, Changed(*tensors[r], shape));
+    }
+    return v;
+  }
+
+  bool CopyLeaf(NodeId id) {
+    const Node& node = c_.graph->node(id);
+    const Type& type = node.outputs[0];
+    if (node.attrs.Is<ConstantAttrs>()) {
+      const Tensor& t = node.attrs.As<ConstantAttrs>().value;
+      values_[id] = {copy_.graph->Constant(Changed(t, Sizes(t.shape())))};
+    } else if (node.attrs.Is<InputAttrs>()) {
+      std::vector<const Tensor*> tensors;
+      for (const Feeds& feeds : c_.runs) tensors.push_back(FindFeed(feeds, id));
+      values_[id] = {AddInput(node.name, type, tensors)};
+    } else {
+      const absl::StatusOr<Tensor> before = c_.state.Get(node.name);
+      if (!before.ok()) return false;
+      const Tensor t = Changed(*before, Sizes(type.shape));
+      if (changes_.no_variables) {
+        values_[id] = {copy_.graph->Constant(t)};
+        return c_.updates.empty();
+      }
+      values_[id] = {copy_.graph->Variable(node.name, t)};
+      copy_.state.Set(node.name, t.Clone());
+    }
+    return copy_.graph->status().ok();
+  }
+
+  bool CopyNode(NodeId id) {
+    const Node& node = c_.graph->node(id);
+    if (node.op->traits.leaf) return CopyLeaf(id);
+    if (changes_.leaves.count(id)) {
+      if (outputs_.empty()) return false;
+      for (size_t k = 0; k < node.outputs.size(); ++k) {
+        std::vector<const Tensor*> tensors;
+        for (const NodeOutputs& outputs : outputs_) tensors.push_back(&outputs[id][k]);
+        values_[id].push_back(AddInput(absl::StrCat("held_", id, "_", k), node.outputs[k], tensors));
+      }
+      return copy_.graph->status().ok();
+    }
+    if (changes_.skipped.first == id) {
+      const Value input = Of(node.inputs[changes_.skipped.second]);
+      values_[id] = {input};
+      return true;
+    }
+    AttrList list = node.attrs.list();
+    for (Attr& a : list) {
+      if (auto* shape = std::get_if<Shape>(&a.value)) *shape = Sizes(*shape);
+      if (auto* numbers = std::get_if<std::vector<int64_t>>(&a.value)) {
+        for (int64_t& n : *numbers) n = n > 1 ? Size(n) : n;
+      }
+    }
+    if (AddNode(id, list)) return true;
+    for (size_t i = 0; i < list.size(); ++i) {
+      if (std::holds_alternative<std::vector<int64_t>>(list[i].value)) list[i] = node.attrs.list()[i];
+    }
+    return AddNode(id, list);
+  }
+
+  bool AddNode(NodeId id, const AttrList& list) {
+    const Node& node = c_.graph->node(id);
+    const absl::StatusOr<Attrs> attrs = node.op->parse_attrs(list, MissingAttrs::kError);
+    if (!attrs.ok()) return false;
+    Types types;
+    absl::InlinedVector<ValueId, 3> inputs;
+    for (ValueId v : node.inputs) {
+      types.push_back(Of(v).type());
+      inputs.push_back(Of(v).id());
+    }
+    if (!InferTypes(*node.op, types, *attrs).ok()) return false;
+    const NodeId made = copy_.graph->AddNode(*node.op, inputs, *attrs, node.location);
+    if (made < 0) return false;
+    for (int k = 0; k < static_cast<int>(node.outputs.size()); ++k) {
+      values_[id].emplace_back(copy_.graph.get(), ValueId{made, k});
+    }
+    return true;
+  }
+
+  const GraphCase& c_;
+  const Changes& changes_;
+  const std::vector<NodeOutputs>& outputs_;  // by run
+  const int64_t batch_;
+  GraphCase copy_;
+  std::vector<Values> values_;  // the copies of each node's outputs
+};
+
+class Shrinker {
+ public:
+  Shrinker(GraphCase c, const std::function<bool(const GraphCase&)>& fails, double seconds)
+      : best_(std::move(c)), fails_(fails), end_(Clock::now() + std::chrono::milliseconds(int64_t(seconds * 1000))) {
+    Remember();
+  }
+
+  GraphCase Run() {
+    for (bool smaller = true; smaller && InTime();) {
+      smaller = DropRuns();
+      smaller |= DropFetchesAndUpdates();
+      smaller |= CutOffOperands();
+      smaller |= MoveFetches();
+      smaller |= DropNodes();
+      smaller |= ChangeLeaves();
+    }
+    return std::move(best_);
+  }
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  bool InTime() const { return Clock::now() < end_; }
+
+  // What nodes computed, for leaves in their place.
+  void Remember() {
+    outputs_.clear();
+    State state = best_.state;
+    const std::vector<bool> needed = NeededNodes(best_);
+    for (const Feeds& feeds : best_.runs) {
+      absl::StatusOr<NodeOutputs> outputs = RunNodes(*best_.graph, needed, feeds, state);
+      if (!outputs.ok()) {
+        outputs_.clear();
+        return;
+      }
+      ApplyUpdates(best_.updates, *outputs, &state);
+      outputs_.push_back(*std::move(outputs));
+    }
+  }
+
+  bool Try(std::optional<GraphCase> c) {
+    if (!c.has_value() || !InTime() || (c->fetches.empty() && c->updates.empty()) || !fails_(*c)) return false;
+    best_ = *std::move(c);
+    Remember();
+    return true;
+  }
+  bool Try(const Changes& changes) { return Try(Copier(best_, changes, outputs_).Copy()); }
+  std::optional<GraphCase> Copy() { return Copier(best_, {}, outputs_).Copy(); }
+
+  bool DropRuns() {
+    bool smaller = false;
+    for (size_t r = best_.runs.size(); r-- > 0 && best_.runs.size() > 1;) {
+      std::optional<GraphCase> c = Copy();
+      if (c.has_value()) c->runs.erase(c->runs.begin() + r);
+      smaller |= Try(std::move(c));
+    }
+    return smaller;
+  }
+
+  template <class T>
+  bool DropFrom(T GraphCase::*list) {
+    bool smaller = false;
+    for (size_t keep = 0; keep < (best_.*list).size() && (best_.*list).size() > 1; ++keep) {
+      std::optional<GraphCase> c = Copy();
+      if (!c.has_value()) break;
+      (*c).*list = {((*c).*list)[keep]};
+      if (Try(std::move(c))) return true;
+    }
+    for (size_t k = (best_.*list).size(); k-- > 0;) {
+      std::optional<GraphCase> c = Copy();
+      if (!c.has_value()) break;
+      ((*c).*list).erase(((*c).*list).begin() + k);
+      smaller |= Try(std::move(c));
+    }
+    return smaller;
+  }
+
+  bool DropFetchesAndUpdates() {
+    std::optional<GraphCase> c = Copy();
+    if (c.has_value()) c->updates.clear();
+    bool smaller = !best_.updates.empty() && Try(std::move(c));
+    smaller |= DropFrom(&GraphCase::updates);
+    smaller |= DropFrom(&GraphCase::fetches);
+    return smaller;
+  }
+
+  // Everything before a node held, for the latest node that still fails.
+  bool CutOffOperands() {
+    bool smaller = false;
+    for (int step = best_.graph->num_nodes() / 2; step > 0; step /= 2) {
+      for (NodeId from = 0; from < best_.graph->num_nodes() && InTime(); from += step) {
+        Changes changes;
+        const std::vector<bool> needed = NeededNodes(best_);
+        for (NodeId id = from; id < std::min(from + step, best_.graph->num_nodes()); ++id) {
+          if (needed[id] && !best_.graph->node(id).op->traits.leaf) changes.leaves.insert(id);
+        }
+        if (!changes.leaves.empty()) smaller |= Try(changes);
+      }
+    }
+    return smaller;
+  }
+
+  // What a fetch is computed from in place of the fetch.
+  bool MoveFetches() {
+    bool smaller = false;
+    for (size_t k = 0; k < best_.fetches.size(); ++k) {
+      const auto inputs = best_.graph->node(best_.fetches[k].node()).inputs;
+      for (size_t i = 0; i < inputs.size(); ++i) {
+        std::optional<GraphCase> c = Copy();
+        if (!c.has_value()) continue;
+        const ValueId input = c->graph->node(c->fetches[k].node()).inputs[i];
+        c->fetches[k] = Value(c->graph.get(), input);
+        if (Try(std::move(c))) {
+          smaller = true;
+          break;
+        }
+      }
+    }
+    return smaller;
+  }
+
+  bool DropNodes() {
+    bool smaller = false;
+    for (NodeId id = best_.graph->num_nodes() - 1; id >= 0 && InTime(); --id) {
+      if (id >= best_.graph->num_nodes()) continue;
+      const std::vector<bool> needed = NeededNodes(best_);
+      const Node& node = best_.graph->node(id);
+      if (!needed[id] || node.op->traits.leaf) continue;
+      const int inputs = static_cast<int>(node.inputs.size());
+      for (int i = 0; i < inputs && node.outputs.size() == 1; ++i) {
+        if (Try(Changes{.skipped = {id, i}})) {
+          smaller = true;
+          break;
+        }
+      }
+    }
+    return smaller;
+  }
+
+  bool ChangeLeaves() {
+    bool smaller = false;
+    std::set<int64_t> sizes;
+    for (NodeId id = 0; id < best_.graph->num_nodes(); ++id) {
+      const Node& node = best_.graph->node(id);
+      if (!node.op->traits.leaf) continue;
+      for (int64_t d : node.outputs[0].shape) sizes.insert(d);
+    }
+    for (auto it = sizes.rbegin(); it != sizes.rend(); ++it) {
+      for (int64_t size : {int64_t{1}, int64_t{2}, *it / 2}) {
+        if (size > 0 && size < *it && Try(Changes{.sizes = {{*it, size}}})) {
+          smaller = true;
+          break;
+        }
+      }
+    }
+    if (*sizes.begin() < 0) smaller |= Try(Changes{.concrete = true});
+    if (!counted_ && Try(Changes{.counted = true})) counted_ = true;
+    if (!best_.state.tensors().empty()) smaller |= Try(Changes{.no_variables = true});
+    return smaller;
+  }
+
+  GraphCase best_;
+  const std::function<bool(const GraphCase&)>& fails_;
+  const Clock::time_point end_;
+  std::vector<NodeOutputs> outputs_;  // of best_, by run; empty where they cannot be computed
+  bool counted_ = false;
+};
+
+}  // namespace
+
+GraphCase Shrink(GraphCase c, const std::function<bool(const GraphCase&)>& fails, double seconds) {
+  return Shrinker(std::move(c), fails, seconds).Run();
+}
+
+}  // namespace adret::fuzz
