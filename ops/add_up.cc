@@ -21,11 +21,6 @@ struct Inset {
   int64_t end(int axis) const { return windows[axis].begin + windows[axis].count; }
 };
 
-const WindowRules* InsetRules(const Value& v) {
-  const AxisRules* rules = v.graph()->node(v.node()).op->axes.get();
-  return rules != nullptr && rules->window.kind == WindowRules::Kind::kPad ? &rules->window : nullptr;
-}
-
 // Joins insets that do not overlap along an axis, in order, with zeros between them. All their other windows are equal.
 Inset Join(const std::vector<Inset>& insets, int axis, std::source_location location) {
   if (insets.size() == 1) return insets[0];

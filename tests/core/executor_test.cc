@@ -252,7 +252,7 @@ TEST(Executor, DeepChainsOfKernelsToo) {
 TEST(Executor, ChainsBetweenTwoSumsOfOneElementAreComputed) {
   Graph graph;
   Value x = graph.Input("x", DType::kFloat32, {3});
-  Value y = Sum(x, {.keepdims = true});
+  Value y = Sum(x, {.axes = {}, .keepdims = true});
   Value a = Reshape(y * 2.0, {}), b = Sum(y);
   auto executor = Executor::Create({a + b});
   ASSERT_TRUE(executor.ok()) << executor.status();
@@ -342,7 +342,7 @@ TEST(CheckNumerics, NamesTheNodeThatMadeIt) {
   ASSERT_TRUE(executor.ok() && gradient.ok());
   EXPECT_EQ(executor->Run({{x, F({1, 2, 3})}}).status(), absl::OkStatus());
   const std::string made(executor->Run({{x, F({1, 0, 3})}}).status().message());
-  for (const std::string part :
+  for (const std::string& part :
        {std::string("log 'bad_log'"), absl::StrCat("executor_test.cc:", line), std::string("not of a derivative"),
         std::string("-infinity"), std::string("element 1 of f32[3]")}) {
     EXPECT_TRUE(StrContains(made, part)) << made;

@@ -6,17 +6,17 @@
 //   c.runs = {{{x, Tensor::From<double>({3}, {1, 2, 3})}}};
 //   absl::Status same = CompareEngines(c);
 //
-// The reference runs the nodes one by one, each with its own kernel, as they stand in the graph: no plan takes part. What
-// the other engines must agree on:
+// The reference runs the nodes one by one, each with its own kernel, as they stand in the graph: no plan takes part.
+// What the other engines must agree on:
 //
 // - All plans of one case have the same bits: fused or not, with any number of threads, saved and loaded.
-// - A plan has the bits of the reference, up to the sign of zero, where no node can be moved by core/plan/rewrite.h: the
-//   rules there act only on windows (slices and their gradients) and on scatters.
+// - A plan has the bits of the reference, up to the sign of zero, where no node can be moved by core/plan/rewrite.h:
+//   the rules there act only on windows (slices and their gradients) and on scatters.
 // - Elsewhere sums may be added in another order and other kernels be chosen. How far results may be off then is
 //   measured and not guessed: the reference is run several times more with its numbers disturbed by a few units in the
-//   last place at each node. A plan must stay within a multiple of the spread of these runs. Terms that were
-//   zero times something are dropped by rewrites, so that such a case is not compared with the reference when a number in
-//   it is infinite or NaN.
+//   last place at each node. A plan must stay within a multiple of the spread of these runs. Terms that were zero times
+//   something are dropped by rewrites, so that such a case is not compared with the reference when a number in it is
+//   infinite or NaN.
 #ifndef ADRET_TESTS_FUZZ_GRAPHS_ENGINES_H_
 #define ADRET_TESTS_FUZZ_GRAPHS_ENGINES_H_
 

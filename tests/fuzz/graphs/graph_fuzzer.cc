@@ -5,8 +5,8 @@
 //   build/release/tests/fuzz/graph_fuzzer --seed=7 --seconds=3600 --jobs=2
 //   build/release/tests/fuzz/graph_fuzzer --seed=7 --only=1234     # one graph again
 //
-// Graphs are run in child processes, so that a crash costs one graph. The exit status is 0 when no graph failed and, from
-// 10,000 graphs on, every registered op was in some graph.
+// Graphs are run in child processes, so that a crash costs one graph. The exit status is 0 when no graph failed and,
+// from 10,000 graphs on, every registered op was in some graph.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>

@@ -23,8 +23,8 @@ void Disturb(Noise* noise, bool by_largest, absl::Span<T> data) {
   }
 }
 
-// Kernels may take numbers together before they use them (fast convolutions), so what they read is disturbed relative to
-// the largest number of the tensor; what element-wise ops read, each number relative to itself.
+// Kernels may take numbers together before they use them (fast convolutions), so what they read is disturbed relative
+// to the largest number of the tensor; what element-wise ops read, each number relative to itself.
 Tensor Disturbed(const Tensor& t, const Op& op, Noise* noise) {
   if (!IsFloating(t.dtype())) return t;
   Tensor copy = t.Clone();

@@ -1,7 +1,7 @@
 // Shrink(): a smaller case that still fails.
 //
-// Fetches, updates, runs and nodes are dropped, sizes and numbers made small, one change after the other, as long as the
-// case fails. A node is dropped by a leaf that holds what it computed, or by one of its inputs.
+// Fetches, updates, runs and nodes are dropped, sizes and numbers made small, one change after the other, as long as
+// the case fails. A node is dropped by a leaf that holds what it computed, or by one of its inputs.
 #ifndef ADRET_TESTS_FUZZ_GRAPHS_SHRINK_H_
 #define ADRET_TESTS_FUZZ_GRAPHS_SHRINK_H_
 

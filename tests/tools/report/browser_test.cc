@@ -219,7 +219,9 @@ TEST(BrowserTest, LeavesNothingInTheTemporaryFolder) {
     const auto browser = Browser::Start();
     EXPECT_TRUE(browser.ok()) << browser.status();
     EXPECT_FALSE(std::filesystem::is_empty(folder.path()));
-    if (browser.ok()) EXPECT_TRUE((*browser)->Load("about:blank").ok());
+    if (browser.ok()) {
+      EXPECT_TRUE((*browser)->Load("about:blank").ok());
+    }
   }
   before.empty() ? unsetenv("TMPDIR") : setenv("TMPDIR", before.c_str(), 1);
   EXPECT_TRUE(std::filesystem::is_empty(folder.path()));
