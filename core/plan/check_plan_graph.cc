@@ -102,10 +102,11 @@ class Checker {
     } else {
       for (int v : plan_.nodes[i].inputs) inputs.push_back(plan_.values[v].type);
       const absl::StatusOr<Types> inferred = InferTypesForBatch(node, inputs, plan_.batch);
-      // What the graph itself asks of this batch may be impossible: the run says so.
-      const bool as_built = node.inputs.size() == inputs.size() && !IsOwned(&node);
-      if (!inferred.ok() && as_built) return absl::OkStatus();
-      if (!inferred.ok()) return Wrong(4, i, inferred.status().message());
+      if (!inferred.ok()) {
+        // What the graph itself asks of this batch may be impossible: the run says so.
+        const bool as_built = node.inputs.size() == inputs.size() && !IsOwned(&node);
+        return as_built ? absl::OkStatus() : Wrong(4, i, inferred.status().message());
+      }
       expected = *inferred;
     }
     for (size_t k = 0; k < found.size(); ++k) {
