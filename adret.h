@@ -26,6 +26,7 @@
 #include "adret/core/tensor.h"
 
 // ops: the operations.
+#include "adret/ops/attention.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -58,6 +59,7 @@
 #include "adret/autograd/gradients.h"
 
 // nn: layers and training.
+#include "adret/nn/attention.h"
 #include "adret/nn/batches.h"
 #include "adret/nn/history.h"
 #include "adret/nn/inference.h"

@@ -67,7 +67,9 @@ LayerCall::Binding& Layer::Bind(Graph* graph) const {
   return *binding;
 }
 
-Value Layer::operator()(Operand x, Mode mode) const {
+Value Layer::operator()(Operand x, Mode mode) const { return Call(x, mode, impl_->function); }
+
+Value Layer::Call(Operand x, Mode mode, const Function& function) const {
   if (!x->valid()) return x;
   Graph* graph = x.graph();
   LocationScope location(graph, x.location());
@@ -79,7 +81,7 @@ Value Layer::operator()(Operand x, Mode mode) const {
     std::optional<NameScope> scope;
     if (!base.empty()) scope.emplace(graph, base, x.location());
     LayerCall call(graph, mode, &binding, x.location());
-    y = impl_->function(call, x);
+    y = function(call, x);
   }
   if (!y.valid()) {
     return graph->Fail(

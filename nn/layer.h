@@ -72,6 +72,11 @@ class Layer {
   // Builds the layer's nodes on x, in x's graph. After an error, which the graph keeps, the result is an invalid value.
   Value operator()(Operand x, Mode mode = Mode::kTraining) const;
 
+ protected:
+  // Builds what another function makes of x, with the layer's name, scope and variables: for layers that may be called
+  // with more than one value.
+  Value Call(Operand x, Mode mode, const Function& function) const;
+
  private:
   struct Impl;
   LayerCall::Binding& Bind(Graph* graph) const;

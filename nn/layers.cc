@@ -92,12 +92,12 @@ Layer ConvTranspose2d(int64_t filters, Extent2d kernel, const ConvTranspose2dOpt
 
 Layer Dense(int64_t units, const DenseOptions& o) {
   return Layer("dense", [units, o](LayerCall& call, Value x) -> Value {
-    if (!IsFloating(x.dtype()) || x.rank() != 2 || x.shape()[1] < 0) {
-      return call.Fail(absl::StrCat("expects floating-point [batch, features], but x is ", x.type().ToString(),
-                                    x.rank() > 2 ? "; put nn::Flatten() before it" : ""));
+    if (!IsFloating(x.dtype()) || x.rank() < 2 || x.rank() > 3 || x.shape()[x.rank() - 1] < 0) {
+      return call.Fail(absl::StrCat("expects floating-point [batch, features] or [batch, time, features], but x is ",
+                                    x.type().ToString(), x.rank() > 3 ? "; put nn::Flatten() before it" : ""));
     }
     if (!IsPositive(call, "the number of units", units)) return Value();
-    const Value w = call.Variable("w", {x.dtype(), {units, x.shape()[1]}}, o.initializer);
+    const Value w = call.Variable("w", {x.dtype(), {units, x.shape()[x.rank() - 1]}}, o.initializer);
     const Value y = MatMul(x, w, {.transpose_b = true});
     return o.bias ? y + call.Variable("b", {x.dtype(), {units}}, o.bias_initializer) : y;
   });

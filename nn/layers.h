@@ -60,7 +60,7 @@ struct DenseOptions {
   Initializer initializer = HeUniform();
   Initializer bias_initializer = Zeros();
 };
-// Makes a layer "dense": y = x w^T + b with x [batch, in], w [units, in], b [units].
+// Makes a layer "dense": y = x w^T + b with x [batch, in] or [batch, time, in], w [units, in], b [units].
 Layer Dense(int64_t units, const DenseOptions& options = {});
 
 // Ioffe and Szegedy 2015, over all axes but the second. Training normalises by the batch's statistics and, once per run

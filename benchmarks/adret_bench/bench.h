@@ -96,6 +96,7 @@ Tensor Labels(int64_t n, uint32_t classes);
 void LectureJobs(Bench& bench);
 void NetworkJobs(Bench& bench);
 void ConvolutionJobs(Bench& bench);
+void SequenceJobs(Bench& bench);
 void OtherJobs(Bench& bench);
 
 }  // namespace adret::bench

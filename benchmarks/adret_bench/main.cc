@@ -43,6 +43,7 @@ int main(int argc, char** argv) {
   adret::bench::LectureJobs(bench);
   adret::bench::NetworkJobs(bench);
   adret::bench::ConvolutionJobs(bench);
+  adret::bench::SequenceJobs(bench);
   adret::bench::OtherJobs(bench);
   if (bench.status().ok()) return 0;
   std::fprintf(stderr, "adret_bench: %s\n", std::string(bench.status().message()).c_str());

@@ -380,6 +380,41 @@ give("one_row", lambda n: [[2, -1, nan]])
 give("one_column", lambda n: [[1], [3], [0]])
 edge("matmul/one", torch.matmul, "one_row", "one_column")
 
+
+def attention(q, k, v, seen=None, causal=False, bias=None):
+    """Attention over the keys that each query sees: others do not count, where PyTorch has 0 * inf = NaN."""
+    rows = []
+    for i in range(q.shape[0]):
+        keys = torch.ones(k.shape[0], dtype=torch.bool) if seen is None else seen[i].clone()
+        keys &= torch.arange(k.shape[0]) <= i if causal else keys
+        scores = lambda keys: k[keys] @ q[i] / q.shape[1]**0.5 + (0 if bias is None else bias[i][keys])
+        keys[keys.clone()] &= scores(keys).detach() != -inf
+        p = scores(keys).softmax(0)
+        rows.append(p @ v[keys] if keys.any() else torch.zeros(v.shape[1], dtype=v.dtype))
+    return torch.stack(rows) if rows else torch.zeros(0, v.shape[1], dtype=v.dtype) + 0 * (q.sum() + k.sum() + v.sum())
+
+
+give("queries", lambda n: grid([6, 4], {5: nan, 12: inf, 20: -0.0}, 3))
+give("keys", lambda n: grid([5, 4], {7: n.den, 13: -inf}, 6))
+give("values", lambda n: grid([5, 3], {4: nan, 9: inf, 14: -inf}, 5))
+give("some_queries", lambda n: grid([6, 4], {5: -0.5}, 3))
+give("some_keys", lambda n: grid([5, 4], {}, 6))
+give("some_values", lambda n: grid([5, 3], {}, 5))
+give("no_queries", lambda n: np.zeros([0, 4]))
+give("no_keys", lambda n: np.zeros([0, 4]))
+give("no_values", lambda n: np.zeros([0, 3]))
+give("seen", torch.tensor([[1, 1, 0, 1, 0], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 1, 1, 1]],
+                          dtype=torch.bool))
+give("biases", lambda n: np.where(inputs["seen"].numpy(), 0.25 * grid([6, 5], {}), -inf))
+edge("scaled_dot_product_attention", attention, "queries", "keys", "values", wide=True)
+edge("scaled_dot_product_attention/causal", lambda q, k, v: attention(q, k, v, causal=True), "queries", "keys", "values",
+     wide=True)
+edge("scaled_dot_product_attention/masked", attention, "queries", "keys", "values", "seen", wide=True)
+edge("scaled_dot_product_attention/biased", lambda q, k, v, b: attention(q, k, v, bias=b), "some_queries", "some_keys",
+     "some_values", "biases", wide=True)
+for name, (q, k, v) in {"no_queries": ("no_queries", "keys", "values"), "no_keys": ("some_queries", "no_keys", "no_values")}.items():
+    edge("scaled_dot_product_attention/" + name, attention, q, k, v)
+
 pixels = lambda n: grid([2, 2, 8, 9], {30: nan, 65: inf, 200: -inf, 270: n.max, 150: n.den})
 give("pixels", pixels)
 give("filters", lambda n: grid([4, 2, 3, 3], {}, 5))

@@ -28,6 +28,21 @@ def case(name, f, *inputs):
             arrays[f"{name}/dx{i}"] = x.grad.numpy()
 
 
+def layer(name, f, inputs, variables):
+    """A layer's call f(*inputs, **variables): y, dy and dx0, ... as above; w/<variable>, dw/<variable>."""
+    xs = [v.clone().requires_grad_(v.is_floating_point()) for v in inputs]
+    ws = {key: v.clone().requires_grad_() for key, v in variables.items()}
+    y = f(*xs, **ws)
+    dy = torch.randn_like(y)
+    (dy * y).sum().backward()
+    arrays.update({f"{name}/y": y.detach().numpy(), f"{name}/dy": dy.numpy()})
+    for prefix, leaves in ("x", dict(enumerate(xs))), ("w/", ws):
+        for key, v in leaves.items():
+            arrays[f"{name}/{prefix}{key}"] = v.detach().numpy()
+            if v.grad is not None:
+                arrays[f"{name}/d{prefix}{key}"] = v.grad.numpy()
+
+
 def x(*shape):
     return torch.randn(*shape, dtype=torch.float64)
 

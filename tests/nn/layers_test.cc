@@ -227,7 +227,8 @@ TEST(LayersTest, ErrorsPointAtTheUsersLine) {
   EXPECT_THAT(
       images.graph.status().message(),
       HasSubstr(
-          "dense1: expects floating-point [batch, features], but x is f32[?,3,26,26]; put nn::Flatten() before it"));
+          "dense1: expects floating-point [batch, features] or [batch, time, features], but x is f32[?,3,26,26]; put "
+          "nn::Flatten() before it"));
   EXPECT_THAT(images.graph.status().message(), HasSubstr(absl::StrCat("layers_test.cc:", line)));
 }
 

@@ -1,0 +1,53 @@
+// Layers for sequences: attention alone, and a block of a transformer (batch 16, 128 places, 256 features, 4 heads).
+#include "adret/adret.h"
+#include "bench.h"
+
+namespace adret::bench {
+namespace {
+
+constexpr int64_t kBatch = 16, kTime = 128, kWidth = 256, kHeads = 4;
+const Work kWork{static_cast<double>(kBatch * kTime), "token"};
+
+Value Attention(Session& session, bool causal, Values* operands) {
+  const Shape shape{kBatch, kHeads, kTime, kWidth / kHeads};
+  for (const char* name : {"q", "k", "v"}) operands->push_back(FedInput(session, name, Normal(shape)));
+  return ScaledDotProductAttention((*operands)[0], (*operands)[1], (*operands)[2], {.causal = causal});
+}
+
+void AttentionAlone(Bench& bench, const std::string& name, bool causal) {
+  bench.Run(name + "/forward", kWork, [&] {
+    auto session = std::make_shared<Session>();
+    Values operands;
+    return OneRun(session, {Attention(*session, causal, &operands)}, {}, bench);
+  });
+  bench.Run(name + "/train", kWork, [&] {
+    auto session = std::make_shared<Session>();
+    Values operands;
+    const Value y = Attention(*session, causal, &operands);
+    const Value dy = FedInput(*session, "dy", Normal(y.shape()));
+    Values fetches = Gradients(Values{y}, operands, {.seeds = {dy}});
+    fetches.push_back(y);
+    return OneRun(session, fetches, {}, bench);
+  });
+}
+
+void TransformerBlock(Bench& bench) {
+  const nn::TransformerEncoderLayer block(
+      kHeads, {.hidden = 4 * kWidth, .dropout = 0, .gelu = true, .norm_first = true, .causal = true});
+  bench.Run("transformer_block/train", kWork, [&] {
+    auto session = std::make_shared<Session>();
+    const Value x = FedInput(*session, "x", Normal({kBatch, kTime, kWidth}), Batch::kSymbolic);
+    const Value loss = Mean(Square(block(x)));
+    return OneRun(session, {loss}, nn::Sgd({.learning_rate = 1e-3}).Minimize(loss, session->graph.variables()), bench);
+  });
+}
+
+}  // namespace
+
+void SequenceJobs(Bench& bench) {
+  AttentionAlone(bench, "attention", false);
+  AttentionAlone(bench, "attention/causal", true);
+  TransformerBlock(bench);
+}
+
+}  // namespace adret::bench

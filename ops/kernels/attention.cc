@@ -1,0 +1,336 @@
+#include "adret/ops/kernels/attention.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "adret/core/parallel.h"
+#include "adret/core/rounding.h"
+#include "adret/ops/kernels/attention_rows.h"
+#include "adret/ops/kernels/gemm.h"
+
+namespace adret::kernels {
+namespace {
+
+// Blocks of scores are at most this large, so that they and what they are multiplied with stay in the second-level
+// cache.
+constexpr int64_t kQueryRows = 64, kKeyRows = 192;
+// Queries or keys of one head share a task until it is worth its overhead.
+constexpr double kProductsPerTask = 5e5;
+// With fewer heads than that, gradients of queries and of keys are separate tasks for each block: scores are computed
+// twice, but there is work for all threads.
+constexpr int64_t kFewHeads = 8;
+
+// Blocks of equal size, but for the last: at most `most` rows each.
+int64_t RowsOfBlocks(int64_t n, int64_t most) { return n == 0 ? 1 : CeilDiv(n, CeilDiv(n, most)); }
+
+template <class T>
+bool HasNan(const T* x, int64_t n) {
+  bool found = false;
+  for (int64_t i = 0; i < n; ++i) found |= x[i] != x[i];
+  return found;
+}
+
+}  // namespace
+
+int64_t MaskLayout::HeadOffset(int64_t head) const {
+  int64_t offset = 0;
+  for (size_t a = dims.size(); a-- > 0;) {
+    offset += head % dims[a] * strides[a];
+    head /= dims[a];
+  }
+  return offset;
+}
+
+template <class T>
+Attention<T>::Attention(const AttentionShape& shape)
+    : s_(shape),
+      query_rows_(RowsOfBlocks(shape.queries, kQueryRows)),
+      key_rows_(RowsOfBlocks(shape.keys, kKeyRows)),
+      query_blocks_(CeilDiv(shape.queries, query_rows_)),
+      key_blocks_(CeilDiv(shape.keys, key_rows_)) {}
+
+template <class T>
+double Attention<T>::products() const {
+  return static_cast<double>(s_.heads) * static_cast<double>(s_.queries) * static_cast<double>(s_.keys);
+}
+
+template <class T>
+int64_t Attention<T>::scratch_bytes() const {
+  return 2 * query_rows_ * key_rows_ * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+typename Attention<T>::Head Attention<T>::HeadOf(const Inputs& in, int64_t head) const {
+  Head h{in.q + head * s_.queries * s_.features, in.k + head * s_.keys * s_.features, in.v + head * s_.keys * s_.values,
+         nullptr, nullptr};
+  const int64_t offset = s_.mask.HeadOffset(head);
+  if (s_.mask.additive) {
+    h.add = static_cast<const T*>(in.mask) + offset;
+  } else {
+    const uint8_t* keep = static_cast<const uint8_t*>(in.mask) + offset;
+    const bool one = s_.mask.query_stride == 0 && s_.mask.key_stride == 0;
+    if (!one || *keep == 0) h.keep = keep;
+  }
+  return h;
+}
+
+template <class T>
+typename Attention<T>::Range Attention<T>::QueryBlock(int64_t block) const {
+  return {block * query_rows_, std::min(s_.queries, (block + 1) * query_rows_)};
+}
+
+template <class T>
+typename Attention<T>::Range Attention<T>::KeyBlock(int64_t block) const {
+  return {block * key_rows_, std::min(s_.keys, (block + 1) * key_rows_)};
+}
+
+template <class T>
+int64_t Attention<T>::Seen(int64_t query, const Range& keys) const {
+  return s_.causal ? std::clamp<int64_t>(query + 1 - keys.begin, 0, keys.size()) : keys.size();
+}
+
+template <class T>
+T Attention<T>::Scores(const Head& h, const Range& queries, const Range& keys, T* s) const {
+  const T scale = static_cast<T>(s_.scale);
+  Gemm<T> g{.transpose_b = true, .m = queries.size(), .n = keys.size(), .k = s_.features};
+  g.a = h.q + queries.begin * s_.features, g.lda = s_.features;
+  g.b = h.k + keys.begin * s_.features, g.ldb = s_.features;
+  g.c = s, g.ldc = keys.size();
+  g.Run();
+  if (h.keep == nullptr && h.add == nullptr) return scale;
+  const int64_t step = s_.mask.key_stride;
+  for (int64_t i = queries.begin; i < queries.end; ++i, s += keys.size()) {
+    const int64_t seen = Seen(i, keys), first = i * s_.mask.query_stride + keys.begin * step;
+    if (h.add != nullptr) {
+      for (int64_t j = 0; j < seen; ++j) s[j] = s[j] * scale + h.add[first + j * step];
+    } else {
+      for (int64_t j = 0; j < seen; ++j) {
+        s[j] = h.keep[first + j * step] != 0 ? s[j] * scale : -std::numeric_limits<T>::infinity();
+      }
+    }
+  }
+  return 1;
+}
+
+template <class T>
+T Attention<T>::Score(const Head& h, int64_t query, int64_t key) const {
+  const T *q = h.q + query * s_.features, *k = h.k + key * s_.features;
+  const int64_t place = query * s_.mask.query_stride + key * s_.mask.key_stride;
+  if (h.keep != nullptr && h.keep[place] == 0) return -std::numeric_limits<T>::infinity();
+  T sum = 0;
+  for (int64_t e = 0; e < s_.features; ++e) sum += q[e] * k[e];
+  sum *= static_cast<T>(s_.scale);
+  return h.add == nullptr ? sum : sum + h.add[place];
+}
+
+// ---- Forward ----------------------------------------------------------------------------------------------------
+
+template <class T>
+void Attention<T>::Forward(const Inputs& in, const Results& out, Scratch scratch) const {
+  const double products = static_cast<double>(query_rows_ * s_.keys) * static_cast<double>(s_.features + s_.values);
+  const int64_t grain = std::clamp<int64_t>(static_cast<int64_t>(kProductsPerTask / std::max(products, 1.0)), 1, 4096);
+  ParallelFor(s_.heads * query_blocks_, grain, [&](int64_t begin, int64_t end) {
+    T* const s = static_cast<T*>(scratch());
+    for (int64_t task = begin; task < end; ++task) {
+      const int64_t head = task / query_blocks_;
+      ForwardBlock(HeadOf(in, head), QueryBlock(task % query_blocks_), out.y + head * s_.queries * s_.values,
+                   out.lse + head * s_.queries, s);
+    }
+  });
+}
+
+template <class T>
+void Attention<T>::ForwardBlock(const Head& h, const Range& queries, T* y, T* lse, T* s) const {
+  ScoreSum<T> sums[kQueryRows];
+  const int64_t values = s_.values;
+  T* const rows = y + queries.begin * values;
+  for (int64_t block = 0; block < key_blocks_; ++block) {
+    const Range keys = KeyBlock(block);
+    if (Seen(queries.end - 1, keys) == 0) break;
+    const T scale = Scores(h, queries, keys, s);
+    for (int64_t i = 0; i < queries.size(); ++i) {
+      T* const row = s + i * keys.size();
+      const int64_t seen = Seen(queries.begin + i, keys);
+      const T factor = WeighScores(seen, scale, row, &sums[i]);
+      std::fill(row + seen, row + keys.size(), T{0});
+      if (block > 0 && factor != 1) ScaleRow(values, factor, rows + i * values);
+    }
+    Gemm<T> g{.m = queries.size(), .n = values, .k = keys.size(), .a = s, .lda = keys.size()};
+    g.b = h.v + keys.begin * values, g.ldb = values;
+    g.beta = block == 0 ? 0 : 1, g.c = rows, g.ldc = values;
+    g.Run();
+  }
+  for (int64_t i = 0; i < queries.size(); ++i) {
+    T* const row = rows + i * values;
+    const bool nothing = sums[i].sum == 0;
+    if (nothing) std::fill(row, row + values, T{0});
+    if (!nothing) ScaleRow(values, static_cast<T>(1 / sums[i].sum), row);
+    lse[queries.begin + i] =
+        nothing ? std::numeric_limits<T>::infinity() : static_cast<T>(sums[i].max + std::log(sums[i].sum));
+  }
+  // Products with whole blocks let an infinite or NaN value of v reach queries for which its weight is 0.
+  if (!HasNan(rows, queries.size() * values)) return;
+  for (int64_t i = queries.begin; i < queries.end; ++i) ForwardExactly(h, i, y + i * values, lse + i);
+}
+
+template <class T>
+void Attention<T>::ForwardExactly(const Head& h, int64_t query, T* y, T* lse) const {
+  constexpr T kInfinity = std::numeric_limits<T>::infinity(), kNan = std::numeric_limits<T>::quiet_NaN();
+  const int64_t seen = Seen(query, {0, s_.keys});
+  T max = -kInfinity;
+  for (int64_t j = 0; j < seen; ++j) {
+    const T score = Score(h, query, j);
+    max = std::isnan(score) || score == kInfinity ? kNan : std::isnan(max) ? max : std::max(max, score);
+  }
+  std::fill(y, y + s_.values, std::isnan(max) ? kNan : T{0});
+  *lse = max == -kInfinity ? kInfinity : max;
+  if (!std::isfinite(max)) return;
+  double sum = 0;
+  for (int64_t j = 0; j < seen; ++j) sum += std::exp(Score(h, query, j) - max);
+  *lse = static_cast<T>(max + std::log(sum));
+  for (int64_t j = 0; j < seen; ++j) {
+    const T score = Score(h, query, j);
+    if (score == -kInfinity) continue;
+    const T weight = static_cast<T>(std::exp(score - max) / sum);
+    for (int64_t e = 0; e < s_.values; ++e) y[e] += weight * h.v[j * s_.values + e];
+  }
+}
+
+// ---- Gradients --------------------------------------------------------------------------------------------------
+
+template <class T>
+void Attention<T>::Backward(const Inputs& in, const Cotangents& at, const Gradients& out, Scratch scratch) const {
+  const auto run = [&](int64_t head, const Range& query_blocks, const Range& key_blocks, bool queries, bool keys) {
+    const HeadCotangents c{at.lse + head * s_.queries, at.delta + head * s_.queries,
+                           at.dy + head * s_.queries * s_.values};
+    const Gradients g{queries ? out.dq + head * s_.queries * s_.features : nullptr,
+                      keys ? out.dk + head * s_.keys * s_.features : nullptr,
+                      keys ? out.dv + head * s_.keys * s_.values : nullptr};
+    BackwardBlocks(HeadOf(in, head), c, query_blocks, key_blocks, g, static_cast<T*>(scratch()));
+  };
+  const Range all_queries{0, query_blocks_}, all_keys{0, key_blocks_};
+  if (s_.heads < kFewHeads && query_blocks_ * key_blocks_ > 1) {
+    const int64_t blocks = query_blocks_ + key_blocks_;
+    ParallelFor(s_.heads * blocks, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t task = begin; task < end; ++task) {
+        const int64_t head = task / blocks, block = task % blocks, key = block - query_blocks_;
+        if (key < 0) run(head, {block, block + 1}, all_keys, true, false);
+        if (key >= 0) run(head, all_queries, {key, key + 1}, false, true);
+      }
+    });
+    return;
+  }
+  const double products = static_cast<double>(s_.queries * s_.keys) * static_cast<double>(s_.features + s_.values);
+  const int64_t grain = std::clamp<int64_t>(static_cast<int64_t>(kProductsPerTask / std::max(products, 1.0)), 1, 4096);
+  ParallelFor(s_.heads, grain, [&](int64_t begin, int64_t end) {
+    for (int64_t head = begin; head < end; ++head) run(head, all_queries, all_keys, true, true);
+  });
+}
+
+template <class T>
+void Attention<T>::BackwardBlocks(const Head& h, const HeadCotangents& at, const Range& query_blocks,
+                                  const Range& key_blocks, const Gradients& g, T* scratch) const {
+  // The rows of each gradient that these blocks give.
+  const auto rows = [](T* x, const Range& blocks, int64_t block_rows, int64_t all_rows, int64_t width, auto&& f) {
+    const int64_t first = std::min(all_rows, blocks.begin * block_rows),
+                  last = std::min(all_rows, blocks.end * block_rows);
+    return x != nullptr && f(x + first * width, (last - first) * width);
+  };
+  const auto any = [&](auto&& f) {
+    const bool q = rows(g.dq, query_blocks, query_rows_, s_.queries, s_.features, f);
+    const bool k = rows(g.dk, key_blocks, key_rows_, s_.keys, s_.features, f);
+    return rows(g.dv, key_blocks, key_rows_, s_.keys, s_.values, f) || k || q;
+  };
+  const auto clear = [&] {
+    any([](T* x, int64_t n) {
+      std::fill(x, x + n, T{0});
+      return false;
+    });
+  };
+  const auto for_each = [&](auto&& add) {
+    for (int64_t key = key_blocks.begin; key < key_blocks.end; ++key) {
+      for (int64_t query = query_blocks.begin; query < query_blocks.end; ++query) {
+        if (Seen(QueryBlock(query).end - 1, KeyBlock(key)) > 0) add(QueryBlock(query), KeyBlock(key));
+      }
+    }
+  };
+  clear();
+  for_each([&](const Range& queries, const Range& keys) { AddBlock(h, at, queries, keys, g, scratch); });
+  // As in ForwardBlock(): what has weight 0 does not count, whatever it is.
+  if (!any([](const T* x, int64_t n) { return HasNan(x, n); })) return;
+  clear();
+  for_each([&](const Range& queries, const Range& keys) { AddBlockExactly(h, at, queries, keys, g); });
+}
+
+template <class T>
+void Attention<T>::AddBlock(const Head& h, const HeadCotangents& at, const Range& queries, const Range& keys,
+                            const Gradients& g, T* scratch) const {
+  const int64_t m = queries.size(), n = keys.size(), features = s_.features, values = s_.values;
+  T *const p = scratch, *const ds = scratch + query_rows_ * key_rows_;
+  const T *const q = h.q + queries.begin * features, *const k = h.k + keys.begin * features;
+  const T *const v = h.v + keys.begin * values, *const dy = at.dy + queries.begin * values;
+  const T scale = Scores(h, queries, keys, p);
+  Gemm<T>{.transpose_b = true,
+          .m = m,
+          .n = n,
+          .k = values,
+          .a = dy,
+          .lda = values,
+          .b = v,
+          .ldb = values,
+          .c = ds,
+          .ldc = n}
+      .Run();
+  for (int64_t i = 0; i < m; ++i) {
+    const int64_t query = queries.begin + i, seen = Seen(query, keys);
+    const ScoreGrad<T> at_row{scale, static_cast<T>(s_.scale), at.lse[query], at.delta[query]};
+    WeighScoresGrad(seen, at_row, p + i * n, ds + i * n);
+    std::fill(p + i * n + seen, p + (i + 1) * n, T{0});
+    std::fill(ds + i * n + seen, ds + (i + 1) * n, T{0});
+  }
+  if (g.dv != nullptr) {
+    Gemm<T> dv{.transpose_a = true, .m = n, .n = values, .k = m, .a = p, .lda = n, .b = dy, .ldb = values, .beta = 1};
+    dv.c = g.dv + keys.begin * values, dv.ldc = values;
+    dv.Run();
+  }
+  if (g.dk != nullptr) {
+    Gemm<T> dk{
+        .transpose_a = true, .m = n, .n = features, .k = m, .a = ds, .lda = n, .b = q, .ldb = features, .beta = 1};
+    dk.c = g.dk + keys.begin * features, dk.ldc = features;
+    dk.Run();
+  }
+  if (g.dq != nullptr) {
+    Gemm<T> dq{.m = m, .n = features, .k = n, .a = ds, .lda = n, .b = k, .ldb = features, .beta = 1};
+    dq.c = g.dq + queries.begin * features, dq.ldc = features;
+    dq.Run();
+  }
+}
+
+template <class T>
+void Attention<T>::AddBlockExactly(const Head& h, const HeadCotangents& at, const Range& queries, const Range& keys,
+                                   const Gradients& g) const {
+  const int64_t features = s_.features, values = s_.values;
+  const auto add = [](T factor, const T* from, int64_t n, T* to) {
+    for (int64_t e = 0; e < n; ++e) to[e] += factor * from[e];
+  };
+  for (int64_t i = queries.begin; i < queries.end; ++i) {
+    const T *const dy = at.dy + i * values, *const q = h.q + i * features;
+    for (int64_t j = keys.begin, end = keys.begin + Seen(i, keys); j < end; ++j) {
+      const T score = Score(h, i, j);
+      if (score == -std::numeric_limits<T>::infinity()) continue;
+      const T p = std::exp(score - at.lse[i]);
+      T dp = 0;
+      for (int64_t e = 0; e < values; ++e) dp += dy[e] * h.v[j * values + e];
+      const T ds = p * (dp - at.delta[i]) * static_cast<T>(s_.scale);
+      if (g.dv != nullptr) add(p, dy, values, g.dv + j * values);
+      if (g.dk != nullptr) add(ds, q, features, g.dk + j * features);
+      if (g.dq != nullptr) add(ds, h.k + j * features, features, g.dq + i * features);
+    }
+  }
+}
+
+template class Attention<float>;
+template class Attention<double>;
+
+}  // namespace adret::kernels
