@@ -315,6 +315,9 @@ absl::StatusOr<Outcome> RunEngine(const GraphCase& c, Engine engine, unsigned ch
 
 absl::Status CompareEngines(const GraphCase& c, absl::Span<const Engine> engines) {
   AD_RETURN_IF_ERROR(c.graph->status());
+  for (const Value& v : c.fetches) {
+    if (!v.valid()) return absl::InvalidArgumentError("a fetch is a Value that was never built");
+  }
   Groups groups(c);
   const absl::StatusOr<Outcome> reference = RunNodeByNode(c, nullptr, &groups);
   if (!reference.ok()) return absl::OkStatus();

@@ -359,9 +359,9 @@ class Generator {
 
 }  // namespace
 
-GraphCase GenerateCase(uint64_t seed, uint64_t index) {
+GraphCase GenerateCase(uint64_t seed, uint64_t index, CaseKind kind) {
   Dice dice(seed, index);
-  if (dice.Chance(0.15)) return GenerateNetwork(&dice);
+  if (kind == CaseKind::kNetworks || dice.Chance(0.15)) return GenerateNetwork(&dice);
   if (dice.Chance(0.5)) {
     Dice copy = dice;
     if (std::optional<GraphCase> c = Generator(&copy, /*gradients=*/true).Run()) return *std::move(c);

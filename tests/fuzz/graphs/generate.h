@@ -14,7 +14,9 @@
 
 namespace adret::fuzz {
 
-GraphCase GenerateCase(uint64_t seed, uint64_t index);
+// Which cases: both kinds, or only networks.
+enum class CaseKind { kAny, kNetworks };
+GraphCase GenerateCase(uint64_t seed, uint64_t index, CaseKind kind = CaseKind::kAny);
 
 // Draws for generators.
 class Dice {

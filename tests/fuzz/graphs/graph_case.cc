@@ -1,5 +1,6 @@
 #include "adret/tests/fuzz/graphs/graph_case.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 
@@ -35,16 +36,15 @@ const Tensor* FindFeed(const Feeds& feeds, NodeId input) {
   return nullptr;
 }
 
-Values BuildFromList(absl::string_view op, const Values& inputs, const AttrList& attrs) {
+Values GraphCase::Add(absl::string_view op, const Values& inputs, const AttrList& attrs) {
   const Op* found = FindOp(op);
   AD_CHECK(found != nullptr);
   absl::StatusOr<Attrs> parsed = found->parse_attrs(attrs, MissingAttrs::kError);
   if (!parsed.ok()) {
-    inputs[0].graph()->Fail(parsed.status(), std::source_location::current());
+    graph->Fail(parsed.status(), std::source_location::current());
     return Values(found->outputs.size());
   }
-  std::vector<Operand> operands(inputs.begin(), inputs.end());
-  return BuildMulti(op, operands, *std::move(parsed));
+  return graph->AddMulti(op, std::vector<Operand>(inputs.begin(), inputs.end()), *std::move(parsed));
 }
 
 namespace {
@@ -120,14 +120,18 @@ std::string List(const T& numbers) {
 std::string CppTensor(const Tensor& t) {
   const std::string shape = List(t.shape().dims());
   const int64_t n = t.num_elements();
-  bool same = n > 1;
-  for (int64_t i = 1; i < n && same; ++i) same = t.At(i) == t.At(0);
-  const bool single = t.dtype() == DType::kFloat32;
-  if (same) return absl::StrCat("Tensor::Full(", CppName(t.dtype()), ", ", shape, ", ", Number(t.At(0), single), ")");
-  std::string numbers;
-  for (int64_t i = 0; i < n; ++i) absl::StrAppend(&numbers, i > 0 ? ", " : "", Number(t.At(i), single));
   if (n == 0) return absl::StrCat("Tensor(", CppName(t.dtype()), ", ", shape, ")");
-  return absl::StrCat("Tensor::From<", CppType(t.dtype()), ">(", shape, ", {", numbers, "})");
+  std::vector<std::string> numbers(n);
+  if (IsFloating(t.dtype())) {
+    for (int64_t i = 0; i < n; ++i) numbers[i] = Number(t.At(i), t.dtype() == DType::kFloat32);
+  } else {
+    const Tensor wide = t.Cast(DType::kInt64);
+    for (int64_t i = 0; i < n; ++i) numbers[i] = Integer(wide.data<int64_t>()[i]);
+  }
+  const bool same = IsFloating(t.dtype()) && n > 1 &&  // Full() takes a double
+                    std::all_of(numbers.begin(), numbers.end(), [&](const std::string& s) { return s == numbers[0]; });
+  if (same) return absl::StrCat("Tensor::Full(", CppName(t.dtype()), ", ", shape, ", ", numbers[0], ")");
+  return absl::StrCat("Tensor::From<", CppType(t.dtype()), ">(", shape, ", {", absl::StrJoin(numbers, ", "), "})");
 }
 
 struct CppAttr {
@@ -160,7 +164,10 @@ class Printer {
   std::string Print(absl::string_view comment) {
     if (!comment.empty()) absl::StrAppend(&text_, "// ", absl::StrReplaceAll(comment, {{"\n", "\n// "}}), "\n");
     Line("GraphCase c;");
-    const std::vector<bool> needed = NeededNodes(c_);
+    std::vector<bool> needed = NeededNodes(c_);
+    // What is fed says how large the batch is, also where nobody reads it.
+    for (const Value& input : c_.graph->inputs())
+      needed[input.node()] = needed[input.node()] || input.shape().is_symbolic();
     for (NodeId id = 0; id < c_.graph->num_nodes(); ++id) {
       if (needed[id]) PrintNode(id);
     }
@@ -211,7 +218,7 @@ class Printer {
       const bool list = node.outputs.size() > 1;
       std::string types;
       for (const Type& t : node.outputs) absl::StrAppend(&types, " ", t.ToString());
-      Line(list ? "Values v" : "Value v", id, " = BuildFromList(\"", node.op->name, "\", {", inputs, "}, ",
+      Line(list ? "Values v" : "Value v", id, " = c.Add(\"", node.op->name, "\", {", inputs, "}, ",
            CppAttrs(node.attrs), ")", list ? "" : "[0]", ";  //", types);
     }
   }

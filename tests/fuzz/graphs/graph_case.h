@@ -22,6 +22,10 @@ struct GraphCase {
   Updates updates;
   std::vector<Feeds> runs;  // one run for each, in order; each continues from the variables of the one before
   State state;              // before the first run
+
+  // Adds a node whose attributes are given as a list, and returns its outputs: what printed cases are made of. An
+  // attribute that does not fit the op is the graph's error.
+  Values Add(absl::string_view op, const Values& inputs, const AttrList& attrs);
 };
 
 // The nodes that the fetches and updates depend on.
@@ -30,10 +34,6 @@ std::vector<bool> NeededNodes(const GraphCase& c);
 int64_t BatchOf(const Feeds& feeds);
 // The tensor fed for an input node, or null.
 const Tensor* FindFeed(const Feeds& feeds, NodeId input);
-
-// Nodes of an op given by its attributes as a list: what printed cases are made of. An attribute that does not fit the
-// op is the graph's error.
-Values BuildFromList(absl::string_view op, const Values& inputs, const AttrList& attrs);
 
 // C++ that builds the case and compares all engines on it, to be pasted into a test that includes engines.h.
 std::string ToCpp(const GraphCase& c, absl::string_view comment = "");

@@ -4,9 +4,10 @@
 //   build/release/tests/fuzz/graph_fuzzer --seed=7 --graphs=20000
 //   build/release/tests/fuzz/graph_fuzzer --seed=7 --seconds=3600 --jobs=2
 //   build/release/tests/fuzz/graph_fuzzer --seed=7 --only=1234     # one graph again
+//   build/release/tests/fuzz/graph_fuzzer --seed=7 --graphs=20000 --networks=1     # layers, a loss, an optimiser
 //
-// Graphs are run in child processes, so that a crash costs one graph. The exit status is 0 when no graph failed and,
-// from 10,000 graphs on, every registered op was in some graph.
+// Graphs are run in child processes, so that a crash costs one graph. The exit status is 0 when no graph failed and, from
+// 10,000 graphs of all kinds on, every registered op was in some graph.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,6 +39,12 @@ constexpr int64_t kGraphsForEveryOp = 10'000;
 
 struct Options {
   int64_t seed = 1, graphs = 1000, seconds = 0, jobs = 1, only = -1, first = 0, shrink_seconds = 20, max_failures = 5;
+  int64_t networks = 0;  // 1: only networks
+  int64_t print = 0;     // instead of running so many graphs: prints them as a test file
+
+  GraphCase Case(int64_t index) const {
+    return GenerateCase(seed, index, networks != 0 ? CaseKind::kNetworks : CaseKind::kAny);
+  }
 };
 
 // What processes share.
@@ -68,7 +75,7 @@ void Report(const Options& options, int64_t index, const std::string& message, b
   std::printf("\nseed %lld, graph %lld: %s\n", static_cast<long long>(options.seed), static_cast<long long>(index),
               message.c_str());
   std::fflush(stdout);
-  GraphCase c = GenerateCase(options.seed, index);
+  GraphCase c = options.Case(index);
   GraphCase shrunk = Shrink(std::move(c), crashed ? FailsInChild : Fails, static_cast<double>(options.shrink_seconds));
   const std::string now = crashed ? "" : std::string(CompareEngines(shrunk).message());
   std::printf("%s\n", ToCpp(shrunk, now).c_str());
@@ -97,7 +104,7 @@ void Work(const Options& options, int job, Shared* shared) {
     if (options.seconds == 0 && index >= options.first + options.graphs) break;
     shared->current[job] = index;
     alarm(kSecondsPerGraph);
-    const GraphCase c = GenerateCase(options.seed, index);
+    const GraphCase c = options.Case(index);
     CountOps(c, places, shared);
     const absl::Status status = CompareEngines(c);
     alarm(0);
@@ -172,13 +179,26 @@ bool ParseOption(absl::string_view arg, Options* options) {
                                                           {"only", &options->only},
                                                           {"first", &options->first},
                                                           {"shrink_seconds", &options->shrink_seconds},
-                                                          {"max_failures", &options->max_failures}};
+                                                          {"max_failures", &options->max_failures},
+                                                          {"networks", &options->networks},
+                                                          {"print", &options->print}};
   if (!absl::ConsumePrefix(&arg, "--")) return false;
   for (const auto& [name, number] : known) {
     absl::string_view value = arg;
     if (absl::ConsumePrefix(&value, name) && absl::ConsumePrefix(&value, "=")) return absl::SimpleAtoi(value, number);
   }
   return false;
+}
+
+// Prints a file of tests: what failing cases look like, for a test that compiles and runs them.
+void PrintTests(const Options& options) {
+  std::printf("#include <cmath>\n\n#include \"adret/tests/fuzz/graphs/engines.h\"\n#include \"gtest/gtest.h\"\n\n");
+  std::printf("namespace adret::fuzz {\nnamespace {\n\n");
+  for (int64_t i = options.first; i < options.first + options.print; ++i) {
+    std::printf("TEST(PrintedCaseTest, Graph%lld) {\n%s}\n\n", static_cast<long long>(i),
+                ToCpp(options.Case(i), "as printed").c_str());
+  }
+  std::printf("}  // namespace\n}  // namespace adret::fuzz\n");
 }
 
 int Main(int argc, char** argv) {
@@ -188,8 +208,12 @@ int Main(int argc, char** argv) {
     std::fprintf(stderr, "graph_fuzzer: '%s' is not an option; see the head of graph_fuzzer.cc\n", argv[i]);
     return 2;
   }
+  if (options.print > 0) {
+    PrintTests(options);
+    return 0;
+  }
   if (options.only >= 0) {
-    std::printf("%s", ToCpp(GenerateCase(options.seed, options.only)).c_str());
+    std::printf("%s", ToCpp(options.Case(options.only)).c_str());
     options.first = options.only, options.graphs = 1;
   }
   void* memory = mmap(nullptr, sizeof(Shared), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
@@ -197,7 +221,7 @@ int Main(int argc, char** argv) {
   auto* shared = new (memory) Shared;
   shared->next = options.first;
   Supervise(options, shared);
-  const bool every_op = shared->done < kGraphsForEveryOp || CheckOps(*shared);
+  const bool every_op = shared->done < kGraphsForEveryOp || options.networks != 0 || CheckOps(*shared);
   return shared->failures == 0 && every_op ? 0 : 1;
 }
 
