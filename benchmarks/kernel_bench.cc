@@ -169,6 +169,33 @@ void RegisterElementwise() {
   }
 }
 
+void RegisterFunctions() {
+  using Function = Value (*)(Operand);
+  constexpr std::pair<const char*, Function> kFunctions[] = {
+      {"exp", Exp},
+      {"expm1", Expm1},
+      {"sin", Sin},
+      {"cos", Cos},
+      {"tan", Tan},
+      {"tanh", Tanh},
+      {"erf", Erf},
+      {"sigmoid", Sigmoid},
+      {"softplus", Softplus},
+      {"silu", Silu},
+      {"elu", [](Operand x) { return Elu(x); }},
+      {"gelu", [](Operand x) { return Gelu(x); }},
+      {"gelu_tanh", [](Operand x) { return Gelu(x, {.approximate = true}); }},
+  };
+  for (const auto& [name, function] : kFunctions) {
+    Register(absl::StrCat("function/", name),
+             [f = function](const auto& input) { return Values{f(input({1 << 16}))}; });
+    Register(absl::StrCat("function/", name, "/train"), [f = function](const auto& input) {
+      const Value x = input({1 << 16});
+      return Gradients(Sum(f(x)), {x});
+    });
+  }
+}
+
 }  // namespace
 }  // namespace adret
 
@@ -182,6 +209,7 @@ int main(int argc, char** argv) {
   adret::RegisterNorms();
   adret::RegisterCopies();
   adret::RegisterElementwise();
+  adret::RegisterFunctions();
   benchmark::RunSpecifiedBenchmarks();
   return 0;
 }

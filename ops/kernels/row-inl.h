@@ -11,6 +11,7 @@
 #include <cstdint>
 #include <limits>
 
+#include "adret/ops/kernels/part-inl.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
@@ -32,17 +33,10 @@ struct Row {
   explicit Row(int64_t size) : n(size) {}
   HWY_INLINE V Load(const T* x, int64_t i, T padding) const {
     if (HWY_LIKELY(i + lanes <= n)) return hn::LoadU(d, x + i);
-    HWY_ALIGN T buffer[hn::MaxLanes(hn::ScalableTag<T>())];
-    hn::Store(hn::Set(d, padding), d, buffer);
-    std::copy(x + i, x + n, buffer);
-    return hn::Load(d, buffer);
+    const V part = LoadFirst(d, n - i, x + i);
+    return padding == 0 ? part : hn::IfThenElse(hn::FirstN(d, n - i), part, hn::Set(d, padding));
   }
-  HWY_INLINE void Store(V v, T* y, int64_t i) const {
-    if (HWY_LIKELY(i + lanes <= n)) return hn::StoreU(v, d, y + i);
-    HWY_ALIGN T buffer[hn::MaxLanes(hn::ScalableTag<T>())];
-    hn::Store(v, d, buffer);
-    std::copy(buffer, buffer + (n - i), y + i);
-  }
+  HWY_INLINE void Store(V v, T* y, int64_t i) const { StoreFirst(d, v, n - i, y + i); }
   // The sum of f(i) over the row's vectors; f must be zero in the padding.
   template <class F>
   HWY_INLINE double Sum(F&& f) const {

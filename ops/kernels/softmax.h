@@ -1,4 +1,4 @@
-// Inner loops of softmax, log_softmax and softmax_cross_entropy. Single-threaded.
+// Inner loops of softmax and log_softmax. Single-threaded.
 //
 // A maximum is taken out before exponentials, so nothing overflows. Sums of f32 are carried on in f64 after a few
 // hundred numbers. Logarithms and gradients keep their relative precision where one probability rounds to 1. A row with
@@ -29,21 +29,6 @@ void SoftmaxGrad(const SoftmaxLayout& layout, const double* y, const double* dy,
 // dx = dy - exp(y) * sum(dy), where exp(y) sums to 1.
 void LogSoftmaxGrad(const SoftmaxLayout& layout, const float* y, const float* dy, float* dx);
 void LogSoftmaxGrad(const SoftmaxLayout& layout, const double* y, const double* dy, double* dx);
-
-// What a row of logits should predict: probabilities, or (null) one class. Mixed with the uniform distribution:
-// label = (1 - smoothing) * probabilities + smoothing / n.
-template <class T>
-struct ClassLabel {
-  const T* probabilities = nullptr;
-  int64_t index = 0;  // in [0, n)
-  double smoothing = 0;
-};
-// -sum(label * log_softmax(x)) of a row of n, with 0 * infinity = 0.
-float CrossEntropy(const float* x, int64_t n, const ClassLabel<float>& label);
-double CrossEntropy(const double* x, int64_t n, const ClassLabel<double>& label);
-// dx = dy * (softmax(x) * sum(label) - label)
-void CrossEntropyGrad(const float* x, int64_t n, const ClassLabel<float>& label, float dy, float* dx);
-void CrossEntropyGrad(const double* x, int64_t n, const ClassLabel<double>& label, double dy, double* dx);
 
 }  // namespace adret::kernels
 
