@@ -37,7 +37,7 @@ nn::Layer Activation(Dice* dice) {
 
 nn::Layer ImageLayer(Dice* dice) {
   const Padding padding = dice->Chance(0.5) ? Padding::Same() : Padding::Valid();
-  switch (dice->Below(6)) {
+  switch (dice->Below(7)) {
     case 0:
       return nn::MaxPool2d(dice->Between(1, 2), {.ceil_mode = dice->Chance(0.5)});
     case 1:
@@ -45,11 +45,12 @@ nn::Layer ImageLayer(Dice* dice) {
     case 2:
       return nn::BatchNorm();
     case 3:
+    case 4:
       return Activation(dice);
     default:
       return nn::Conv2d(
           dice->Between(1, 4), dice->Between(1, 3),
-          {.stride = {dice->Between(1, 2), dice->Between(1, 2)}, .padding = padding, .bias = dice->Chance(0.7)});
+          {.stride = {dice->Between(1, 3), dice->Between(1, 3)}, .padding = padding, .bias = dice->Chance(0.7)});
   }
 }
 
@@ -111,7 +112,7 @@ Value Penalized(Value loss, const Values& variables, Dice* dice) {
 Value Network(Value x, Dice* dice) {
   std::vector<nn::Layer> layers;
   if (x.rank() == 4) {
-    for (int n = dice->Between(1, 3); n > 0; --n) layers.push_back(ImageLayer(dice));
+    for (int n = dice->Between(1, 5); n > 0; --n) layers.push_back(ImageLayer(dice));
     if (dice->Chance(0.3)) layers.push_back(nn::GlobalAvgPool2d());
     layers.push_back(nn::Flatten());
   }
@@ -152,8 +153,8 @@ GraphCase GenerateNetwork(Dice* dice) {
   for (;;) {
     GraphCase c;
     const DType dtype = dice->Chance(0.6) ? DType::kFloat64 : DType::kFloat32;
-    const bool symbolic = dice->Chance(0.7), image = dice->Chance(0.4);
-    const int64_t batch = dice->PickOf<int64_t>({1, 1, 2, 3, 5}), size = dice->Between(1, 9);
+    const bool symbolic = dice->Chance(0.7), image = dice->Chance(0.5);
+    const int64_t batch = dice->PickOf<int64_t>({1, 1, 2, 3, 5}), size = dice->PickOf<int64_t>({1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9});
     Shape shape{symbolic ? kAnyBatch : batch};
     if (image) {
       for (int64_t d : {int64_t{dice->Between(1, 3)}, size, dice->Chance(0.7) ? size : dice->Between(1, 9)}) {
