@@ -56,6 +56,11 @@ function(adret_folder name)
   if(ARG_PROTOS)
     adret_protos(${name})
   endif()
+  if(ADRET_PRECOMPILE)
+    target_precompile_headers(adret_${name} PRIVATE <algorithm> <cmath> <functional> <map> <string> <vector>
+                              <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_join.h>
+                              <adret/core/graph.h>)
+  endif()
   set_target_properties(adret_${name} PROPERTIES ADRET_PUBLIC "${external}" ADRET_PRIVATE "${ARG_PRIVATE}")
   set_property(GLOBAL APPEND PROPERTY ADRET_FOLDERS adret_${name})
 endfunction()
@@ -77,7 +82,8 @@ function(adret_protos name)
       DEPENDS ${PROJECT_SOURCE_DIR}/${name}/${proto} ${embed} protobuf::protoc
       VERBATIM)
     target_sources(adret_${name} PRIVATE ${out}.cc ${base}.descriptors.inc)
-    set_source_files_properties(${out}.cc PROPERTIES COMPILE_OPTIONS "-fvisibility=hidden;-w")
+    set_source_files_properties(${out}.cc PROPERTIES COMPILE_OPTIONS "-fvisibility=hidden;-w"
+                                SKIP_PRECOMPILE_HEADERS ON)
   endforeach()
   target_include_directories(adret_${name} SYSTEM PRIVATE ${ADRET_GENERATED_DIR})
   target_compile_options(adret_${name} PRIVATE -fvisibility-inlines-hidden)

@@ -1,4 +1,4 @@
-// Inner loops of softmax_cross_entropy. Single-threaded; what softmax.h says of sums and special values holds here, too.
+// Inner loops of softmax_cross_entropy. Single-threaded; what softmax.h says of sums and special values holds here.
 #ifndef ADRET_OPS_KERNELS_CROSS_ENTROPY_H_
 #define ADRET_OPS_KERNELS_CROSS_ENTROPY_H_
 

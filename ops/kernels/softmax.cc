@@ -117,8 +117,8 @@ void LogSoftmaxGradRow(const T* y, const T* dy, int64_t n, T* dx) {
 
 // ---- Columns: a problem in each lane ----
 
-// A vector of columns, from column j on, and some of their rows. Rows are taken in groups that are small enough to stay in
-// the first cache while one vector of columns after the other goes through them, with its sums in registers.
+// A vector of columns, from column j on, and some of their rows. Rows are taken in groups that are small enough to stay
+// in the first cache while one vector of columns after the other goes through them, with its sums in registers.
 constexpr int64_t kRowsPerGroup = 16;
 static_assert(kVectorsPerFlush % kRowsPerGroup == 0);
 

@@ -154,7 +154,8 @@ GraphCase GenerateNetwork(Dice* dice) {
     GraphCase c;
     const DType dtype = dice->Chance(0.6) ? DType::kFloat64 : DType::kFloat32;
     const bool symbolic = dice->Chance(0.7), image = dice->Chance(0.5);
-    const int64_t batch = dice->PickOf<int64_t>({1, 1, 2, 3, 5}), size = dice->PickOf<int64_t>({1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9});
+    const int64_t batch = dice->PickOf<int64_t>({1, 1, 2, 3, 5}),
+                  size = dice->PickOf<int64_t>({1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9});
     Shape shape{symbolic ? kAnyBatch : batch};
     if (image) {
       for (int64_t d : {int64_t{dice->Between(1, 3)}, size, dice->Chance(0.7) ? size : dice->Between(1, 9)}) {

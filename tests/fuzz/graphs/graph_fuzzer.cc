@@ -6,8 +6,8 @@
 //   build/release/tests/fuzz/graph_fuzzer --seed=7 --only=1234     # one graph again
 //   build/release/tests/fuzz/graph_fuzzer --seed=7 --graphs=20000 --networks=1     # layers, a loss, an optimiser
 //
-// Graphs are run in child processes, so that a crash costs one graph. The exit status is 0 when no graph failed and, from
-// 10,000 graphs of all kinds on, every registered op was in some graph.
+// Graphs are run in child processes, so that a crash costs one graph. The exit status is 0 when no graph failed and,
+// from 10,000 graphs of all kinds on, every registered op was in some graph.
 #include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -34,7 +34,7 @@ namespace adret::fuzz {
 namespace {
 
 constexpr int kMaxJobs = 64, kMaxOps = 1024;
-constexpr unsigned kSecondsPerGraph = 60;  // above: it hangs
+constexpr unsigned kSecondsPerGraph = 300;  // above: it hangs, also on a busy machine
 constexpr int64_t kGraphsForEveryOp = 10'000;
 
 struct Options {
@@ -61,7 +61,7 @@ bool Fails(const GraphCase& c) { return !CompareEngines(c).ok(); }
 bool FailsInChild(const GraphCase& c) {
   const pid_t child = fork();
   if (child == 0) {
-    alarm(kSecondsPerGraph / 6);
+    alarm(kSecondsPerGraph / 10);
     // A shrunk case that breaks in its own process says so by its end, and nothing else.
     std::freopen("/dev/null", "w", stderr);
     _exit(Fails(c) ? 1 : 0);
@@ -125,23 +125,46 @@ pid_t StartWorker(const Options& options, int job, Shared* shared) {
   _exit(0);
 }
 
-void PrintProgress(const Shared& shared, double seconds, bool last) {
-  if (!last && isatty(STDERR_FILENO) == 0) return;
-  std::fprintf(last ? stdout : stderr, "%s%lld graphs, %lld failures, %.0f s%s", last ? "" : "\r",
-               static_cast<long long>(shared.done), static_cast<long long>(shared.failures), seconds, last ? "\n" : "");
-}
+// Prints how far the run is: on one line that changes, for a person who watches; otherwise a line every few minutes.
+class Progress {
+ public:
+  explicit Progress(const Shared& shared) : shared_(shared) {}
+  double Seconds() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count(); }
+
+  void Print() {
+    if (isatty(STDOUT_FILENO) != 0) {
+      Write("\r", "");
+    } else if (Seconds() >= next_) {
+      Write("", "\n");
+      next_ = Seconds() + kSecondsPerLine;
+    }
+  }
+  void PrintEnd() { Write(isatty(STDOUT_FILENO) != 0 ? "\r" : "", "\n"); }
+
+ private:
+  static constexpr double kSecondsPerLine = 300;
+
+  void Write(const char* before, const char* after) {
+    std::printf("%s%lld graphs, %lld failures, %.0f s%s", before, static_cast<long long>(shared_.done),
+                static_cast<long long>(shared_.failures), Seconds(), after);
+    std::fflush(stdout);
+  }
+
+  const Shared& shared_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
+  double next_ = kSecondsPerLine;
+};
 
 // Keeps the workers going: one that died is reported and another one goes on.
 void Supervise(const Options& options, Shared* shared) {
-  const auto start = std::chrono::steady_clock::now();
-  const auto elapsed = [&] { return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(); };
+  Progress progress(*shared);
   std::map<pid_t, int> jobs;
   for (int job = 0; job < options.jobs; ++job) jobs[StartWorker(options, job, shared)] = job;
   while (!jobs.empty()) {
     int status = 0;
     const pid_t ended = waitpid(-1, &status, WNOHANG);
     if (ended <= 0) {
-      PrintProgress(*shared, elapsed(), false);
+      progress.Print();
       usleep(50'000);
       continue;
     }
@@ -153,10 +176,11 @@ void Supervise(const Options& options, Shared* shared) {
     const std::string how = WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "the process ended";
     Report(options, index, how, /*crashed=*/true);
     Options rest = options;
-    if (options.seconds > 0) rest.seconds = std::max<int64_t>(1, options.seconds - static_cast<int64_t>(elapsed()));
+    if (options.seconds > 0)
+      rest.seconds = std::max<int64_t>(1, options.seconds - static_cast<int64_t>(progress.Seconds()));
     jobs[StartWorker(rest, job, shared)] = job;
   }
-  PrintProgress(*shared, elapsed(), true);
+  progress.PrintEnd();
 }
 
 // Whether every op was in some graph; prints the rare ones.
