@@ -18,8 +18,8 @@
 namespace adret {
 
 struct ReduceAttrs {
-  std::vector<int64_t> axes;  // which to reduce; negative ones count from the end; none: all
-  bool keepdims = false;      // keep reduced axes with size 1
+  std::vector<int64_t> axes = {};  // which to reduce; negative ones count from the end; none: all
+  bool keepdims = false;           // keep reduced axes with size 1
   template <class V>
   void Fields(V&& v) {
     v("axes", axes), v("keepdims", keepdims);

@@ -50,7 +50,7 @@ struct GradCoefficients {
 void NormalizeGrad(const Strips& s, const float* x, const float* dy, const GradCoefficients<float>& k, float* dx);
 void NormalizeGrad(const Strips& s, const double* x, const double* dy, const GradCoefficients<double>& k, double* dx);
 
-// The same for columns: arrays hold a number for each. sums: 3 * columns numbers of scratch.
+// Moments, sums and normalisation of columns: arrays hold a number for each. sums: 3 * columns numbers of scratch.
 void MomentsOfColumns(const Block& b, const float* x, float* sums, Moments* moments);
 void MomentsOfColumns(const Block& b, const double* x, double* sums, Moments* moments);
 void GradSumsOfColumns(const Block& b, const float* x, const float* dy, const float* mean, float* sums, GradSums* out);
