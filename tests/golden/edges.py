@@ -356,6 +356,12 @@ edge("layer_norm/no_rows", lambda x, w, b: F.layer_norm(x, [12], w, b), "no_samp
 edge("layer_norm/one", lambda x, w, b: F.layer_norm(x, [1], w, b), "single", "one_scale", "one_bias")
 
 
+edge("rms_norm", lambda x, w: F.rms_norm(x, [12], w, 1e-5), "samples", "sample_scales", wide=True)
+edge("rms_norm/no_rows", lambda x, w: F.rms_norm(x, [12], w, 1e-5), "no_samples", "sample_scales")
+edge("rms_norm/one", lambda x, w: F.rms_norm(x, [1], w, 1e-5), "single", "one_scale", wide=True)
+edge("rms_norm/large", lambda x, w: F.rms_norm(x.T, [12], w[:1].expand(12), 1e-5), "large_channel", "one_scale", wide=True)
+
+
 # ---- Products and windows --------------------------------------------------------------------------------------------
 def grid(shape, numbers, period=7):
     """Small whole numbers, whose products and sums are exact, and some others: {place: number}."""
@@ -405,13 +411,13 @@ give("no_keys", lambda n: np.zeros([0, 4]))
 give("no_values", lambda n: np.zeros([0, 3]))
 give("seen", torch.tensor([[1, 1, 0, 1, 0], [0, 0, 0, 0, 0], [0, 1, 0, 0, 0], [1, 0, 0, 0, 0], [1, 1, 1, 1, 1], [0, 0, 1, 1, 1]],
                           dtype=torch.bool))
-give("biases", lambda n: np.where(inputs["seen"].numpy(), 0.25 * grid([6, 5], {}), -inf))
+give("score_biases", lambda n: np.where(inputs["seen"].numpy(), 0.25 * grid([6, 5], {}), -inf))
 edge("scaled_dot_product_attention", attention, "queries", "keys", "values", wide=True)
 edge("scaled_dot_product_attention/causal", lambda q, k, v: attention(q, k, v, causal=True), "queries", "keys", "values",
      wide=True)
 edge("scaled_dot_product_attention/masked", attention, "queries", "keys", "values", "seen", wide=True)
 edge("scaled_dot_product_attention/biased", lambda q, k, v, b: attention(q, k, v, bias=b), "some_queries", "some_keys",
-     "some_values", "biases", wide=True)
+     "some_values", "score_biases", wide=True)
 for name, (q, k, v) in {"no_queries": ("no_queries", "keys", "values"), "no_keys": ("some_queries", "no_keys", "no_values")}.items():
     edge("scaled_dot_product_attention/" + name, attention, q, k, v)
 

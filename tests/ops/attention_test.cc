@@ -155,7 +155,7 @@ const EdgeRows kEdges({
     Edge("", Attention(), {"queries", "keys", "values"}),
     Edge("/causal", Attention(true), {"queries", "keys", "values"}),
     Edge("/masked", Attention(), {"queries", "keys", "values", "seen"}),
-    Edge("/biased", Attention(), {"some_queries", "some_keys", "some_values", "biases"}),
+    Edge("/biased", Attention(), {"some_queries", "some_keys", "some_values", "score_biases"}),
     Edge("/no_queries", Attention(), {"no_queries", "keys", "values"}),
     Edge("/no_keys", Attention(), {"some_queries", "no_keys", "no_values"}),
 });
