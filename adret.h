@@ -32,6 +32,7 @@
 #include "adret/ops/compare.h"
 #include "adret/ops/concat.h"
 #include "adret/ops/conv2d.h"
+#include "adret/ops/conv_nd.h"
 #include "adret/ops/gather.h"
 #include "adret/ops/layout.h"
 #include "adret/ops/machine_limits.h"
@@ -39,6 +40,7 @@
 #include "adret/ops/norm.h"
 #include "adret/ops/pad.h"
 #include "adret/ops/pool2d.h"
+#include "adret/ops/pool_nd.h"
 #include "adret/ops/random.h"
 #include "adret/ops/range.h"
 #include "adret/ops/reduce.h"
@@ -53,6 +55,7 @@
 #include "adret/ops/unary.h"
 #include "adret/ops/variance.h"
 #include "adret/ops/where.h"
+#include "adret/ops/window_padding.h"
 
 // autograd: derivatives.
 #include "adret/autograd/check_gradients.h"
@@ -61,6 +64,7 @@
 // nn: layers and training.
 #include "adret/nn/attention.h"
 #include "adret/nn/batches.h"
+#include "adret/nn/embedding.h"
 #include "adret/nn/history.h"
 #include "adret/nn/inference.h"
 #include "adret/nn/initializers.h"
@@ -73,6 +77,7 @@
 #include "adret/nn/schedules.h"
 #include "adret/nn/summary.h"
 #include "adret/nn/trainer.h"
+#include "adret/nn/window_layers.h"
 
 // explain: what networks have learned.
 #include "adret/explain/adversarial.h"

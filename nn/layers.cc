@@ -1,10 +1,10 @@
 #include "adret/nn/layers.h"
 
-#include <algorithm>
 #include <string>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
+#include "adret/nn/conv_layer_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/conv2d.h"
 #include "adret/ops/matmul.h"
@@ -17,29 +17,6 @@
 namespace adret::nn {
 namespace {
 
-// True when x is f32 or f64 images of known channels; else the call has failed.
-bool IsImage(LayerCall& call, const Value& x) {
-  if (IsFloating(x.dtype()) && x.rank() == 4 && x.shape()[kChannelAxis] > 0) return true;
-  call.Fail(
-      absl::StrCat("expects floating-point images [batch, channels, height, width], but x is ", x.type().ToString()));
-  return false;
-}
-
-// False, with an error, unless n >= 1.
-bool IsPositive(LayerCall& call, absl::string_view what, int64_t n) {
-  if (n >= 1) return true;
-  call.Fail(absl::StrCat(what, " must be at least 1, but is ", n));
-  return false;
-}
-
-// y + b for images, b [channels].
-Value AddChannelBias(LayerCall& call, Value y, const Initializer& initializer) {
-  if (!y.valid()) return y;
-  const int64_t channels = y.shape()[kChannelAxis];
-  const Value b = call.Variable("b", {y.dtype(), {channels}}, initializer);
-  return b.valid() ? y + Reshape(b, {channels, 1, 1}) : Value();
-}
-
 // A layer without variables, from a function of a value.
 template <class F>
 Layer Plain(const char* kind, F f) {
@@ -50,14 +27,8 @@ Layer Plain(const char* kind, F f) {
 
 Layer Conv2d(int64_t filters, Extent2d kernel, const Conv2dOptions& o) {
   return Layer("conv", [filters, kernel, o](LayerCall& call, Value x) -> Value {
-    if (!IsImage(call, x) || !IsPositive(call, "the number of filters", filters)) return Value();
-    const int64_t channels = x.shape()[kChannelAxis];
-    if (o.groups < 1 || channels % o.groups != 0 || filters % o.groups != 0) {
-      return call.Fail(
-          absl::StrCat(o.groups, " groups do not divide ", channels, " channels and ", filters, " filters"));
-    }
-    const Shape shape{filters, channels / o.groups, kernel.sizes[0], kernel.sizes[1]};
-    if (!IsPositive(call, "the kernel's size", std::min(kernel.sizes[0], kernel.sizes[1]))) return Value();
+    if (!IsConvPossible(call, x, 4, filters, kernel.sizes, o.groups)) return Value();
+    const Shape shape{filters, x.shape()[kChannelAxis] / o.groups, kernel.sizes[0], kernel.sizes[1]};
     const Value w = call.Variable("w", {x.dtype(), shape}, o.initializer);
     const Value y =
         adret::Conv2d(x, w, {.stride = o.stride, .padding = o.padding, .dilation = o.dilation, .groups = o.groups});
@@ -67,13 +38,8 @@ Layer Conv2d(int64_t filters, Extent2d kernel, const Conv2dOptions& o) {
 
 Layer ConvTranspose2d(int64_t filters, Extent2d kernel, const ConvTranspose2dOptions& o) {
   return Layer("conv_transpose", [filters, kernel, o](LayerCall& call, Value x) -> Value {
-    if (!IsImage(call, x) || !IsPositive(call, "the number of filters", filters)) return Value();
+    if (!IsConvPossible(call, x, 4, filters, kernel.sizes, o.groups)) return Value();
     const int64_t channels = x.shape()[kChannelAxis];
-    if (o.groups < 1 || channels % o.groups != 0 || filters % o.groups != 0) {
-      return call.Fail(
-          absl::StrCat(o.groups, " groups do not divide ", channels, " channels and ", filters, " filters"));
-    }
-    if (!IsPositive(call, "the kernel's size", std::min(kernel.sizes[0], kernel.sizes[1]))) return Value();
     const Shape shape{channels, filters / o.groups, kernel.sizes[0], kernel.sizes[1]};
     const auto area = [](const Extent2d& e) {
       return static_cast<double>(e.sizes[0]) * static_cast<double>(e.sizes[1]);

@@ -83,6 +83,30 @@ struct LayerNormOptions {
 // Makes a layer "layer_norm": scale and bias of the shape of those axes.
 Layer LayerNorm(const LayerNormOptions& options = {});
 
+// Zhang and Sennrich 2019, over the last `axes` axes.
+struct RmsNormOptions {
+  int axes = 1;
+  double epsilon = 0x1p-23;  // PyTorch's for f32
+};
+// Makes a layer "rms_norm": scale of the shape of those axes.
+Layer RmsNorm(const RmsNormOptions& options = {});
+
+// Wu and He 2018, over groups of neighbouring channels.
+struct GroupNormOptions {
+  double epsilon = 1e-5;
+  bool affine = true;  // with scale and bias
+};
+// Makes a layer "group_norm": scale and bias [channels].
+Layer GroupNorm(int64_t groups, const GroupNormOptions& options = {});
+
+// Ulyanov et al. 2016, over each channel of each sample. As PyTorch's, it has no scale and bias unless asked for.
+struct InstanceNormOptions {
+  double epsilon = 1e-5;
+  bool affine = false;
+};
+// Makes a layer "instance_norm": scale and bias [channels], where they are asked for.
+Layer InstanceNorm(const InstanceNormOptions& options = {});
+
 // ---- Without weights ----
 
 struct Pool2dOptions {

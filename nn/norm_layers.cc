@@ -67,4 +67,48 @@ Layer LayerNorm(const LayerNormOptions& o) {
   });
 }
 
+Layer RmsNorm(const RmsNormOptions& o) {
+  const OptionCheck check = OptionCheck("").AtLeast0("epsilon", o.epsilon);
+  return Layer("rms_norm", [o, check](LayerCall& call, Value x) -> Value {
+    if (!check.status().ok()) return call.Fail(check.status().message());
+    if (o.axes < 1 || o.axes >= x.rank()) {
+      return call.Fail(absl::StrCat("normalises ", o.axes, " axes, but x is ", x.type().ToString()));
+    }
+    const Type type{x.dtype(), Shape(x.shape().dims().subspan(x.rank() - o.axes))};
+    return adret::RmsNorm(x, call.Variable("scale", type, Ones()), {.epsilon = o.epsilon});
+  });
+}
+
+namespace {
+
+// A norm of channels: norm(x, scale, bias).
+template <class Options, class Norm>
+Layer ChannelNorm(const char* kind, const Options& o, Norm norm) {
+  const OptionCheck check = OptionCheck("").AtLeast0("epsilon", o.epsilon);
+  return Layer(kind, [o, check, norm](LayerCall& call, Value x) -> Value {
+    if (!check.status().ok()) return call.Fail(check.status().message());
+    if (!IsFloating(x.dtype()) || x.rank() < 2 || x.shape()[1] < 0) {
+      return call.Fail(absl::StrCat("expects floating-point [batch, channels, ...], but x is ", x.type().ToString()));
+    }
+    if (!o.affine) return norm(x, 1.0, 0.0);
+    const Type per_channel{x.dtype(), {x.shape()[1]}};
+    const Value scale = call.Variable("scale", per_channel, Ones());
+    return norm(x, scale, call.Variable("bias", per_channel, Zeros()));
+  });
+}
+
+}  // namespace
+
+Layer GroupNorm(int64_t groups, const GroupNormOptions& o) {
+  return ChannelNorm("group_norm", o, [groups, o](Operand x, Operand scale, Operand bias) {
+    return adret::GroupNorm(x, scale, bias, groups, {.epsilon = o.epsilon});
+  });
+}
+
+Layer InstanceNorm(const InstanceNormOptions& o) {
+  return ChannelNorm("instance_norm", o, [o](Operand x, Operand scale, Operand bias) {
+    return adret::InstanceNorm(x, scale, bias, {.epsilon = o.epsilon});
+  });
+}
+
 }  // namespace adret::nn

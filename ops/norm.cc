@@ -8,6 +8,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/channel_norm.h"
+#include "adret/ops/kernels/rms_norm.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/unary.h"
 
@@ -17,7 +18,7 @@ namespace {
 using kernels::ChannelNorm;
 using kernels::RowNorm;
 
-// The two norms differ in their axes only: of x, `statistics` are averaged over, and `parameters` are those that scale
+// The norms differ in their axes: of x, `statistics` are averaged over, and `parameters` are those that scale
 // and bias lack.
 struct NormAxes {
   std::vector<int64_t> statistics;
@@ -95,6 +96,19 @@ absl::StatusOr<Types> NormXGradType(const TypeContext& c) {
   }
   if (c.type(4) != c.type(0)) return c.Error("dy must have x's type");
   return Types{c.type(0), c.type(1), c.type(1)};
+}
+
+// An rms_norm has no mean and no bias.
+absl::StatusOr<Types> RmsNormType(const TypeContext& c) {
+  AD_ASSIGN_OR_RETURN(Type statistics, LayerNormStatistics(c));
+  return Types{c.type(0), statistics};
+}
+
+absl::StatusOr<Types> RmsNormXGradType(const TypeContext& c) {
+  AD_ASSIGN_OR_RETURN(Type statistics, LayerNormStatistics(c));
+  if (c.type(2) != statistics) return c.Error("mean_square must be ", statistics.ToString());
+  if (c.type(3) != c.type(0)) return c.Error("dy must have x's type");
+  return Types{c.type(0), c.type(1)};
 }
 
 // ---- Kernels ----------------------------------------------------------------------------------------------------
@@ -182,6 +196,37 @@ absl::StatusOr<Kernel> MakeLayerNormXGrad(const KernelSpec& spec) {
   });
 }
 
+template <class T>
+kernels::RmsNorm<T> RmsNormOf(const KernelSpec& spec) {
+  const int64_t n = spec.x(1).num_elements();
+  return kernels::RmsNorm<T>(spec.x(0).num_elements() / n, n);
+}
+
+absl::StatusOr<Kernel> MakeRmsNorm(const KernelSpec& spec) {
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    return Kernel{.run = [norm = RmsNormOf<T>(spec), epsilon = spec.As<NormAttrs>().epsilon](const KernelArgs& args) {
+      norm.Forward({args.in<T>(0), args.in<T>(1), args.out<T>(0), args.out<T>(1)}, epsilon, Finisher(args));
+      return absl::OkStatus();
+    }};
+  });
+}
+
+absl::StatusOr<Kernel> MakeRmsNormXGrad(const KernelSpec& spec) {
+  return VisitFloating(spec.dtype(), [&](auto tag) {
+    using T = typename decltype(tag)::type;
+    const auto norm = RmsNormOf<T>(spec);
+    Kernel kernel;
+    kernel.workspace_bytes = norm.workspace_elements() * static_cast<int64_t>(sizeof(T));
+    kernel.run = [norm, epsilon = spec.As<NormAttrs>().epsilon](const KernelArgs& a) {
+      norm.Backward({a.in<T>(0), a.in<T>(1), a.in<T>(2), a.in<T>(3), a.out<T>(0), a.out<T>(1)}, epsilon,
+                    static_cast<T*>(a.workspace));
+      return absl::OkStatus();
+    };
+    return kernel;
+  });
+}
+
 // ---- Gradients --------------------------------------------------------------------------------------------------
 
 Value Plus(const Value& a, const Value& b) { return a.valid() && b.valid() ? a + b : a.valid() ? a : b; }
@@ -204,6 +249,20 @@ Values NormGradient(const GradientContext& c, absl::string_view x_grad, AxesRule
     const Value near = x - BroadcastReduced(mean, x, axes);
     grads[0] = Plus(grads[0], slope * (near - BroadcastReduced(Sum(near, {.axes = axes}) / Size(x, axes), x, axes)));
   }
+  return grads;
+}
+
+Values RmsNormXGrad(absl::Span<const Value> inputs, const NormAttrs& attrs) {
+  return BuildMulti("rms_norm_x_grad", {inputs[0], inputs[1], inputs[2], inputs[3]}, Attrs(attrs));
+}
+
+// Through y by the fused op; through the mean square 2 dmean_square x / n.
+Values RmsNormGradient(const GradientContext& c) {
+  const Value x = c.x(0), scale = c.x(1), mean_square = c.y(1);
+  const std::vector<int64_t> axes = LayerNormAxes(x.shape(), scale.shape()).statistics;
+  Values grads(2);
+  if (c.has_dy(0)) grads = RmsNormXGrad({x, scale, mean_square, c.dy(0)}, c.attrs<NormAttrs>());
+  if (c.has_dy(1)) grads[0] = Plus(grads[0], BroadcastReduced(c.dy(1) * 2.0 / Size(x, axes), x, axes) * x);
   return grads;
 }
 
@@ -253,6 +312,36 @@ Values NormXGradGradient(const GradientContext& c, absl::string_view forward, ab
   return {grad_x, grad_scale, Value(), Value(), grad_dy};
 }
 
+// As above, where a mean of 0 is given and not computed: z = x r, P(v) = v - z mean(v z), and q = sum(u g).
+Values RmsNormXGradGradient(const GradientContext& c) {
+  const NormAttrs& attrs = c.attrs<NormAttrs>();
+  const Value x = c.x(0), scale = c.x(1), mean_square = c.x(2), dy = c.x(3);
+  const NormAxes axes = LayerNormAxes(x.shape(), scale.shape());
+  const auto over_statistics = [&](const Value& v) { return BroadcastReduced(v, x, axes.statistics); };
+  const auto over_parameters = [&](const Value& v) { return BroadcastReduced(v, x, axes.parameters); };
+  const auto sum = [&](const Value& v) { return Sum(v, {.axes = axes.statistics}); };
+  const Value ones = OnesLike(scale);
+  const auto project = [&](const Value& v) { return RmsNormXGrad({x, ones, mean_square, v}, attrs)[0]; };
+
+  const Value r = Rsqrt(mean_square + attrs.epsilon);
+  const Value z = BuildMulti("rms_norm", {x, ones}, Attrs(attrs))[0];
+  Value grad_x, grad_scale, grad_dy;
+  if (c.has_dy(0)) {
+    const Value u = c.dy(0), g = dy * over_parameters(scale), pu = project(u), n = Size(x, axes.statistics);
+    const Value a = sum(u * z), b = sum(g * z), q = sum(u * g);
+    grad_dy = over_parameters(scale) * pu;
+    grad_scale = axes.parameters.empty() ? dy * pu : Sum(dy * pu, {.axes = axes.parameters});
+    grad_x = -(z * over_statistics(Square(r) * (q - a * b / n) / n) + pu * over_statistics(r * b / n) +
+               c.y(0) * over_statistics(r * a / n));
+  }
+  if (c.has_dy(1)) {
+    const Value us = over_parameters(c.dy(1));
+    grad_dy = Plus(grad_dy, us * z);
+    grad_x = Plus(grad_x, project(us * dy));
+  }
+  return {grad_x, grad_scale, Value(), grad_dy};
+}
+
 // ---- Registration -----------------------------------------------------------------------------------------------
 
 // Along axes that x is not averaged over, everything runs together that has them.
@@ -267,6 +356,8 @@ LabelMap NormLabels(const KernelSpec& spec) {
     if (!averaged) statistics.push_back(x.back());
     if (!shared) scale.push_back(x.back());
   }
+  if (spec.inputs.size() == 2) return {{x, scale}, {x, statistics}};  // rms_norm
+  if (spec.inputs.size() == 4) return {{x, scale, statistics, x}, {x, scale}};
   if (spec.inputs.size() == 3) return {{x, scale, scale}, {x, statistics, statistics}};
   return {{x, scale, statistics, statistics, x}, {x, scale, scale}};
 }
@@ -326,6 +417,32 @@ const OpRegistration kLayerNormXGrad({
     .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>, .linear_in = Inputs({4})}),
 });
 
+// A primitive for the same reason.
+const OpRegistration kRmsNorm({
+    .name = "rms_norm",
+    .doc = "y = x / sqrt(mean_square + epsilon) scale, with the mean of x^2 over scale's axes, the last.",
+    .inputs = {"x", "scale"},
+    .outputs = {"y", "mean_square"},
+    .parse_attrs = &ParseAttrs<NormAttrs>,
+    .type = RmsNormType,
+    .kernel = MakeRmsNorm,
+    .gradient = RmsNormGradient,
+    .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>}),
+    .traits = {.epilogue = true},
+});
+
+const OpRegistration kRmsNormXGrad({
+    .name = "rms_norm_x_grad",
+    .doc = "The gradients of rms_norm's y; mean_square must be that of x.",
+    .inputs = {"x", "scale", "mean_square", "dy"},
+    .outputs = {"dx", "dscale"},
+    .parse_attrs = &ParseAttrs<NormAttrs>,
+    .type = RmsNormXGradType,
+    .kernel = MakeRmsNormXGrad,
+    .gradient = RmsNormXGradGradient,
+    .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>, .linear_in = Inputs({3})}),
+});
+
 }  // namespace
 
 BatchNormResult BatchNormTraining(Operand x, Operand scale, Operand bias, const NormAttrs& attrs) {
@@ -351,6 +468,10 @@ Value BatchNormInference(Operand x, const BatchNormParameters& p, const NormAttr
 
 Value LayerNorm(Operand x, Operand scale, Operand bias, const NormAttrs& attrs) {
   return BuildMulti("layer_norm", {x, scale, bias}, Attrs(attrs))[0];
+}
+
+Value RmsNorm(Operand x, Operand scale, const NormAttrs& attrs) {
+  return BuildMulti("rms_norm", {x, scale}, Attrs(attrs))[0];
 }
 
 }  // namespace adret

@@ -214,6 +214,39 @@ void NormalizeRowGradT(int64_t n, const T* x, const T* dy, T mean, T rstd, const
   }
 }
 
+template <class T>
+double SumOfSquaresT(int64_t n, const T* x) {
+  const Row<T> row(n);
+  return row.Sum([&](int64_t i) {
+    const auto v = row.Load(x, i, 0);
+    return hn::Mul(v, v);
+  });
+}
+
+template <class T>
+void RmsRowT(int64_t n, const T* x, T rstd, const T* scale, T* y) {
+  const Row<T> row(n);
+  const auto r = hn::Set(row.d, rstd);
+  for (int64_t i = 0; i < n; i += row.lanes) {
+    row.Store(hn::Mul(hn::Mul(row.Load(x, i, 0), r), row.Load(scale, i, 0)), y, i);
+  }
+}
+
+// With g = dy * scale and z = x * rstd: dx = rstd * (g - z * mean(g * z)).
+template <class T>
+void RmsRowGradT(int64_t n, const T* x, const T* dy, T rstd, const T* scale, T* dx, T* dscale) {
+  const Row<T> row(n);
+  const auto r = hn::Set(row.d, rstd);
+  const auto scaled = [&](int64_t i) { return hn::Mul(row.Load(dy, i, 0), row.Load(scale, i, 0)); };
+  const double dot = row.Sum([&](int64_t i) { return hn::Mul(scaled(i), hn::Mul(row.Load(x, i, 0), r)); });
+  const auto mean_gz = hn::Set(row.d, static_cast<T>(dot / static_cast<double>(n)));
+  for (int64_t i = 0; i < n; i += row.lanes) {
+    const auto z = hn::Mul(row.Load(x, i, 0), r);
+    row.Store(hn::MulAdd(row.Load(dy, i, 0), z, row.Load(dscale, i, 0)), dscale, i);
+    row.Store(hn::Mul(r, hn::NegMulAdd(z, mean_gz, scaled(i))), dx, i);
+  }
+}
+
 Moments MomentsOfF32(const Strips& s, const float* x) { return MomentsT(s, x); }
 Moments MomentsOfF64(const Strips& s, const double* x) { return MomentsT(s, x); }
 GradSums GradSumsOfF32(const Strips& s, const float* x, const float* dy, float mean) {
@@ -282,6 +315,21 @@ void NormalizeRowGradF64(int64_t n, const double* x, const double* dy, double me
   return NormalizeRowGradT(n, x, dy, mean, rstd, scale, dx, dscale, dbias);
 }
 
+double SumOfSquaresF32(int64_t n, const float* x) { return SumOfSquaresT(n, x); }
+double SumOfSquaresF64(int64_t n, const double* x) { return SumOfSquaresT(n, x); }
+void RmsRowF32(int64_t n, const float* x, float rstd, const float* scale, float* y) { RmsRowT(n, x, rstd, scale, y); }
+void RmsRowF64(int64_t n, const double* x, double rstd, const double* scale, double* y) {
+  RmsRowT(n, x, rstd, scale, y);
+}
+void RmsRowGradF32(int64_t n, const float* x, const float* dy, float rstd, const float* scale, float* dx,
+                   float* dscale) {
+  RmsRowGradT(n, x, dy, rstd, scale, dx, dscale);
+}
+void RmsRowGradF64(int64_t n, const double* x, const double* dy, double rstd, const double* scale, double* dx,
+                   double* dscale) {
+  RmsRowGradT(n, x, dy, rstd, scale, dx, dscale);
+}
+
 }  // namespace HWY_NAMESPACE
 }  // namespace adret::kernels
 HWY_AFTER_NAMESPACE();
@@ -310,6 +358,12 @@ HWY_EXPORT(NormalizeRowF32);
 HWY_EXPORT(NormalizeRowF64);
 HWY_EXPORT(NormalizeRowGradF32);
 HWY_EXPORT(NormalizeRowGradF64);
+HWY_EXPORT(SumOfSquaresF32);
+HWY_EXPORT(SumOfSquaresF64);
+HWY_EXPORT(RmsRowF32);
+HWY_EXPORT(RmsRowF64);
+HWY_EXPORT(RmsRowGradF32);
+HWY_EXPORT(RmsRowGradF64);
 
 }  // namespace
 
@@ -385,6 +439,22 @@ void NormalizeRowGrad(int64_t n, const float* x, const float* dy, float mean, fl
 void NormalizeRowGrad(int64_t n, const double* x, const double* dy, double mean, double rstd, const double* scale,
                       double* dx, double* dscale, double* dbias) {
   return HWY_DYNAMIC_DISPATCH(NormalizeRowGradF64)(n, x, dy, mean, rstd, scale, dx, dscale, dbias);
+}
+
+double SumOfSquares(int64_t n, const float* x) { return HWY_DYNAMIC_DISPATCH(SumOfSquaresF32)(n, x); }
+double SumOfSquares(int64_t n, const double* x) { return HWY_DYNAMIC_DISPATCH(SumOfSquaresF64)(n, x); }
+void RmsRow(int64_t n, const float* x, float rstd, const float* scale, float* y) {
+  HWY_DYNAMIC_DISPATCH(RmsRowF32)(n, x, rstd, scale, y);
+}
+void RmsRow(int64_t n, const double* x, double rstd, const double* scale, double* y) {
+  HWY_DYNAMIC_DISPATCH(RmsRowF64)(n, x, rstd, scale, y);
+}
+void RmsRowGrad(int64_t n, const float* x, const float* dy, float rstd, const float* scale, float* dx, float* dscale) {
+  HWY_DYNAMIC_DISPATCH(RmsRowGradF32)(n, x, dy, rstd, scale, dx, dscale);
+}
+void RmsRowGrad(int64_t n, const double* x, const double* dy, double rstd, const double* scale, double* dx,
+                double* dscale) {
+  HWY_DYNAMIC_DISPATCH(RmsRowGradF64)(n, x, dy, rstd, scale, dx, dscale);
 }
 
 }  // namespace adret::kernels

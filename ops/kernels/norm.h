@@ -77,6 +77,16 @@ void NormalizeRowGrad(int64_t n, const float* x, const float* dy, float mean, fl
 void NormalizeRowGrad(int64_t n, const double* x, const double* dy, double mean, double rstd, const double* scale,
                       double* dx, double* dscale, double* dbias);
 
+// The sum of a row's squares; infinite where they leave the range of the type.
+double SumOfSquares(int64_t n, const float* x);
+double SumOfSquares(int64_t n, const double* x);
+// One row of rms_norm: y = x * rstd * scale; and its gradient, which adds to dscale.
+void RmsRow(int64_t n, const float* x, float rstd, const float* scale, float* y);
+void RmsRow(int64_t n, const double* x, double rstd, const double* scale, double* y);
+void RmsRowGrad(int64_t n, const float* x, const float* dy, float rstd, const float* scale, float* dx, float* dscale);
+void RmsRowGrad(int64_t n, const double* x, const double* dy, double rstd, const double* scale, double* dx,
+                double* dscale);
+
 }  // namespace adret::kernels
 
 #endif  // ADRET_OPS_KERNELS_NORM_H_

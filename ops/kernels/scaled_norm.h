@@ -30,9 +30,9 @@ struct ScaledNorm {
   double Normal(double x) const { return (factor * x - mean) * rstd; }
 };
 
-// Of n numbers; for_each(f) calls f(i) for the place i in x of each.
+// Of n numbers; for_each(f) calls f(i) for the place i in x of each. Not centred: the mean is taken to be 0.
 template <class T, class ForEach>
-ScaledNorm ScaledNormOf(const T* x, int64_t n, double epsilon, ForEach&& for_each) {
+ScaledNorm ScaledNormOf(const T* x, int64_t n, double epsilon, ForEach&& for_each, bool centred = true) {
   double largest = 0;
   bool finite = true;
   for_each([&](int64_t i) {
@@ -44,7 +44,7 @@ ScaledNorm ScaledNormOf(const T* x, int64_t n, double epsilon, ForEach&& for_eac
   s.factor = std::ldexp(1.0, -std::max(std::ilogb(largest), -1022));
   double sum = 0, squares = 0;
   for_each([&](int64_t i) { sum += s.factor * x[i]; });
-  s.mean = sum / n;
+  if (centred) s.mean = sum / n;
   for_each([&](int64_t i) {
     const double difference = s.factor * x[i] - s.mean;
     squares += difference * difference;

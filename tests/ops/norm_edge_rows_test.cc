@@ -1,6 +1,8 @@
 // Edge rows of normalisations and matrix products.
+#include "adret/ops/broadcast.h"
 #include "adret/ops/matmul.h"
 #include "adret/ops/norm.h"
+#include "adret/ops/transpose.h"
 #include "adret/tests/ops/edge_suite.h"
 
 namespace adret {
@@ -25,6 +27,14 @@ EdgeRow Layer(std::string name, std::vector<std::string> inputs) {
           .of_largest = true};
 }
 
+EdgeRow Rms(std::string name, std::vector<std::string> inputs) {
+  return {.name = std::move(name),
+          .build = [](Args x) { return Values{RmsNorm(x[0], x[1])}; },
+          .inputs = std::move(inputs),
+          .gradient_ulp = 32,
+          .of_largest = true};
+}
+
 const EdgeRows kNorms({
     BatchNorm("batch_norm", {"channels", "scales", "biases"}),
     BatchNorm("batch_norm/images", {"image_channels", "scales", "biases"}),
@@ -32,6 +42,14 @@ const EdgeRows kNorms({
     Layer("layer_norm", {"samples", "sample_scales", "sample_biases"}),
     Layer("layer_norm/no_rows", {"no_samples", "sample_scales", "sample_biases"}),
     Layer("layer_norm/one", {"single", "one_scale", "one_bias"}),
+    Rms("rms_norm", {"samples", "sample_scales"}),
+    Rms("rms_norm/no_rows", {"no_samples", "sample_scales"}),
+    Rms("rms_norm/one", {"single", "one_scale"}),
+    {.name = "rms_norm/large",
+     .build = [](Args x) { return Values{RmsNorm(Transpose(x[0]), BroadcastTo(x[1], {12}))}; },
+     .inputs = {"large_channel", "one_scale"},
+     .gradient_ulp = 64,
+     .of_largest = true},
 });
 
 EdgeRow Product(std::string name, std::string a, std::string b) {
