@@ -33,6 +33,7 @@
 #include "adret/ops/concat.h"
 #include "adret/ops/conv2d.h"
 #include "adret/ops/conv_nd.h"
+#include "adret/ops/einsum.h"
 #include "adret/ops/gather.h"
 #include "adret/ops/layout.h"
 #include "adret/ops/machine_limits.h"
