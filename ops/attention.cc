@@ -64,8 +64,12 @@ absl::Status CheckOperands(const TypeContext& c) {
   if (!std::isfinite(c.attrs<AttentionAttrs>().scale)) return c.Error("the scale must be finite");
   const Shape scores = ScoresShape(q, k);
   if (!IsBool(c.dtype(3)) && c.dtype(3) != c.dtype(0)) return c.Error("mask must be bool or of q's dtype");
-  const absl::StatusOr<Shape> common = BroadcastShapes(mask, scores);
-  if (!common.ok() || *common != scores) return c.Error("mask must broadcast to ", scores.ToString());
+  // Where places are symbolic, the scores have two such axes and are no shape that a value may have.
+  bool fits = mask.rank() <= scores.rank();
+  for (int axis = 1; fits && axis <= mask.rank(); ++axis) {
+    fits = FromEnd(mask, axis) == 1 || FromEnd(mask, axis) == FromEnd(scores, axis);
+  }
+  if (!fits) return c.Error("mask must broadcast to ", scores.ToString());
   return absl::OkStatus();
 }
 
@@ -175,6 +179,7 @@ Value Weights(const GradientContext& c, const Value& lse) {
   return Where(Equal(scores, lowest), 0.0, Exp(scores - Column(lse)));
 }
 
+// The gradient of the mask from that of the scores; none of a mask of bools.
 Value MaskGradient(const Value& dscores, const Value& mask) {
   return IsBool(mask.dtype()) ? Value() : SumTo(dscores, mask.shape());
 }
@@ -186,8 +191,10 @@ Values AttentionGradient(const GradientContext& c) {
   Value delta = RowSum(dy * y);
   if (c.has_dy(1)) delta = delta - c.dy(1);
   Values grads = BuildMulti("scaled_dot_product_attention_grad", {q, k, v, mask, lse, delta, dy}, c.node().attrs);
+  grads.emplace_back();
+  if (IsBool(mask.dtype())) return grads;
   const Value dscores = Weights(c, lse) * (MatMul(dy, v, {.transpose_b = true}) - Column(delta));
-  grads.push_back(MaskGradient(dscores, mask));
+  grads.back() = MaskGradient(dscores, mask);
   return grads;
 }
 

@@ -239,6 +239,43 @@ std::vector<Sizes> AllSizes() {
 
 INSTANTIATE_TEST_SUITE_P(All, AttentionBlocks, testing::ValuesIn(AllSizes()));
 
+// Many tasks: in few heads each block of queries and of keys is one, in many each head.
+TEST(AttentionTest, ThreadsKeepTheBits) {
+  for (const int64_t heads : {2, 20}) {
+    RandomStream random(/*seed=*/12);
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, {heads, 300, 24});
+    const Value y = ScaledDotProductAttention(x, x, x, {.causal = true});
+    const Values fetches{y, Gradients(Sum(y * y), {x})[0]};
+    const Tensor numbers = Normal(x.shape(), &random).Cast(DType::kFloat32);
+    std::vector<std::vector<Tensor>> results;
+    for (const int threads : {1, 2, 4}) {
+      auto executor = Executor::Create(fetches, {}, {.threads = threads});
+      ASSERT_TRUE(executor.ok()) << executor.status();
+      auto result = executor->Run({{x, numbers}});
+      ASSERT_TRUE(result.ok()) << result.status();
+      results.push_back(*result);
+      for (int i = 0; i < 2; ++i) EXPECT_TRUE(results.back()[i].BitEqual(results.front()[i])) << threads << " threads";
+    }
+  }
+}
+
+// The number of places may be known to the run only.
+TEST(AttentionTest, TimeMayBeSymbolic) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {2, kAnyBatch, 3});
+  const Value y = ScaledDotProductAttention(x, x, x, {.causal = true});
+  const Value dx = Gradients(Sum(y * y), {x})[0];
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  EXPECT_EQ(y.shape(), x.shape());
+  RandomStream random(/*seed=*/13);
+  for (const int64_t time : {1, 5}) {
+    const auto found = Evaluate({y, dx}, {{x, Normal({2, time, 3}, &random)}});
+    ASSERT_TRUE(found.ok()) << found.status();
+    EXPECT_EQ((*found)[1].shape(), (Shape{2, time, 3}));
+  }
+}
+
 // What is kept is far less than the matrix of scores.
 TEST(AttentionTest, MemoryDoesNotGrowWithTheSquare) {
   Graph graph;
