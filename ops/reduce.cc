@@ -42,12 +42,19 @@ absl::StatusOr<Types> ReduceType(const TypeContext& c) {
   return Types{{c.dtype(0), WithoutAxes(c.shape(0), attrs.axes, attrs.keepdims)}};
 }
 
+// Returns the axis that leaves nothing to find a maximum among, or -1. Where there is no maximum to find, as of [0,0]
+// along axis 0, all is well, as in NumPy.
+int64_t EmptyAxis(const Shape& x, const Shape& y, const std::vector<int64_t>& axes) {
+  if (y.num_elements() == 0) return -1;
+  const auto found = std::find_if(axes.begin(), axes.end(), [&](int64_t axis) { return x[axis] == 0; });
+  return found == axes.end() ? -1 : *found;
+}
+
 // For reductions that no elements have none of.
 absl::StatusOr<Types> NonemptyReduceType(const TypeContext& c) {
   AD_ASSIGN_OR_RETURN(Types types, ReduceType(c));
-  for (int64_t axis : c.attrs<ReduceAttrs>().axes) {
-    if (c.shape(0)[axis] == 0) return c.Error("axis ", axis, " has no elements to reduce");
-  }
+  const int64_t axis = EmptyAxis(c.shape(0), types[0].shape, c.attrs<ReduceAttrs>().axes);
+  if (axis >= 0) return c.Error("axis ", axis, " has no elements to reduce");
   return types;
 }
 
@@ -60,8 +67,11 @@ absl::StatusOr<Types> ArgReduceType(const TypeContext& c) {
   const auto& attrs = c.attrs<ArgReduceAttrs>();
   AD_RETURN_IF_ERROR(RequireReducible(c, 0));
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, attrs.axis));
-  if (c.shape(0)[attrs.axis] == 0) return c.Error("axis ", attrs.axis, " has no elements to reduce");
-  return Types{{DType::kInt64, WithoutAxes(c.shape(0), {attrs.axis}, attrs.keepdims)}};
+  const Shape shape = WithoutAxes(c.shape(0), {attrs.axis}, attrs.keepdims);
+  if (EmptyAxis(c.shape(0), shape, {attrs.axis}) >= 0) {
+    return c.Error("axis ", attrs.axis, " has no elements to reduce");
+  }
+  return Types{{DType::kInt64, shape}};
 }
 
 absl::StatusOr<Types> SizeType(const TypeContext& c) {
@@ -91,15 +101,12 @@ Kernel ReduceKernel(ReducePlan plan, const Type& x) {
   return kernel;
 }
 
-// Fails when there is a maximum to find, but nothing among which: a batch may turn out to be empty as late as here.
-absl::Status RequireElements(const KernelSpec& spec, absl::Span<const int64_t> axes) {
-  if (spec.y().num_elements() == 0) return absl::OkStatus();
-  for (int64_t axis : axes) {
-    if (spec.x(0)[axis] > 0) continue;
-    return absl::InvalidArgumentError(
-        absl::StrCat("axis ", axis, " has no elements to reduce (x ", spec.inputs[0].ToString(), ")"));
-  }
-  return absl::OkStatus();
+// Checks once more what the type rule checks: a batch may turn out to be empty as late as here.
+absl::Status RequireElements(const KernelSpec& spec, const std::vector<int64_t>& axes) {
+  const int64_t axis = EmptyAxis(spec.x(0), spec.y(), axes);
+  if (axis < 0) return absl::OkStatus();
+  return absl::InvalidArgumentError(
+      absl::StrCat("axis ", axis, " has no elements to reduce (x ", spec.inputs[0].ToString(), ")"));
 }
 
 template <Reduction kReduction>

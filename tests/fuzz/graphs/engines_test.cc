@@ -63,5 +63,17 @@ TEST(EnginesTest, AnImageNoLargerThanAStride) {
   EXPECT_EQ(CompareEngines(c), absl::OkStatus());
 }
 
+// A batch of 0 leaves nothing to find a minimum among, and no minimum to find.
+TEST(EnginesTest, ExtremaOfNothingThatNobodyAsksForAreEmpty) {
+  for (const char* op : {"min", "max"}) {
+    GraphCase c;
+    const Value x = c.graph->Input("x", DType::kFloat32, {kAnyBatch, 0, 1, 0});
+    c.fetches = c.Add(op, {x}, {{"axes", std::vector<int64_t>{0, 2}}, {"keepdims", false}});
+    c.runs.push_back({{x, Tensor(DType::kFloat32, {0, 0, 1, 0})}});
+    EXPECT_EQ(CompareEngines(c), absl::OkStatus());
+    EXPECT_TRUE(RunEngine(c, Engine::kFused).ok());
+  }
+}
+
 }  // namespace
 }  // namespace adret::fuzz

@@ -228,7 +228,7 @@ class Generator {
     const absl::StatusOr<Types> outputs = InferTypes(op, types, attrs);
     if (!outputs.ok()) return false;
     for (const Type& t : *outputs) {
-      if (!Fits(t.shape)) return false;
+      if (!Fits(t.shape) || (batch_ < 0 && t.shape.is_symbolic())) return false;
     }
     const auto results = RunOp(op, attrs, concrete, Concrete(*outputs, batch_), tensors, {case_.state.seed, 0, 0});
     if (!results.ok()) return false;
