@@ -150,6 +150,33 @@ TEST_F(TrainingTest, ShowsWhatWasLearned) {
   EXPECT_THAT(unwritable.err, HasSubstr("model.adret"));
 }
 
+TEST_F(TrainingTest, AnAutoencoderLearnsToDraw) {
+  const auto train = [&](const std::string& model, const std::string& arguments) {
+    return Run(VARIATIONAL_AUTOENCODER,
+               absl::StrCat("--data=", folder_, " --model=", Path(model), " --steps=30 ", arguments));
+  };
+  const Result one = train("one.adret", "--threads=1"), three = train("three.adret", "--threads=3");
+  ASSERT_EQ(one.status, 0) << one.err;
+  EXPECT_EQ(one.err, "");
+  EXPECT_LT(std::stod(one.Field("loss")), 300) << "784 pixels that say nothing cost 543";
+  EXPECT_EQ(one.Field("loss"), three.Field("loss"));
+  EXPECT_EQ(one.Field("state_digest"), three.Field("state_digest"));
+  EXPECT_EQ(*io::ReadFile(Path("one_digits.png")), *io::ReadFile(Path("three_digits.png")));
+
+  // The file draws, too.
+  const absl::StatusOr<io::Model> model = io::LoadModel(Path("one.adret"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  const auto digits = Evaluate(*model->Output("digit"),
+                               {{*model->Input("code"), Tensor::Zeros(DType::kFloat32, {2, 8})}}, &model->state);
+  ASSERT_TRUE(digits.ok()) << digits.status();
+  EXPECT_EQ(digits->shape(), (Shape{2, 1, 28, 28}));
+
+  const Result none = Run(VARIATIONAL_AUTOENCODER, absl::StrCat("--steps=0 --model=", Path("none.adret")));
+  EXPECT_EQ(none.status, 1);
+  EXPECT_EQ(none.err, "variational_autoencoder: --steps must be at least 1\n");
+  EXPECT_FALSE(std::filesystem::exists(Path("none.adret")));
+}
+
 TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   ASSERT_EQ(Train("model.adret", "--epochs=1").status, 0);
   const std::string before = *io::ReadFile(Path("model.adret"));
