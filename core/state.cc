@@ -57,6 +57,37 @@ void State::Erase(absl::string_view name) {
   version_ = Version();
 }
 
+absl::StatusOr<State::Use> State::Use::Begin(const State* state, bool updates) {
+  if (state == nullptr) return Use(nullptr, updates);
+  std::atomic<int>& count = state->users_.count;
+  int others = count.load(std::memory_order_relaxed);
+  for (;;) {
+    if (others == Users::kUpdated) {
+      return absl::FailedPreconditionError(absl::StrCat(
+          "cannot ", updates ? "update" : "read",
+          " the state while another run updates it: let the runs take turns, or give one a copy of the state"));
+    }
+    if (updates && others > 0) {
+      return absl::FailedPreconditionError(
+          absl::StrCat("cannot update the state while other runs read it (", others,
+                       " now): let the runs take turns, or let those read a copy of the state"));
+    }
+    const int more = updates ? Users::kUpdated : others + 1;
+    if (count.compare_exchange_weak(others, more, std::memory_order_acquire, std::memory_order_relaxed)) break;
+  }
+  return Use(state, updates);
+}
+
+State::Use::~Use() {
+  if (state_ == nullptr) return;
+  std::atomic<int>& count = state_->users_.count;
+  if (updates_) {
+    count.store(0, std::memory_order_release);
+  } else {
+    count.fetch_sub(1, std::memory_order_release);
+  }
+}
+
 size_t State::num_bytes() const {
   size_t bytes = 0;
   for (const auto& [name, tensor] : tensors_) bytes += tensor.num_bytes();

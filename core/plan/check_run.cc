@@ -43,7 +43,7 @@ std::string NumberText(const Type& type, const void* data, int64_t i) {
 
 class Plan::Checker {
  public:
-  Checker(Plan& plan, const Bindings& bindings) : plan_(plan), bindings_(bindings) {}
+  Checker(const Plan& plan, const Bindings& bindings) : plan_(plan), bindings_(bindings) {}
 
   // Runs step s and its consumer.
   absl::Status Run(int s) {
@@ -158,12 +158,12 @@ class Plan::Checker {
     return absl::OkStatus();
   }
 
-  Plan& plan_;
+  const Plan& plan_;
   const Bindings& bindings_;
   std::vector<int> inputs_, outputs_;  // values of the step that is checked
 };
 
-absl::Status Plan::RunChecked(const Bindings& bindings) {
+absl::Status Plan::RunChecked(const Bindings& bindings) const {
   Checker checker(*this, bindings);
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
     if (!IsConsumer(s)) AD_RETURN_IF_ERROR(checker.Run(s));

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
-#include <deque>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -11,6 +10,7 @@
 #include "adret/core/ancestors.h"
 #include "adret/core/parallel.h"
 #include "adret/core/plan/plan.h"
+#include "adret/core/plan/run_pool.h"
 
 namespace adret {
 namespace {
@@ -18,17 +18,6 @@ namespace {
 // The batch when no input says what it is.
 constexpr int64_t kNoBatch = -1;
 constexpr int64_t kMismatch = -2;
-
-struct CachedPlan {
-  int64_t batch;
-  std::unique_ptr<Plan> plan;
-  // Of the last run; reused when nobody else holds them any more.
-  std::vector<Tensor> fetch_tensors;
-  // The state's tensors, and which state they were looked up in.
-  std::vector<Tensor*> variables;
-  const State* state = nullptr;
-  uint64_t state_version = 0;
-};
 
 // Returns the batch that makes the symbolic `expected` equal to `found`; kNoBatch when expected is concrete, kMismatch
 // when they cannot be equal.
@@ -46,6 +35,18 @@ int64_t MatchBatch(const Shape& expected, const Shape& found) {
   return batch;
 }
 
+// Returns whether nobody else holds the tensor's buffer: it may be written then. What others did with it, in whichever
+// thread, is over.
+bool IsUnshared(const Tensor& tensor) {
+  if (tensor.is_shared()) return false;
+#ifdef ADRET_TSAN
+  const Tensor counted = tensor;  // ThreadSanitizer follows counts, but no fences
+#else
+  std::atomic_thread_fence(std::memory_order_acquire);  // the count was read without one
+#endif
+  return true;
+}
+
 }  // namespace
 
 struct Executor::Impl {
@@ -53,54 +54,30 @@ struct Executor::Impl {
   std::vector<ValueId> fetches;
   std::vector<std::pair<ValueId, ValueId>> updates;
   ExecutorOptions options;
-  ThreadPool pool;
   std::vector<NodeId> needed_inputs;
   bool symbolic = false;  // some needed value depends on the batch
-  std::deque<CachedPlan> plans;
-  std::shared_ptr<void> arena;
-  int64_t arena_bytes = 0;
-  // Scratch of Run, kept to avoid allocating.
-  std::vector<const void*> input_pointers;
-  std::vector<void*> variable_pointers, fetch_pointers;
+  RunPool runs;
+  std::unique_ptr<Impl> unfused;  // for CheckNodeByNode; null when that is not asked for
 
-  explicit Impl(ThreadPool p) : pool(std::move(p)) {}
+  Impl(ThreadPool threads, const ExecutorOptions& o)
+      : options(o),
+        runs([this](int64_t batch) { return MakePlan(batch); }, std::move(threads),
+             o.max_runs.value_or(HardwareThreads()), std::max(1, o.max_plans)) {}
 
   void FindNeeded(absl::Span<const Value> results);
-  absl::StatusOr<CachedPlan*> PlanFor(int64_t batch);
+  absl::StatusOr<std::unique_ptr<Plan>> MakePlan(int64_t batch) const;
+  // The batch that the plan for a batch is known by.
+  int64_t PlanBatch(int64_t batch) const { return symbolic ? batch : kNoBatch; }
   absl::StatusOr<int64_t> CheckFeeds(const Feeds& feeds) const;
-  absl::Status BindInputs(const Plan& plan, const Feeds& feeds);
-  absl::Status BindVariables(CachedPlan* cached, State* state);
-  absl::Status BindFetches(CachedPlan* cached);
-  absl::Status GrowArena(int64_t bytes);
-  std::vector<Tensor> Collect(const CachedPlan& cached, const Feeds& feeds) const;
+  void BindInputs(const Plan& plan, const Feeds& feeds, RunFrame* frame) const;
+  absl::Status BindVariables(const Plan& plan, State* state, RunFrame* frame) const;
+  absl::Status FindVariables(const Plan& plan, State* state, RunFrame* frame) const;
+  absl::Status BindFetches(const Plan& plan, RunFrame* frame) const;
+  std::vector<Tensor> Collect(const Plan& plan, const RunFrame& frame, const Feeds& feeds) const;
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state);
-  absl::Status CheckNodeByNode(const Feeds& feeds, const State* state);
-
-  std::atomic<bool> busy = false;  // a call is in progress
-  std::unique_ptr<Impl> unfused;   // for CheckNodeByNode
+  absl::Status RunOn(const RunPool::Turn& turn, const Feeds& feeds, State* state) const;
+  absl::Status CheckNodeByNode(const Feeds& feeds, const State* state) const;
 };
-
-namespace {
-
-// Makes calls from two threads an error of the later one. (Plans, arena and pointers belong to one run at a time.)
-class OneCall {
- public:
-  explicit OneCall(std::atomic<bool>* busy) : busy_(busy), first_(!busy->exchange(true, std::memory_order_acquire)) {}
-  ~OneCall() {
-    if (first_) busy_->store(false, std::memory_order_release);
-  }
-  absl::Status status() const {
-    if (first_) return absl::OkStatus();
-    return absl::FailedPreconditionError(
-        "the executor is in use by another thread: make an executor for each thread, or take turns");
-  }
-
- private:
-  std::atomic<bool>* busy_;
-  const bool first_;
-};
-
-}  // namespace
 
 Executor::Executor(std::unique_ptr<Impl> impl) : impl_(std::move(impl)) {}
 Executor::Executor(Executor&&) noexcept = default;
@@ -145,14 +122,26 @@ absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const
     return absl::InvalidArgumentError(
         absl::StrCat("the memory limit must be a positive number of bytes, not ", options.memory_limit));
   }
-  AD_ASSIGN_OR_RETURN(ThreadPool pool, ThreadPool::Create(options.threads));
-  auto impl = std::make_unique<Impl>(std::move(pool));
-  impl->graph = graph;
-  impl->options = options;
-  for (const Value& v : fetches) impl->fetches.push_back(v.id());
-  impl->updates = std::move(stores);
-  impl->FindNeeded(all);
-  if (!impl->symbolic) AD_RETURN_IF_ERROR(impl->PlanFor(kNoBatch).status());
+  if (options.max_runs.has_value() && *options.max_runs < 1) {
+    return absl::InvalidArgumentError(
+        absl::StrCat("the number of runs at a time must be at least 1, not ", *options.max_runs));
+  }
+  const auto make = [&](const ExecutorOptions& o) -> absl::StatusOr<std::unique_ptr<Impl>> {
+    AD_ASSIGN_OR_RETURN(ThreadPool threads, ThreadPool::Create(o.threads));
+    auto impl = std::make_unique<Impl>(std::move(threads), o);
+    impl->graph = graph;
+    for (const Value& v : fetches) impl->fetches.push_back(v.id());
+    impl->updates = stores;
+    impl->FindNeeded(all);
+    return impl;
+  };
+  AD_ASSIGN_OR_RETURN(std::unique_ptr<Impl> impl, make(options));
+  if (options.check_numerics && options.fuse) {
+    ExecutorOptions unfused = options;
+    unfused.fuse = false;
+    AD_ASSIGN_OR_RETURN(impl->unfused, make(unfused));
+  }
+  if (!impl->symbolic) AD_RETURN_IF_ERROR(impl->runs.ArenaBytes(kNoBatch).status());
   return Executor(std::move(impl));
 }
 
@@ -166,24 +155,17 @@ void Executor::Impl::FindNeeded(absl::Span<const Value> results) {
   }
 }
 
-absl::StatusOr<CachedPlan*> Executor::Impl::PlanFor(int64_t batch) {
-  if (!symbolic) batch = kNoBatch;
-  for (CachedPlan& cached : plans) {
-    if (cached.batch == batch) return &cached;
-  }
+absl::StatusOr<std::unique_ptr<Plan>> Executor::Impl::MakePlan(int64_t batch) const {
   if (symbolic && batch == kNoBatch) return absl::InvalidArgumentError("no input that is fed says what the batch is");
   if (symbolic && batch < 0) return absl::InvalidArgumentError(absl::StrCat("the batch cannot be negative: ", batch));
-  const PlanOptions plan_options{.threads = pool.threads(),
+  const PlanOptions plan_options{.threads = runs.threads(),
                                  .memory_limit = options.memory_limit,
                                  .fuse = options.fuse,
                                  .profile = options.profile,
                                  .strict = options.strict,
                                  .check = options.check_numerics,
                                  .fall_back = std::getenv("ADRET_NO_FALLBACK") == nullptr};
-  AD_ASSIGN_OR_RETURN(auto plan, Plan::Make(*graph, fetches, updates, batch, plan_options));
-  while (static_cast<int>(plans.size()) >= std::max(1, options.max_plans)) plans.pop_front();
-  plans.push_back({batch, std::move(plan), {}, {}});
-  return &plans.back();
+  return Plan::Make(*graph, fetches, updates, batch, plan_options);
 }
 
 absl::StatusOr<int64_t> Executor::Impl::CheckFeeds(const Feeds& feeds) const {
@@ -213,89 +195,83 @@ absl::StatusOr<int64_t> Executor::Impl::CheckFeeds(const Feeds& feeds) const {
   return batch;
 }
 
-absl::Status Executor::Impl::BindInputs(const Plan& plan, const Feeds& feeds) {
-  input_pointers.clear();
+void Executor::Impl::BindInputs(const Plan& plan, const Feeds& feeds, RunFrame* frame) const {
+  frame->inputs.clear();
   for (NodeId id : plan.inputs()) {
     for (const auto& [value, tensor] : feeds) {
       if (value.node() == id) {
-        input_pointers.push_back(tensor.raw());
+        frame->inputs.push_back(tensor.raw());
         break;
       }
     }
   }
-  AD_CHECK(input_pointers.size() == plan.inputs().size());
+  AD_CHECK(frame->inputs.size() == plan.inputs().size());
+}
+
+// Looks the plan's variables up in the state.
+absl::Status Executor::Impl::FindVariables(const Plan& plan, State* state, RunFrame* frame) const {
+  frame->variable_tensors.clear();
+  frame->state = nullptr;
+  for (NodeId id : plan.variables()) {
+    const Node& node = graph->node(id);
+    auto it = state->tensors_.find(node.name);
+    if (it == state->tensors_.end()) {
+      return absl::NotFoundError(absl::StrCat("the state has no variable '", node.name, "'"));
+    }
+    if (it->second.type() != node.outputs[0]) {
+      return absl::InvalidArgumentError(absl::StrCat("variable '", node.name, "' expects ", node.outputs[0].ToString(),
+                                                     " but the state holds ", it->second.type().ToString()));
+    }
+    frame->variable_tensors.push_back(&it->second);
+  }
+  frame->state = state;
+  frame->state_version = state->version_.number;
   return absl::OkStatus();
 }
 
-absl::Status Executor::Impl::BindVariables(CachedPlan* cached, State* state) {
-  const Plan& plan = *cached->plan;
+absl::Status Executor::Impl::BindVariables(const Plan& plan, State* state, RunFrame* frame) const {
   if (plan.variables().empty()) return absl::OkStatus();
   if (state == nullptr) {
     return absl::InvalidArgumentError(
         absl::StrCat("the run needs a state: it reads variable '", graph->node(plan.variables()[0]).name, "'"));
   }
-  if (cached->state != state || cached->state_version != state->version_.number) {
-    cached->variables.clear();
-    cached->state = nullptr;
-    for (NodeId id : plan.variables()) {
-      const Node& node = graph->node(id);
-      auto it = state->tensors_.find(node.name);
-      if (it == state->tensors_.end()) {
-        return absl::NotFoundError(absl::StrCat("the state has no variable '", node.name, "'"));
-      }
-      if (it->second.type() != node.outputs[0]) {
-        return absl::InvalidArgumentError(absl::StrCat("variable '", node.name, "' expects ",
-                                                       node.outputs[0].ToString(), " but the state holds ",
-                                                       it->second.type().ToString()));
-      }
-      cached->variables.push_back(&it->second);
-    }
-    cached->state = state;
-    cached->state_version = state->version_.number;
+  if (frame->state != state || frame->state_version != state->version_.number) {
+    AD_RETURN_IF_ERROR(FindVariables(plan, state, frame));
   }
   // Whoever holds a copy of a tensor keeps the old numbers.
   for (int i : plan.written_variables()) {
-    Tensor& tensor = *cached->variables[i];
-    if (tensor.is_shared()) tensor = tensor.Clone();
+    Tensor& tensor = *frame->variable_tensors[i];
+    if (!IsUnshared(tensor)) tensor = tensor.Clone();
   }
-  variable_pointers.clear();
-  for (Tensor* t : cached->variables) variable_pointers.push_back(t->mutable_raw());
+  frame->variables.clear();
+  for (Tensor* t : frame->variable_tensors) frame->variables.push_back(t->mutable_raw());
   return absl::OkStatus();
 }
 
-absl::Status Executor::Impl::BindFetches(CachedPlan* cached) {
-  const auto& types = cached->plan->fetch_buffers();
-  cached->fetch_tensors.resize(types.size());
-  fetch_pointers.clear();
+absl::Status Executor::Impl::BindFetches(const Plan& plan, RunFrame* frame) const {
+  const auto& types = plan.fetch_buffers();
+  frame->fetch_tensors.resize(types.size());
+  frame->fetches.clear();
   for (size_t i = 0; i < types.size(); ++i) {
-    Tensor& t = cached->fetch_tensors[i];
-    if (t.type() != types[i] || t.is_shared()) {
+    Tensor& t = frame->fetch_tensors[i];
+    if (t.type() != types[i] || !IsUnshared(t)) {
       AD_ASSIGN_OR_RETURN(t, Tensor::Allocate(types[i].dtype, types[i].shape));
     }
-    fetch_pointers.push_back(t.mutable_raw());
+    frame->fetches.push_back(t.mutable_raw());
   }
   return absl::OkStatus();
 }
 
-absl::Status Executor::Impl::GrowArena(int64_t bytes) {
-  if (bytes <= arena_bytes) return absl::OkStatus();
-  arena.reset();
-  arena_bytes = 0;
-  AD_ASSIGN_OR_RETURN(arena, AllocateAligned(bytes));
-  arena_bytes = bytes;
-  return absl::OkStatus();
-}
-
-std::vector<Tensor> Executor::Impl::Collect(const CachedPlan& cached, const Feeds& feeds) const {
+std::vector<Tensor> Executor::Impl::Collect(const Plan& plan, const RunFrame& frame, const Feeds& feeds) const {
   std::vector<Tensor> results;
-  for (const Plan::Fetch& fetch : cached.plan->fetches()) {
+  for (const Plan::Fetch& fetch : plan.fetches()) {
     const Tensor* source = nullptr;
     if (fetch.place.kind == ValuePlace::Kind::kFetch) {
-      source = &cached.fetch_tensors[fetch.place.index];
+      source = &frame.fetch_tensors[fetch.place.index];
     } else if (fetch.place.kind == ValuePlace::Kind::kConstant) {
-      source = &cached.plan->constant(fetch.place.index);
+      source = &plan.constant(fetch.place.index);
     } else {
-      const NodeId input = cached.plan->inputs()[fetch.place.index];
+      const NodeId input = plan.inputs()[fetch.place.index];
       for (const auto& [value, tensor] : feeds) {
         if (value.node() == input) source = &tensor;
       }
@@ -307,50 +283,48 @@ std::vector<Tensor> Executor::Impl::Collect(const CachedPlan& cached, const Feed
 
 absl::StatusOr<std::vector<Tensor>> Executor::Impl::Run(const Feeds& feeds, State* state) {
   AD_ASSIGN_OR_RETURN(const int64_t batch, CheckFeeds(feeds));
-  if (options.check_numerics && options.fuse) AD_RETURN_IF_ERROR(CheckNodeByNode(feeds, state));
-  CachedPlan* cached = nullptr;
-  AD_ASSIGN_OR_RETURN(cached, PlanFor(batch));
-  AD_RETURN_IF_ERROR(BindInputs(*cached->plan, feeds));
-  AD_RETURN_IF_ERROR(BindVariables(cached, state));
-  AD_RETURN_IF_ERROR(GrowArena(cached->plan->arena_bytes()));
-  AD_RETURN_IF_ERROR(BindFetches(cached));
+  AD_ASSIGN_OR_RETURN(const RunPool::Turn turn, runs.Take(PlanBatch(batch)));
+  AD_ASSIGN_OR_RETURN(const State::Use use, State::Use::Begin(state, !updates.empty()));
+  if (unfused != nullptr) AD_RETURN_IF_ERROR(CheckNodeByNode(feeds, state));
+  AD_RETURN_IF_ERROR(RunOn(turn, feeds, state));
+  if (options.profile) turn.AddTimes();
+  return Collect(turn.plan(), turn.frame(), feeds);
+}
+
+absl::Status Executor::Impl::RunOn(const RunPool::Turn& turn, const Feeds& feeds, State* state) const {
+  const Plan& plan = turn.plan();
+  RunFrame& frame = turn.frame();
+  BindInputs(plan, feeds, &frame);
+  AD_RETURN_IF_ERROR(BindVariables(plan, state, &frame));
+  AD_RETURN_IF_ERROR(turn.arena().Grow(plan.arena_bytes()));
+  AD_RETURN_IF_ERROR(BindFetches(plan, &frame));
   Plan::Bindings bindings;
-  bindings.arena = static_cast<char*>(arena.get());
-  bindings.variables = absl::MakeConstSpan(variable_pointers);
-  bindings.inputs = absl::MakeConstSpan(input_pointers);
-  bindings.fetches = absl::MakeConstSpan(fetch_pointers);
+  bindings.arena = static_cast<char*>(turn.arena().memory.get());
+  bindings.variables = absl::MakeConstSpan(frame.variables);
+  bindings.inputs = absl::MakeConstSpan(frame.inputs);
+  bindings.fetches = absl::MakeConstSpan(frame.fetches);
+  bindings.pointers = absl::MakeSpan(frame.pointers);
+  bindings.times = absl::MakeSpan(frame.times);
   if (state != nullptr) bindings.random = {state->seed, 0, state->step};
   absl::Status status;
-  pool.Run([&] { status = cached->plan->Run(bindings); });
-  AD_RETURN_IF_ERROR(status);
-  if (state != nullptr && !updates.empty()) ++state->step;
-  return Collect(*cached, feeds);
+  turn.arena().threads.Run([&] { status = plan.Run(bindings); });
+  if (status.ok() && state != nullptr && !updates.empty()) ++state->step;
+  return status;
 }
 
 // Runs the same, checked, with a step for every node, on a copy of the state: within a fused step nobody sees what one
 // node hands to the next.
-absl::Status Executor::Impl::CheckNodeByNode(const Feeds& feeds, const State* state) {
-  if (unfused == nullptr) {
-    AD_ASSIGN_OR_RETURN(ThreadPool threads, ThreadPool::Create(pool.threads()));
-    unfused = std::make_unique<Impl>(std::move(threads));
-    unfused->graph = graph, unfused->fetches = fetches, unfused->updates = updates;
-    unfused->options = options;
-    unfused->options.fuse = false;
-    unfused->needed_inputs = needed_inputs;
-    unfused->symbolic = symbolic;
-  }
+absl::Status Executor::Impl::CheckNodeByNode(const Feeds& feeds, const State* state) const {
   if (state == nullptr) return unfused->Run(feeds, nullptr).status();
   State copy = *state;
   return unfused->Run(feeds, &copy).status();
 }
 
-absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, State* state) {
-  const OneCall call(&impl_->busy);
-  AD_RETURN_IF_ERROR(call.status());
+absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, State* state) const {
   return impl_->Run(feeds, state);
 }
 
-absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, const State& state) {
+absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, const State& state) const {
   if (!impl_->updates.empty()) {
     return absl::InvalidArgumentError("the executor has updates, so its runs need a state that may change");
   }
@@ -358,28 +332,18 @@ absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, const Stat
   return Run(feeds, const_cast<State*>(&state));
 }
 
-absl::StatusOr<int64_t> Executor::PeakBytes(int64_t batch) {
-  const OneCall call(&impl_->busy);
-  AD_RETURN_IF_ERROR(call.status());
-  CachedPlan* cached = nullptr;
-  AD_ASSIGN_OR_RETURN(cached, impl_->PlanFor(batch));
-  return cached->plan->arena_bytes();
+absl::StatusOr<int64_t> Executor::PeakBytes(int64_t batch) const {
+  return impl_->runs.ArenaBytes(impl_->PlanBatch(batch));
 }
 
-absl::StatusOr<PlanReport> Executor::Report(int64_t batch) {
-  const OneCall call(&impl_->busy);
-  AD_RETURN_IF_ERROR(call.status());
-  CachedPlan* cached = nullptr;
-  AD_ASSIGN_OR_RETURN(cached, impl_->PlanFor(batch));
-  return cached->plan->Report();
-}
+absl::StatusOr<PlanReport> Executor::Report(int64_t batch) const { return impl_->runs.Report(impl_->PlanBatch(batch)); }
 
-absl::StatusOr<std::string> Executor::Explain(int64_t batch, const MachineLimits& limits) {
+absl::StatusOr<std::string> Executor::Explain(int64_t batch, const MachineLimits& limits) const {
   AD_ASSIGN_OR_RETURN(const PlanReport report, Report(batch));
   return ExplainTable(report, limits);
 }
 
-absl::StatusOr<std::string> Executor::Trace(int64_t batch) {
+absl::StatusOr<std::string> Executor::Trace(int64_t batch) const {
   AD_ASSIGN_OR_RETURN(const PlanReport report, Report(batch));
   if (report.profiled_runs == 0) {
     return absl::FailedPreconditionError("a trace needs a run of this batch with ExecutorOptions::profile");

@@ -76,10 +76,10 @@ absl::Status Plan::MakeSteps() {
       const int64_t unit = steps_[producer_step].kernel.finished_unit, plane = data.kernel.in_plane;
       if (unit > 0 && plane > 0 && unit % plane == 0) steps_[producer_step].consumer = s;
     }
-    data.input_pointers.resize(data.inputs.size());
-    data.output_pointers.resize(data.outputs.size());
-    data.program_input_pointers.resize(data.program_inputs.size());
-    data.program_output_pointers.resize(data.program_outputs.size());
+    data.first_pointer = num_pointers_;
+    for (const auto* list : {&data.inputs, &data.outputs, &data.program_inputs, &data.program_outputs}) {
+      num_pointers_ += static_cast<int>(list->size());
+    }
   }
   return absl::OkStatus();
 }
@@ -185,11 +185,14 @@ void Plan::CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) co
 // What follows a kernel on each range of its result: the step's chain, then the following step.
 class Plan::StepEpilogue : public Epilogue {
  public:
-  StepEpilogue(const Plan& plan, int s, char* arena) : plan_(plan), data_(plan.steps_[s]), arena_(arena) {}
+  StepEpilogue(const Plan& plan, int s, const StepPointers& pointers, const Bindings& bindings)
+      : plan_(plan), data_(plan.steps_[s]), pointers_(pointers), arena_(bindings.arena) {
+    if (data_.consumer >= 0) consumer_pointers_ = plan.PointersOf(data_.consumer, bindings);
+  }
 
   void Run(int64_t begin, int64_t n) const override {
     if (data_.tile_stride == 0) {
-      RunChain(data_, begin, n, data_.program_input_pointers, data_.program_output_pointers);
+      RunChain(data_, begin, n, pointers_.program_inputs, pointers_.program_outputs);
     } else {
       RunTileChain(begin, n);
     }
@@ -223,10 +226,10 @@ class Plan::StepEpilogue : public Epilogue {
     absl::InlinedVector<const void*, 8> inputs;
     absl::InlinedVector<void*, 8> outputs;
     for (size_t i = 0; i < data_.program_inputs.size(); ++i) {
-      inputs.push_back(Base(data_.program_inputs[i], const_cast<void*>(data_.program_input_pointers[i]), begin));
+      inputs.push_back(Base(data_.program_inputs[i], const_cast<void*>(pointers_.program_inputs[i]), begin));
     }
     for (size_t i = 0; i < data_.program_outputs.size(); ++i) {
-      outputs.push_back(Base(data_.program_outputs[i], data_.program_output_pointers[i], begin));
+      outputs.push_back(Base(data_.program_outputs[i], pointers_.program_outputs[i], begin));
     }
     RunChain(data_, begin, n, inputs, outputs);
   }
@@ -237,30 +240,34 @@ class Plan::StepEpilogue : public Epilogue {
     const int x = f.inputs[0];
     absl::InlinedVector<void*, 2> outputs;
     for (size_t k = 0; k < f.outputs.size(); ++k) {
-      char* output = static_cast<char*>(f.output_pointers[k]);
+      char* output = static_cast<char*>(consumer_pointers_.outputs[k]);
       outputs.push_back(output == nullptr ? nullptr : output + out * plan_.ElementSize(f.outputs[k]));
     }
-    const char* from = static_cast<const char*>(Base(x, const_cast<void*>(f.input_pointers[0]), begin));
+    const char* from = static_cast<const char*>(Base(x, const_cast<void*>(consumer_pointers_.inputs[0]), begin));
     const int64_t planes = n / f.kernel.in_plane;
     f.kernel.run_planes({from + begin * plan_.ElementSize(x), outputs, planes});
-    RunChain(f, out, planes * f.kernel.out_plane, f.program_input_pointers, f.program_output_pointers);
+    RunChain(f, out, planes * f.kernel.out_plane, consumer_pointers_.program_inputs,
+             consumer_pointers_.program_outputs);
   }
 
   const Plan& plan_;
   const StepData& data_;
+  const StepPointers pointers_;
+  StepPointers consumer_pointers_;
   char* arena_;
 };
 
-absl::Status Plan::RunKernel(int s, const Bindings& bindings) {
-  StepData& data = steps_[s];
+absl::Status Plan::RunKernel(int s, const Bindings& bindings) const {
+  const StepData& data = steps_[s];
+  const StepPointers pointers = PointersOf(s, bindings);
   KernelArgs args;
-  args.inputs = data.input_pointers;
-  args.outputs = data.output_pointers;
+  args.inputs = pointers.inputs;
+  args.outputs = pointers.outputs;
   args.workspace = bindings.arena + data.workspace;
   args.scratch = bindings.arena + data.kernel_scratch;
   args.scratch_stride = data.kernel_stride;
   args.random = bindings.random;
-  const StepEpilogue epilogue(*this, s, bindings.arena);
+  const StepEpilogue epilogue(*this, s, pointers, bindings);
   if (data.program.num_instructions() > 0 || data.consumer >= 0) args.epilogue = &epilogue;
   absl::Status status = data.kernel.run(args);
   if (status.ok()) return status;
@@ -268,24 +275,33 @@ absl::Status Plan::RunKernel(int s, const Bindings& bindings) {
   return absl::Status(status.code(), absl::StrCat(node.op->name, " (", node.name, "): ", status.message()));
 }
 
-void Plan::RunProgram(int s, const Bindings& bindings) {
+void Plan::RunProgram(int s, const Bindings& bindings) const {
   const Program& program = steps_[s].program;
-  const StepEpilogue chain(*this, s, bindings.arena);
+  const StepEpilogue chain(*this, s, PointersOf(s, bindings), bindings);
   ParallelFor(program.n(), program.grain(), [&](int64_t begin, int64_t end) { chain.Run(begin, end - begin); });
 }
 
-void Plan::FillPointers(int s, const Bindings& bindings) {
-  StepData& data = steps_[s];
-  auto fill = [&](const std::vector<int>& values, auto* pointers) {
-    for (size_t i = 0; i < values.size(); ++i) (*pointers)[i] = Resolve(places_[values[i]], bindings);
-  };
-  fill(data.inputs, &data.input_pointers);
-  fill(data.outputs, &data.output_pointers);
-  fill(data.program_inputs, &data.program_input_pointers);
-  fill(data.program_outputs, &data.program_output_pointers);
+void Plan::FillPointers(int s, const Bindings& bindings) const {
+  const StepData& data = steps_[s];
+  void** pointer = bindings.pointers.data() + data.first_pointer;
+  for (const auto* list : {&data.inputs, &data.outputs, &data.program_inputs, &data.program_outputs}) {
+    for (int v : *list) *pointer++ = Resolve(places_[v], bindings);
+  }
 }
 
-absl::Status Plan::RunStep(int s, const Bindings& bindings) {
+Plan::StepPointers Plan::PointersOf(int s, const Bindings& bindings) const {
+  const StepData& data = steps_[s];
+  void* const* inputs = bindings.pointers.data() + data.first_pointer;
+  void* const* outputs = inputs + data.inputs.size();
+  void* const* program_inputs = outputs + data.outputs.size();
+  void* const* program_outputs = program_inputs + data.program_inputs.size();
+  return {.inputs = {inputs, data.inputs.size()},
+          .outputs = {outputs, data.outputs.size()},
+          .program_inputs = {program_inputs, data.program_inputs.size()},
+          .program_outputs = {program_outputs, data.program_outputs.size()}};
+}
+
+absl::Status Plan::RunStep(int s, const Bindings& bindings) const {
   FillPointers(s, bindings);
   if (steps_[s].consumer >= 0) FillPointers(steps_[s].consumer, bindings);
   if (steps_[s].kernel.run) return RunKernel(s, bindings);
@@ -293,14 +309,14 @@ absl::Status Plan::RunStep(int s, const Bindings& bindings) {
   return absl::OkStatus();
 }
 
-absl::Status Plan::RunPair(int s, const Bindings& bindings) {
+absl::Status Plan::RunPair(int s, const Bindings& bindings) const {
   AD_RETURN_IF_ERROR(RunStep(s, bindings));
   const int t = s + 1;
   const bool waits = t < static_cast<int>(steps_.size()) && schedule_.steps[t].producer_step == s && !IsConsumer(t);
   return waits ? RunStep(t, bindings) : absl::OkStatus();
 }
 
-absl::Status Plan::RunProfiled(const Bindings& bindings) {
+absl::Status Plan::RunProfiled(const Bindings& bindings) const {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
@@ -308,23 +324,19 @@ absl::Status Plan::RunProfiled(const Bindings& bindings) {
     if (IsConsumer(s)) continue;
     const double begin = elapsed();
     AD_RETURN_IF_ERROR(RunStep(s, bindings));
-    const double end = elapsed();
-    steps_[s].last_start = begin;
-    steps_[s].last_end = end;
-    steps_[s].seconds += end - begin;
+    bindings.times[s] = {begin, elapsed()};
   }
-  ++profiled_runs_;
   return absl::OkStatus();
 }
 
-absl::Status Plan::Run(const Bindings& bindings) {
+absl::Status Plan::Run(const Bindings& bindings) const {
   CopyAll(copies_before_, bindings);
   AD_RETURN_IF_ERROR(check_ ? RunChecked(bindings) : profile_ ? RunProfiled(bindings) : RunLevels(bindings));
   CopyAll(copies_after_, bindings);
   return absl::OkStatus();
 }
 
-absl::Status Plan::RunLevels(const Bindings& bindings) {
+absl::Status Plan::RunLevels(const Bindings& bindings) const {
   const int n = static_cast<int>(steps_.size());
   for (int s = 0; s < n;) {
     int end = s, pairs = 0;

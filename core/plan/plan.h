@@ -1,4 +1,5 @@
-// Plan: a StepSchedule made ready to run: kernels specialised, programs built, and every value given a place.
+// Plan: a StepSchedule made ready to run: kernels specialised, programs built, and every value given a place. Runs do
+// not change it: whatever differs between two of them is in their bindings, so any number of threads may run one plan.
 #ifndef ADRET_CORE_PLAN_PLAN_H_
 #define ADRET_CORE_PLAN_PLAN_H_
 
@@ -43,14 +44,30 @@ struct ValuePlace {
   int64_t index = 0;  // kArena, kTile: byte offset; otherwise: index into the plan's list of that kind
 };
 
+// When a step ran, in seconds from the start of its run.
+struct StepTime {
+  double start = 0, end = 0;
+};
+
+// What profiled runs of a plan took.
+struct PlanTimes {
+  int64_t runs = 0;
+  std::vector<double> seconds = {};  // of each step, in all runs together
+  std::vector<StepTime> last = {};   // of each step, in the last run that was added
+
+  void Add(absl::Span<const StepTime> run);
+};
+
 class Plan {
  public:
-  // Pointers of one run, in the order of the plan's lists.
+  // The memory of one run. Lists are in the order of the plan's.
   struct Bindings {
-    char* arena = nullptr;
+    char* arena = nullptr;                 // arena_bytes()
     absl::Span<void* const> variables;     // variables()
     absl::Span<const void* const> inputs;  // inputs()
     absl::Span<void* const> fetches;       // fetch_buffers()
+    absl::Span<void*> pointers;            // num_pointers(), for the run to write to
+    absl::Span<StepTime> times;            // num_steps(), which a run with PlanOptions::profile fills in
     RandomKey random;
   };
   // How to get fetch k from the tensors of a run.
@@ -66,6 +83,8 @@ class Plan {
                                                     int64_t batch, const PlanOptions& options);
 
   int64_t arena_bytes() const { return arena_bytes_; }
+  int num_pointers() const { return num_pointers_; }
+  int num_steps() const { return static_cast<int>(steps_.size()); }
   const std::vector<NodeId>& variables() const { return variables_; }
   const std::vector<NodeId>& inputs() const { return inputs_; }
   // Indices into variables() of those that a run writes.
@@ -75,9 +94,9 @@ class Plan {
   const Tensor& constant(int64_t index) const { return graph_.constants[index]; }
 
   // Runs all steps. Variables are written only once nothing can fail any more.
-  absl::Status Run(const Bindings& bindings);
+  absl::Status Run(const Bindings& bindings) const;
 
-  PlanReport Report() const;
+  PlanReport Report(const PlanTimes& times = {}) const;
 
  private:
   struct StepData {
@@ -87,13 +106,16 @@ class Plan {
     std::vector<int> program_inputs, program_outputs;
     int64_t workspace = 0, kernel_scratch = 0, program_scratch = 0;  // arena offsets
     int64_t kernel_stride = 0, program_stride = 0;                   // of scratch, per thread
-    int consumer = -1;                    // the step that runs on each range of this one's result
-    int64_t tiles = 0, tile_stride = 0;   // as scratch
-    double seconds = 0;                   // of the profiled runs together
-    double last_start = 0, last_end = 0;  // in the last one, in seconds from its start
-    // Filled at each run.
-    std::vector<const void*> input_pointers, program_input_pointers;
-    std::vector<void*> output_pointers, program_output_pointers;
+    int consumer = -1;                   // the step that runs on each range of this one's result
+    int64_t tiles = 0, tile_stride = 0;  // as scratch
+    int first_pointer = 0;               // in Bindings::pointers, of the step's part
+  };
+  // A step's part of Bindings::pointers: one for each value of its lists, which lie there one after the other.
+  struct StepPointers {
+    absl::Span<const void* const> inputs;
+    absl::Span<void* const> outputs;
+    absl::Span<const void* const> program_inputs;
+    absl::Span<void* const> program_outputs;
   };
   struct Copy {
     ValuePlace from, to;
@@ -113,7 +135,7 @@ class Plan {
   // What VerifyMemory() looks at, from what the steps read and write rather than from how places were chosen.
   PlanLayout Layout() const;
 
-  StepReport ReportStep(int s) const;
+  StepReport ReportStep(int s, const PlanTimes& times) const;
   absl::Status MakeSteps();
   absl::Status MakeKernel(const Step& step, StepData* data);
   void MakeProgram(int s, StepData* data);
@@ -124,15 +146,16 @@ class Plan {
   int64_t ElementSize(int value) const { return static_cast<int64_t>(SizeOf(graph_.values[value].type.dtype)); }
 
   void* Resolve(const ValuePlace& place, const Bindings& bindings) const;
-  absl::Status RunLevels(const Bindings& bindings);
-  absl::Status RunProfiled(const Bindings& bindings);
-  absl::Status RunChecked(const Bindings& bindings);
+  absl::Status RunLevels(const Bindings& bindings) const;
+  absl::Status RunProfiled(const Bindings& bindings) const;
+  absl::Status RunChecked(const Bindings& bindings) const;
   // Step s and its consumer.
-  absl::Status RunPair(int s, const Bindings& bindings);
-  absl::Status RunStep(int s, const Bindings& bindings);
-  void FillPointers(int s, const Bindings& bindings);
-  absl::Status RunKernel(int s, const Bindings& bindings);
-  void RunProgram(int s, const Bindings& bindings);
+  absl::Status RunPair(int s, const Bindings& bindings) const;
+  absl::Status RunStep(int s, const Bindings& bindings) const;
+  void FillPointers(int s, const Bindings& bindings) const;
+  StepPointers PointersOf(int s, const Bindings& bindings) const;
+  absl::Status RunKernel(int s, const Bindings& bindings) const;
+  void RunProgram(int s, const Bindings& bindings) const;
   void CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) const;
 
   PlanGraph graph_;
@@ -146,10 +169,10 @@ class Plan {
   std::vector<Fetch> fetches_;
   std::vector<Copy> copies_before_, copies_after_;
   int64_t arena_bytes_ = 0;
+  int num_pointers_ = 0;
   int threads_ = 1;
   std::string note_;  // why the plan is not as its options ask; empty: it is
   bool profile_ = false, strict_ = false, check_ = false;
-  int64_t profiled_runs_ = 0;
 };
 
 }  // namespace adret

@@ -80,10 +80,13 @@ int64_t PlanReport::bytes() const {
 
 // What a step and its consumer write, the result first, and what they read from outside of themselves. What only they
 // read, in tiles, is not listed, nor is a kernel's output that its chain writes over: it never leaves the cache.
-StepReport Plan::ReportStep(int s) const {
+StepReport Plan::ReportStep(int s, const PlanTimes& times) const {
   const StepData& data = steps_[s];
-  StepReport r{.level = schedule_.steps[s].level, .last_start = data.last_start, .last_end = data.last_end};
-  if (profiled_runs_ > 0) r.seconds = data.seconds / static_cast<double>(profiled_runs_);
+  StepReport r{.level = schedule_.steps[s].level};
+  if (times.runs > 0) {
+    r.seconds = times.seconds[s] / static_cast<double>(times.runs);
+    r.last_start = times.last[s].start, r.last_end = times.last[s].end;
+  }
   std::vector<int> parts{s};
   if (data.consumer >= 0) parts.push_back(data.consumer);
   for (int part : parts) {
@@ -118,8 +121,15 @@ StepReport Plan::ReportStep(int s) const {
   return r;
 }
 
-PlanReport Plan::Report() const {
-  PlanReport report{.passes = passes_, .arena_bytes = arena_bytes_, .profiled_runs = profiled_runs_, .note = note_};
+void PlanTimes::Add(absl::Span<const StepTime> run) {
+  seconds.resize(run.size());
+  for (size_t s = 0; s < run.size(); ++s) seconds[s] += run[s].end - run[s].start;
+  last.assign(run.begin(), run.end());
+  ++runs;
+}
+
+PlanReport Plan::Report(const PlanTimes& times) const {
+  PlanReport report{.passes = passes_, .arena_bytes = arena_bytes_, .profiled_runs = times.runs, .note = note_};
   std::vector<absl::string_view> variables(variables_.size());
   for (const auto& node : graph_.nodes) {
     const ValuePlace& place = places_[node.first_output];
@@ -128,7 +138,7 @@ PlanReport Plan::Report() const {
   }
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
     if (IsConsumer(s)) continue;
-    StepReport step = ReportStep(s);
+    StepReport step = ReportStep(s, times);
     const StepData& last = steps_[steps_[s].consumer >= 0 ? steps_[s].consumer : s];
     const ValuePlace& place = places_[last.program_outputs.empty() ? last.outputs[0] : last.program_outputs[0]];
     if (place.kind == ValuePlace::Kind::kArena) step.arena_offset = place.index;

@@ -65,11 +65,15 @@ absl::StatusOr<std::vector<Tensor>> PlanRunner::Run(const Feeds& feeds, State* s
     fetch_pointers.push_back(results.emplace_back(t.bytes(), poison_).data());
   }
   const GuardedMemory arena(plan->arena_bytes(), poison_);
+  std::vector<void*> pointers(plan->num_pointers());
+  std::vector<StepTime> times(plan->num_steps());
   Plan::Bindings bindings;
   bindings.arena = arena.data();
   bindings.variables = variable_pointers;
   bindings.inputs = inputs;
   bindings.fetches = fetch_pointers;
+  bindings.pointers = absl::MakeSpan(pointers);
+  bindings.times = absl::MakeSpan(times);
   bindings.random = {state->seed, 0, state->step};
   absl::Status status;
   pool_.Run([&] { status = plan->Run(bindings); });
