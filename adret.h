@@ -13,6 +13,7 @@
 
 // core: what a graph is and how it runs.
 #include "adret/core/ancestors.h"
+#include "adret/core/batch.h"
 #include "adret/core/executor.h"
 #include "adret/core/graph.h"
 #include "adret/core/import.h"
@@ -27,6 +28,8 @@
 
 // ops: the operations.
 #include "adret/ops/attention.h"
+#include "adret/ops/barrier.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -61,6 +64,12 @@
 // autograd: derivatives.
 #include "adret/autograd/check_gradients.h"
 #include "adret/autograd/gradients.h"
+#include "adret/autograd/hessian_vector_product.h"
+#include "adret/autograd/jacobian.h"
+#include "adret/autograd/jvp.h"
+#include "adret/autograd/per_example_gradients.h"
+#include "adret/autograd/recompute.h"
+#include "adret/autograd/vmap.h"
 
 // nn: layers and training.
 #include "adret/nn/attention.h"
@@ -75,6 +84,7 @@
 #include "adret/nn/metrics.h"
 #include "adret/nn/optimizers.h"
 #include "adret/nn/progress.h"
+#include "adret/nn/recompute.h"
 #include "adret/nn/schedules.h"
 #include "adret/nn/summary.h"
 #include "adret/nn/trainer.h"

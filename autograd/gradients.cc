@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "adret/autograd/transformation_internal.h"
 #include "adret/ops/add_up_internal.h"
 #include "adret/ops/broadcast.h"
 
@@ -126,7 +127,7 @@ class Differentiator {
     const LocationScope scope(graph_, node.location);
     const GradientRule* rule = RuleOf(node);
     if (rule == nullptr) return;
-    const Values dx = (*rule)(GradientContext(graph_, id, dy));
+    const Values dx = (*rule)(GradientContext(graph_, id, dy, &options_.overrides));
     if (!graph_->status().ok()) return;
     if (dx.size() != node.inputs.size()) {
       return Fail(absl::StrCat("the gradient rule of ", node.op->name, " returned ", dx.size(), " gradients for ",
@@ -187,13 +188,7 @@ class Differentiator {
 
 Values Gradients(absl::Span<const Value> ys, absl::Span<const Value> xs, const GradientOptions& options,
                  std::source_location location) {
-  Graph* graph = nullptr;
-  for (const auto& values : {ys, xs}) {
-    for (const Value& v : values) {
-      // Of several graphs, which is an error, one with an error of its own explains more.
-      if (v.graph() != nullptr && (graph == nullptr || !v.graph()->status().ok())) graph = v.graph();
-    }
-  }
+  Graph* const graph = GraphOf({ys, xs});
   return graph == nullptr ? Values(xs.size()) : Differentiator(graph, ys, xs, options, location).Run();
 }
 

@@ -190,6 +190,7 @@ Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operand
     inputs.push_back(value.id());
   }
   const NodeId id = AddNode(*op, inputs, std::move(attrs), location);
+  if (id >= 0) results.resize(node(id).outputs.size());
   for (int i = 0; id >= 0 && i < static_cast<int>(results.size()); ++i) results[i] = Value(this, {id, i});
   return results;
 }

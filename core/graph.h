@@ -84,6 +84,9 @@ class Value {
   ValueId id_;
 };
 
+// Arguments of a function over values.
+using Args = absl::Span<const Value>;
+
 // A parameter of a builder: a value or a number, and the place in the user's code that passed it. Builders take
 // operands by value and convert numbers to constants of the dtype of their other operands. Integers keep all their 64
 // bits on the way.
@@ -327,7 +330,10 @@ inline Value InvalidResult(absl::string_view builder, std::initializer_list<Valu
 // What a gradient rule sees of the node it differentiates.
 class GradientContext {
  public:
-  GradientContext(Graph* graph, NodeId node, absl::Span<const Value> dy) : graph_(graph), node_(node), dy_(dy) {}
+  using Overrides = absl::flat_hash_map<std::string, GradientRule>;
+
+  GradientContext(Graph* graph, NodeId node, absl::Span<const Value> dy, const Overrides* overrides = nullptr)
+      : graph_(graph), node_(node), dy_(dy), overrides_(overrides) {}
 
   Graph* graph() const { return graph_; }
   const Node& node() const { return graph_->node(node_); }
@@ -339,6 +345,9 @@ class GradientContext {
   // output; otherwise invalid where no gradient arrives (has_dy).
   Value dy(int i = 0) const { return dy_[i]; }
   bool has_dy(int i) const { return dy_[i].valid(); }
+  // Returns the rules that replace those of the named ops in this differentiation: what a rule that differentiates
+  // other nodes must hand on.
+  Overrides overrides() const { return overrides_ == nullptr ? Overrides() : *overrides_; }
   template <class T>
   const T& attrs() const {
     return node().attrs.As<T>();
@@ -348,6 +357,7 @@ class GradientContext {
   Graph* graph_;
   NodeId node_;
   absl::Span<const Value> dy_;
+  const Overrides* overrides_;
 };
 
 }  // namespace adret

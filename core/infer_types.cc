@@ -20,7 +20,7 @@ absl::Status CheckArity(const Op& op, size_t found) {
 absl::StatusOr<Types> InferTypes(const Op& op, absl::Span<const Type> inputs, const Attrs& attrs) {
   AD_RETURN_IF_ERROR(CheckArity(op, inputs.size()));
   AD_ASSIGN_OR_RETURN(Types outputs, op.type(TypeContext(op, inputs, attrs)));
-  AD_CHECK(outputs.size() == op.outputs.size());
+  AD_CHECK(op.variadic_outputs ? !outputs.empty() : outputs.size() == op.outputs.size());
   for (const Type& t : outputs) {
     if (absl::Status status = t.shape.Validate(); !status.ok()) {
       return absl::InvalidArgumentError(absl::StrCat(op.name, ": ", status.message()));

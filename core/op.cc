@@ -29,14 +29,15 @@ absl::Status Invalid(const Op& op, absl::string_view what) {
 }
 
 absl::Status ValidateOp(const Op& op) {
-  const bool computes_nothing = op.traits.view || op.traits.identity || op.traits.leaf;
+  const bool computes_nothing = op.traits.view || op.traits.identity || op.traits.barrier || op.traits.leaf;
   if (op.name.empty()) return absl::InvalidArgumentError("an op has no name");
   if (op.doc.empty()) return Invalid(op, "has no documentation");
   if (op.type == nullptr && !op.traits.leaf) return Invalid(op, "has no type rule");
   if (op.outputs.empty()) return Invalid(op, "has no output");
   if (op.variadic && op.inputs.empty()) return Invalid(op, "is variadic but names no input");
   if ((op.kernel != nullptr) + (op.span_kernel != nullptr) + computes_nothing != 1) {
-    return Invalid(op, "must have exactly one of kernel and span_kernel, or be a view, an identity or a leaf");
+    return Invalid(op,
+                   "must have exactly one of kernel and span_kernel, or be a view, an identity, a barrier or a leaf");
   }
   if ((op.gradient != nullptr) == !op.no_gradient.empty() && !op.traits.leaf) {
     return Invalid(op, "must have exactly one of gradient and no_gradient");
@@ -47,7 +48,7 @@ absl::Status ValidateOp(const Op& op) {
 
 bool SaysTheSame(const Op& a, const Op& b) {
   const auto facts = [](const Op& op) {
-    return std::tie(op.name, op.doc, op.inputs, op.outputs, op.variadic, op.no_gradient);
+    return std::tie(op.name, op.doc, op.inputs, op.outputs, op.variadic, op.variadic_outputs, op.no_gradient);
   };
   return facts(a) == facts(b);
 }

@@ -33,6 +33,7 @@ struct AxisRules;  // core/axis_rules.h
 struct Op;
 class Value;
 class GradientContext;
+class BatchContext;  // core/batch.h
 using Values = std::vector<Value>;
 using Types = absl::InlinedVector<Type, 2>;
 
@@ -205,9 +206,14 @@ using KernelFactory = std::function<absl::StatusOr<Kernel>(const KernelSpec&)>;
 // default-constructed Value says: structurally zero (an index, a condition, a shape-only input).
 using GradientRule = std::function<Values(const GradientContext&)>;
 
+// Appends nodes that apply the op to every example of a batch at once. Returns the outputs, each with the axis of
+// examples in front; or nothing, to say that the rule has no answer for these inputs and one is to be derived.
+using BatchRule = std::function<Values(const BatchContext&)>;
+
 struct OpTraits {
   bool view = false;        // output 0 is input 0's numbers under another shape; no kernel needed
-  bool identity = false;    // output 0 equals input 0; the executor drops the node
+  bool identity = false;    // every output equals the input of its number; the executor drops the node
+  bool barrier = false;     // output 0 is input 0, but what reads it runs after the other inputs are there; no kernel
   bool broadcast = false;   // output 0 is input 0 repeated along axes (right-aligned); fused as a loader
   bool random = false;      // depends on KernelArgs::random; never merged or folded
   bool shape_only = false;  // needs the input's shape, not its numbers
@@ -221,17 +227,22 @@ struct Op {
   std::string doc;                       // the defining equation, one line; docs/ops.md is made of these
   std::vector<std::string> inputs = {};  // names of the inputs
   std::vector<std::string> outputs = {"y"};
-  bool variadic = false;  // the last input may be repeated, at least once
+  bool variadic = false;          // the last input may be repeated, at least once
+  bool variadic_outputs = false;  // the type rule says how many outputs there are
   AttrsParser parse_attrs = &ParseAttrs<NoAttrs>;
   TypeRule type = nullptr;
 
-  // Exactly one of these three, unless the op is a view, an identity or a leaf.
+  // Exactly one of these, unless the op is a view, an identity, a barrier or a leaf.
   KernelFactory kernel = nullptr;
   std::function<SpanKernel(const KernelSpec&)> span_kernel = nullptr;  // makes the op element-wise
 
   // Exactly one of these two.
   GradientRule gradient = nullptr;
   std::string no_gradient = "";  // why there is none: asking for it is an error that says so
+
+  // Optional: how the op is applied to a batch of examples (autograd/vmap.h), where that does not follow from what is
+  // declared below and in `traits`.
+  BatchRule batch = nullptr;
 
   // Optional: the input that the node equals given its attributes and constant inputs (x + 0, a transpose by the
   // identity), or -1.

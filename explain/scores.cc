@@ -55,7 +55,7 @@ bool IsOfSingleNumbers(Value value) {
     const bool single = node.op->elementwise() && node.inputs.size() == 1;
     const bool same = node.op->traits.view || node.op->traits.identity;
     if (!single && !same) return false;
-    const Value x(value.graph(), node.inputs[0]);
+    const Value x(value.graph(), node.inputs[single ? 0 : value.id().output]);
     if (single && x.dtype() == value.dtype()) return true;
     value = x;
   }

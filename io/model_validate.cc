@@ -156,7 +156,8 @@ class Validator {
     }
     AD_RETURN_IF_ERROR(CheckInputs(id));
     const Op* op = FindOp(node.op());
-    if (op != nullptr && node.outputs_size() != static_cast<int>(op->outputs.size())) {
+    const bool fixed = op != nullptr && !op->variadic_outputs;
+    if (fixed && node.outputs_size() != static_cast<int>(op->outputs.size())) {
       AD_RETURN_IF_ERROR(
           NoteNode(id, Bad("has ", node.outputs_size(), " outputs, but the op has ", op->outputs.size())));
     }

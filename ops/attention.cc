@@ -6,6 +6,7 @@
 
 #include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -256,6 +257,19 @@ int64_t MultiplyAdds(absl::Span<const Type> in, const Type&) {
   return std::abs(LeadingAxes(q, 1).num_elements()) * std::abs(FromEnd(k, 2)) * (FromEnd(q, 1) + FromEnd(v, 1));
 }
 
+// Examples are one more leading axis. A mask that all share broadcasts to it; one of each example gets axes of 1 behind
+// that of the examples.
+Values AttentionBatch(const BatchContext& c) {
+  absl::InlinedVector<Operand, 7> inputs;
+  for (int i = 0; i < c.num_inputs(); ++i) inputs.push_back(i == 3 ? c.x(3) : Stacked(c, i));
+  if (c.batched(3)) {
+    Shape mask = c.x(3).shape();
+    while (mask.rank() < inputs[0]->rank()) mask.insert(1, 1);
+    inputs[3] = Reshape(c.x(3), mask);
+  }
+  return BuildMulti(c.node().op->name, inputs, c.node().attrs);
+}
+
 const OpRegistration kAttention({
     .name = "scaled_dot_product_attention",
     .doc = "y[i] = sum_j p[i, j] v[j], with p[i] the softmax of scale q[i] k[j] + mask[i, j] over the keys j that take "
@@ -266,6 +280,7 @@ const OpRegistration kAttention({
     .type = AttentionType,
     .kernel = AttentionKernel,
     .gradient = AttentionGradient,
+    .batch = AttentionBatch,
     .multiply_adds = MultiplyAdds,
     .axes = MakeAxisRules({.labels = Labels}),
 });
@@ -279,6 +294,7 @@ const OpRegistration kAttentionGrad({
     .type = AttentionGradType,
     .kernel = AttentionGradKernel,
     .gradient = AttentionGradGradient,
+    .batch = AttentionBatch,
     .axes = MakeAxisRules({.labels = Labels}),
 });
 

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "absl/strings/str_join.h"
+#include "adret/ops/batch.h"
 
 namespace adret {
 
@@ -42,6 +43,10 @@ absl::Status RequireReducible(const TypeContext& c, int i) {
   const DType dtype = c.dtype(i);
   if (IsFloating(dtype) || dtype == DType::kInt32 || dtype == DType::kInt64) return absl::OkStatus();
   return c.Error("x must be f32, f64, i32 or i64");
+}
+
+BatchRule AlongLaterAxis() {
+  return OneMoreAxis<AxisAttrs>([](AxisAttrs* a, const BatchContext&) { ++a->axis; });
 }
 
 AxisSplit SplitAt(const Shape& shape, int64_t axis) {

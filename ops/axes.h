@@ -50,6 +50,9 @@ absl::StatusOr<Kernel> VisitReducible(DType dtype, F&& f) {
   }
 }
 
+// Returns the batch rule of ops with AxisAttrs that take all their inputs stacked: an example's axes are one later.
+BatchRule AlongLaterAxis();
+
 // A concrete shape around one axis: [outer, n, inner].
 struct AxisSplit {
   int64_t outer = 1, n = 1, inner = 1;

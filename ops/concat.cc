@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/kernels/copy.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/slice.h"
@@ -74,6 +75,7 @@ const OpRegistration kConcat({
           }
           return dx;
         },
+    .batch = AlongLaterAxis(),
     .same_as_input = [](const Attrs&, absl::Span<const Type> types,
                         absl::Span<const Tensor* const>) { return types.size() == 1 ? 0 : -1; },
     .axes = MakeAxisRules({

@@ -9,6 +9,8 @@
 #include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
+#include "adret/ops/batch.h"
+#include "adret/ops/conv2d_batch_internal.h"
 #include "adret/ops/kernels/conv/columns.h"
 #include "adret/ops/kernels/conv/conv1x1.h"
 #include "adret/ops/kernels/conv/conv2d.h"
@@ -352,6 +354,42 @@ Attrs WithGroups(AttrsOfOp attrs, const Shape& x, const Shape& w) {
   return Attrs(attrs);
 }
 
+// ---- Batches of examples ----------------------------------------------------------------------------------------
+
+// Where both inputs differ from example to example, each example is a group, or several: convolutions side by side. The
+// axes are those of inputs and output that groups divide. Where one input differs, the labels say more.
+template <class AttrsOfOp, int kAxis0, int kAxis1, int kAxisOut>
+Values ExamplesAsGroups(const BatchContext& c) {
+  if (!c.batched(0) || !c.batched(1)) return {};
+  AttrsOfOp attrs = c.attrs<AttrsOfOp>();
+  GroupsIn(attrs) *= c.size();
+  const Value y = Build(c.node().op->name, {FoldExamples(c.x(0), kAxis0), FoldExamples(c.x(1), kAxis1)}, Attrs(attrs));
+  return {UnfoldExamples(y, kAxisOut, c.size(), c.node().outputs[0].shape[kAxisOut])};
+}
+
+// A symbolic number of examples can be one of images, but neither of groups nor of channels or filters.
+bool OnlyImagesAreSymbolic(const BatchContext& c) { return c.size() > 0 || !c.batched(1); }
+Shape ExampleShape(const BatchContext& c, int i) { return Value(c.graph(), c.node().inputs[i]).shape(); }
+
+Values Conv2dBatch(const BatchContext& c) {
+  if (OnlyImagesAreSymbolic(c)) return ExamplesAsGroups<Conv2dAttrs, kChannelAxis, kFilterAxis, kChannelAxis>(c);
+  const Shape& y = c.node().outputs[0].shape;
+  return {ConvolveExamples({c.attrs<Conv2dAttrs>(), ExampleShape(c, 0), ExampleShape(c, 1), y}, Stacked(c, 0),
+                           Stacked(c, 1))};
+}
+Values Conv2dXGradBatch(const BatchContext& c) {
+  if (OnlyImagesAreSymbolic(c)) return ExamplesAsGroups<Conv2dXGradAttrs, kChannelAxis, kFilterAxis, kChannelAxis>(c);
+  const Shape& x = c.node().outputs[0].shape;
+  return {XGradOfExamples({c.attrs<Conv2dXGradAttrs>().conv, x, ExampleShape(c, 1), ExampleShape(c, 0)}, Stacked(c, 0),
+                          Stacked(c, 1))};
+}
+Values Conv2dWGradBatch(const BatchContext& c) {
+  if (c.size() > 0) return ExamplesAsGroups<Conv2dWGradAttrs, kChannelAxis, kChannelAxis, kFilterAxis>(c);
+  const Shape& w = c.node().outputs[0].shape;
+  return {WGradOfExamples({c.attrs<Conv2dWGradAttrs>().conv, ExampleShape(c, 0), w, ExampleShape(c, 1)}, Stacked(c, 0),
+                          Stacked(c, 1))};
+}
+
 const OpRegistration kConv2d({
     .name = "conv2d",
     .doc = "y[n, k, i, j] = sum_{c, r, s} x[n, c, i stride + r dilation - top, j stride + s dilation - left] w[k, c, "
@@ -361,6 +399,7 @@ const OpRegistration kConv2d({
     .type = Conv2dType,
     .kernel = Conv2dKernel,
     .gradient = Conv2dGradient,
+    .batch = Conv2dBatch,
     .multiply_adds = [](absl::Span<const Type> in, const Type& y) { return MultiplyAdds(y.shape, in[1].shape); },
     .axes = MakeAxisRules({
         .labels = ConvolutionLabels<Conv2dAttrs>("nc..,kc..->nk.."),
@@ -379,6 +418,7 @@ const OpRegistration kConv2dXGrad({
     .type = Conv2dXGradType,
     .kernel = Conv2dXGradKernel,
     .gradient = Conv2dXGradGradient,
+    .batch = Conv2dXGradBatch,
     .multiply_adds = [](absl::Span<const Type> in, const Type&) { return MultiplyAdds(in[0].shape, in[1].shape); },
     .axes = MakeAxisRules({
         .labels = ConvolutionLabels<Conv2dXGradAttrs>("nk..,kc..->nc.."),
@@ -397,6 +437,7 @@ const OpRegistration kConv2dWGrad({
     .type = Conv2dWGradType,
     .kernel = Conv2dWGradKernel,
     .gradient = Conv2dWGradGradient,
+    .batch = Conv2dWGradBatch,
     .multiply_adds = [](absl::Span<const Type> in, const Type& dw) { return MultiplyAdds(in[1].shape, dw.shape); },
     .axes = MakeAxisRules({
         .labels = ConvolutionLabels<Conv2dWGradAttrs>("nc..,nk..->kc.."),

@@ -2,9 +2,11 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/ops/axes.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/copy.h"
 #include "adret/ops/kernels/gather.h"
+#include "adret/ops/reshape.h"
 
 namespace adret {
 namespace {
@@ -116,6 +118,39 @@ kernels::GatherPlan ElementsPlanOf(const KernelSpec& spec) {
   return {x.outer, x.n, x.inner, spec.x(1)[axis]};
 }
 
+// ---- Batches of examples ----------------------------------------------------------------------------------------
+
+// Indices of the form that the ops on elements take, where every example has its own: those of an example as one axis,
+// repeated along the other axes of x, all examples' x.
+Value ElementIndices(const BatchContext& c, const Value& x) {
+  const int axis = static_cast<int>(c.attrs<AxisAttrs>().axis) + 1;
+  const Value indices = Stacked(c, 1);
+  if (!indices.valid() || !x.valid()) return InvalidResult("gather", {indices, x});
+  Shape line(std::vector<int64_t>(x.rank(), 1)), all = x.shape();
+  const int64_t count = Value(c.graph(), c.node().inputs[1]).shape().num_elements();
+  line.set(0, c.size()), line.set(axis, count), all.set(axis, count);
+  return BroadcastTo(Reshape(indices, line), all);
+}
+
+Values GatherBatch(const BatchContext& c) {
+  const int axis = static_cast<int>(c.attrs<AxisAttrs>().axis);
+  if (!c.batched(1)) return {Gather(c.x(0), c.x(1), axis + 1)};
+  if (!c.batched(0)) {
+    const Value y = Gather(c.x(0), c.x(1), axis);  // the examples are where the axis was
+    return {y.valid() ? MoveAxis(y, axis, 0) : y};
+  }
+  const Value y = GatherElements(c.x(0), ElementIndices(c, c.x(0)), axis + 1);
+  return {Reshape(y, c.WithExamples(c.node().outputs[0].shape))};
+}
+
+Values ScatterAddBatch(const BatchContext& c) {
+  const int axis = static_cast<int>(c.attrs<AxisAttrs>().axis) + 1;
+  const Value x = Stacked(c, 0), updates = Stacked(c, 2);
+  if (!c.batched(1)) return {ScatterAdd(x, c.x(1), updates, axis)};
+  const Value indices = ElementIndices(c, x);
+  return {ScatterElementsAdd(x, indices, Reshape(updates, indices.shape()), axis)};
+}
+
 // ---- The ops ----------------------------------------------------------------------------------------------------
 
 const OpRegistration kGather({
@@ -137,6 +172,7 @@ const OpRegistration kGather({
         [](const GradientContext& c) {
           return Values{ScatterAdd(ZerosLike(c.x()), c.x(1), c.dy(), c.attrs<AxisAttrs>().axis), Value()};
         },
+    .batch = GatherBatch,
 });
 
 const OpRegistration kScatterAdd({
@@ -159,6 +195,7 @@ const OpRegistration kScatterAdd({
         [](const GradientContext& c) {
           return Values{c.dy(), Value(), Gather(c.dy(), c.x(1), c.attrs<AxisAttrs>().axis)};
         },
+    .batch = ScatterAddBatch,
 });
 
 const OpRegistration kGatherElements({
@@ -180,6 +217,7 @@ const OpRegistration kGatherElements({
         [](const GradientContext& c) {
           return Values{ScatterElementsAdd(ZerosLike(c.x()), c.x(1), c.dy(), c.attrs<AxisAttrs>().axis), Value()};
         },
+    .batch = AlongLaterAxis(),
 });
 
 const OpRegistration kScatterElementsAdd({
@@ -203,6 +241,7 @@ const OpRegistration kScatterElementsAdd({
         [](const GradientContext& c) {
           return Values{c.dy(), Value(), GatherElements(c.dy(), c.x(1), c.attrs<AxisAttrs>().axis)};
         },
+    .batch = AlongLaterAxis(),
 });
 
 absl::StatusOr<Kernel> OneHotKernel(const KernelSpec& spec) {
@@ -239,6 +278,7 @@ const OpRegistration kOneHot({
     },
     .kernel = OneHotKernel,
     .gradient = [](const GradientContext&) { return Values{Value()}; },
+    .batch = [](const BatchContext& c) { return BuildStacked(c, c.node().attrs); },
 });
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include "adret/core/axis_rules.h"
 #include "adret/core/op.h"
 #include "adret/core/parallel.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/gemm.h"
 #include "adret/ops/kernels/sum_chunks.h"
@@ -164,6 +165,12 @@ LabelMap Labels(const KernelSpec& spec) {
   return {{labels(i, k, attrs.transpose_a), labels(k, j, attrs.transpose_b)}, {labels(i, j, false)}};
 }
 
+// Examples of both are one more batch dimension. Of one alone, they are more rows or columns: that follows from the
+// labels.
+Values MatMulBatch(const BatchContext& c) {
+  return c.batched(0) && c.batched(1) ? BuildStacked(c, c.node().attrs) : Values();
+}
+
 const OpRegistration kMatMul({
     .name = "matmul",
     .doc = "y[..., i, j] = sum_k a[..., i, k] b[..., k, j], each matrix transposed first where the attributes say so.",
@@ -175,6 +182,7 @@ const OpRegistration kMatMul({
           return VisitFloating(spec.dtype(), [&](auto tag) { return MakeKernel<typename decltype(tag)::type>(spec); });
         },
     .gradient = MatMulGradient,
+    .batch = MatMulBatch,
     .multiply_adds = MultiplyAdds,
     .axes = MakeAxisRules({.labels = Labels, .linear_in = Inputs({0, 1})}),
     .traits = {.epilogue = true},

@@ -9,7 +9,9 @@
 #include "adret/ops/broadcast.h"
 #include "adret/ops/kernels/channel_norm.h"
 #include "adret/ops/kernels/rms_norm.h"
+#include "adret/ops/norm_batch_internal.h"
 #include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
 
 namespace adret {
@@ -400,6 +402,7 @@ const OpRegistration kLayerNorm({
     .type = NormType<LayerNormStatistics>,
     .kernel = MakeLayerNorm,
     .gradient = [](const GradientContext& c) { return NormGradient(c, "layer_norm_x_grad", LayerNormAxes); },
+    .batch = LayerNormBatch,
     .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>}),
     .traits = {.epilogue = true},
 });
@@ -414,6 +417,7 @@ const OpRegistration kLayerNormXGrad({
     .kernel = MakeLayerNormXGrad,
     .gradient =
         [](const GradientContext& c) { return NormXGradGradient(c, "layer_norm", "layer_norm_x_grad", LayerNormAxes); },
+    .batch = LayerNormXGradBatch,
     .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>, .linear_in = Inputs({4})}),
 });
 
@@ -427,6 +431,7 @@ const OpRegistration kRmsNorm({
     .type = RmsNormType,
     .kernel = MakeRmsNorm,
     .gradient = RmsNormGradient,
+    .batch = RmsNormBatch,
     .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>}),
     .traits = {.epilogue = true},
 });
@@ -440,6 +445,7 @@ const OpRegistration kRmsNormXGrad({
     .type = RmsNormXGradType,
     .kernel = MakeRmsNormXGrad,
     .gradient = RmsNormXGradGradient,
+    .batch = RmsNormXGradBatch,
     .axes = MakeAxisRules({.labels = NormLabels<LayerNormAxes>, .linear_in = Inputs({3})}),
 });
 

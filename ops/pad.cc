@@ -3,6 +3,7 @@
 #include <optional>
 
 #include "adret/core/axis_rules.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/kernels/pad.h"
 #include "adret/ops/slice.h"
 
@@ -54,6 +55,12 @@ absl::StatusOr<Shape> InferPad(const TypeContext& c, const Shape& x, const PadAt
   }
   if (absl::Status status = y.Validate(); !status.ok()) return c.Error(status.message());
   return y;
+}
+
+// The attributes for one more axis, in front, which gets no border.
+void NoBorderInFront(PadAttrs* a) {
+  a->before.insert(a->before.begin(), 0);
+  a->after.insert(a->after.begin(), 0);
 }
 
 bool CanHold(DType dtype, double value) { return IsFloating(dtype) || Tensor::Scalar(dtype, value).At(0) == value; }
@@ -116,6 +123,7 @@ const OpRegistration kPad({
           }
           return Values{Slice(c.dy(), inside)};
         },
+    .batch = OneMoreAxis<PadAttrs>([](PadAttrs* a, const BatchContext&) { NoBorderInFront(a); }),
     .same_as_input = [](const Attrs& attrs, absl::Span<const Type>,
                         absl::Span<const Tensor* const>) { return PadsNothing(attrs.As<PadAttrs>()) ? 0 : -1; },
     .axes = MakeAxisRules({.labels =
@@ -154,6 +162,10 @@ const OpRegistration kPadGrad({
       });
     },
     .gradient = [](const GradientContext& c) { return Values{Pad(c.dy(), c.attrs<PadGradAttrs>().pad)}; },
+    .batch = OneMoreAxis<PadGradAttrs>([](PadGradAttrs* a, const BatchContext& c) {
+      a->shape = c.WithExamples(a->shape);
+      NoBorderInFront(&a->pad);
+    }),
 });
 
 }  // namespace

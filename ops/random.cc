@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -37,6 +38,15 @@ absl::StatusOr<Kernel> RandomKernel(const KernelSpec& spec, int64_t stream, Fill
 // The op has no input to give a gradient for.
 Values NoInputs(const GradientContext&) { return {}; }
 
+// Every example draws numbers of its own.
+template <class A>
+BatchRule DrawForEachExample() {
+  return OneMoreAxis<A>([](A* a, const BatchContext& c) {
+    a->random.shape = c.WithExamples(a->random.shape);
+    a->random.stream = c.graph()->NewRandomStream();
+  });
+}
+
 const OpRegistration kUniform({
     .name = "random_uniform",
     .doc = "y is uniform in [lo, hi).",
@@ -55,6 +65,7 @@ const OpRegistration kUniform({
                               });
         },
     .gradient = NoInputs,
+    .batch = DrawForEachExample<RandomUniformAttrs>(),
     .traits = {.random = true},
 });
 
@@ -77,6 +88,7 @@ const OpRegistration kNormal({
                               });
         },
     .gradient = NoInputs,
+    .batch = DrawForEachExample<RandomNormalAttrs>(),
     .traits = {.random = true},
 });
 
@@ -98,6 +110,7 @@ const OpRegistration kBernoulli({
                               });
         },
     .gradient = NoInputs,
+    .batch = DrawForEachExample<RandomBernoulliAttrs>(),
     .traits = {.random = true},
 });
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -282,6 +283,18 @@ std::shared_ptr<const AxisRules> AlongAxesRules() {
       {.labels = [](const KernelSpec& spec) { return LanesExcept(spec, spec.As<ReduceAttrs>().axes); }});
 }
 
+// ---- Batches of examples ----------------------------------------------------------------------------------------
+
+// The axes of an example stand behind that of the examples.
+BatchRule ReduceLaterAxes() {
+  return OneMoreAxis<ReduceAttrs>([](ReduceAttrs* a, const BatchContext&) {
+    for (int64_t& axis : a->axes) ++axis;
+  });
+}
+BatchRule ArgReduceLaterAxis() {
+  return OneMoreAxis<ArgReduceAttrs>([](ArgReduceAttrs* a, const BatchContext&) { ++a->axis; });
+}
+
 // ---- Registration -----------------------------------------------------------------------------------------------
 
 const OpRegistration kSum({
@@ -292,6 +305,7 @@ const OpRegistration kSum({
     .type = ReduceType,
     .kernel = MakeReduce<Reduction::kSum>,
     .gradient = SumGradient,
+    .batch = ReduceLaterAxes(),
     .same_as_input = SameWhenNothingIsReduced,
     .axes = MakeAxisRules({.labels = [](const KernelSpec& spec) { return ReduceLabels(spec, /*sums=*/true); },
                            .linear_in = Inputs({0})}),
@@ -306,6 +320,7 @@ const OpRegistration kProd({
     .type = ReduceType,
     .kernel = MakeReduce<Reduction::kProd>,
     .gradient = ProdGradient,
+    .batch = ReduceLaterAxes(),
     .same_as_input = SameWhenNothingIsReduced,
     .axes = ReduceRules(),
     .traits = {.epilogue = true},
@@ -319,6 +334,7 @@ const OpRegistration kProdOthers({
     .type = SameTypeAlongAxes,
     .kernel = MakeProdOthers,
     .gradient = ProdOthersGradient,
+    .batch = ReduceLaterAxes(),
     .axes = AlongAxesRules(),
 });
 
@@ -331,6 +347,7 @@ const OpRegistration kProdOthersXGrad({
     .type = SameTypeAlongAxes,
     .kernel = MakeProdOthersGrad,
     .gradient = ProdOthersXGradGradient,
+    .batch = ReduceLaterAxes(),
     .axes = AlongAxesRules(),
 });
 
@@ -342,6 +359,7 @@ const OpRegistration kMax({
     .type = NonemptyReduceType,
     .kernel = MakeReduce<Reduction::kMax>,
     .gradient = MaxGradient,
+    .batch = ReduceLaterAxes(),
     .same_as_input = SameWhenNothingIsReduced,
     .axes = ReduceRules(),
     .traits = {.epilogue = true},
@@ -355,6 +373,7 @@ const OpRegistration kMin({
     .type = NonemptyReduceType,
     .kernel = MakeReduce<Reduction::kMin>,
     .gradient = MinGradient,
+    .batch = ReduceLaterAxes(),
     .same_as_input = SameWhenNothingIsReduced,
     .axes = ReduceRules(),
     .traits = {.epilogue = true},
@@ -368,6 +387,7 @@ const OpRegistration kMaxMask({
     .type = SameTypeAlongAxes,
     .kernel = MakeMask<Reduction::kMax>,
     .gradient = NoContribution,
+    .batch = ReduceLaterAxes(),
     .axes = AlongAxesRules(),
 });
 
@@ -379,6 +399,7 @@ const OpRegistration kMinMask({
     .type = SameTypeAlongAxes,
     .kernel = MakeMask<Reduction::kMin>,
     .gradient = NoContribution,
+    .batch = ReduceLaterAxes(),
     .axes = AlongAxesRules(),
 });
 
@@ -391,6 +412,7 @@ const OpRegistration kLogSumExp({
     .type = FloatingReduceType,
     .kernel = MakeReduce<Reduction::kLogSumExp>,
     .gradient = LogSumExpGradient,
+    .batch = ReduceLaterAxes(),
     .axes = ReduceRules(),
     .traits = {.epilogue = true},
 });
@@ -403,6 +425,7 @@ const OpRegistration kArgMax({
     .type = ArgReduceType,
     .kernel = MakeArgReduce<Reduction::kMax>,
     .no_gradient = "an index is an integer",
+    .batch = ArgReduceLaterAxis(),
 });
 
 const OpRegistration kArgMin({
@@ -413,6 +436,7 @@ const OpRegistration kArgMin({
     .type = ArgReduceType,
     .kernel = MakeArgReduce<Reduction::kMin>,
     .no_gradient = "an index is an integer",
+    .batch = ArgReduceLaterAxis(),
 });
 
 const OpRegistration kNorm({
@@ -423,6 +447,7 @@ const OpRegistration kNorm({
     .type = FloatingReduceType,
     .kernel = MakeReduce<Reduction::kNorm>,
     .gradient = NormGradient,
+    .batch = ReduceLaterAxes(),
     .axes = ReduceRules(),
     .traits = {.epilogue = true},
 });

@@ -2,6 +2,7 @@
 
 #include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/kernels/scan.h"
 
 namespace adret {
@@ -40,6 +41,7 @@ const OpRegistration kCumSum({
     .type = CumSumType,
     .kernel = MakeCumSum,
     .gradient = CumSumGradient,
+    .batch = OneMoreAxis<CumSumAttrs>([](CumSumAttrs* a, const BatchContext&) { ++a->axis; }),
     .axes = MakeAxisRules({
         .labels = [](const KernelSpec& spec) { return LanesExcept(spec, {spec.As<CumSumAttrs>().axis}); },
         .linear_in = Inputs({0}),

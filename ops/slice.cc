@@ -3,6 +3,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/kernels/copy.h"
 
 namespace adret {
@@ -126,6 +127,11 @@ SliceAttrs SliceOf(const Shape& shape, const Windows& windows) {
   return a;
 }
 
+// The axes of an example stand behind that of the examples.
+void LaterAxes(SliceAttrs* a) {
+  for (int64_t& axis : a->axes) ++axis;
+}
+
 absl::StatusOr<Types> SliceType(const TypeContext& c) {
   const auto ranges = ResolveSlice(c.shape(0), c.attrs<SliceAttrs>());
   if (!ranges.ok()) return c.Error(ranges.status().message());
@@ -177,6 +183,7 @@ const OpRegistration kSlice({
         [](const GradientContext& c) {
           return Values{Build("slice_x_grad", {c.dy()}, Attrs(SliceGradAttrs{c.x().shape(), c.attrs<SliceAttrs>()}))};
         },
+    .batch = OneMoreAxis<SliceAttrs>([](SliceAttrs* a, const BatchContext&) { LaterAxes(a); }),
     .same_as_input =
         [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
           const auto ranges = ResolveSlice(types[0].shape, attrs.As<SliceAttrs>());
@@ -199,6 +206,10 @@ const OpRegistration kSliceGrad({
     .type = SliceGradType,
     .kernel = SliceGradKernel,
     .gradient = [](const GradientContext& c) { return Values{Slice(c.dy(), c.attrs<SliceGradAttrs>().slice)}; },
+    .batch = OneMoreAxis<SliceGradAttrs>([](SliceGradAttrs* a, const BatchContext& c) {
+      a->shape = c.WithExamples(a->shape);
+      LaterAxes(&a->slice);
+    }),
     .same_as_input =
         [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
           // dy has the shape of the slice, so a whole slice shows in it.
@@ -258,6 +269,7 @@ const OpRegistration kRoll({
           const auto& a = c.attrs<RollAttrs>();
           return Values{Roll(c.dy(), -a.shift, a.axis)};
         },
+    .batch = OneMoreAxis<RollAttrs>([](RollAttrs* a, const BatchContext&) { ++a->axis; }),
     .same_as_input =
         [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
           const auto& a = attrs.As<RollAttrs>();

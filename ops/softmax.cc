@@ -7,6 +7,7 @@
 #include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
 #include "adret/ops/axes.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -80,6 +81,9 @@ absl::StatusOr<Kernel> MakeSoftmaxGrad(const KernelSpec& spec) {
   });
 }
 
+// Rows of more examples are more rows.
+Values MoreRows(const BatchContext& c) { return BuildStacked(c, c.node().attrs); }
+
 // v summed along the axis and repeated.
 Value SumAlong(const Value& v, int64_t axis) {
   return BroadcastReduced(Sum(v, {.axes = {axis}, .keepdims = true}), v, {axis});
@@ -124,6 +128,7 @@ const OpRegistration kSoftmax({
     .type = AlongAxisType,
     .kernel = MakeSoftmax<false>,
     .gradient = SoftmaxGradient,
+    .batch = AlongLaterAxis(),
     .axes = AlongAxisRules(),
 });
 
@@ -137,6 +142,7 @@ const OpRegistration kSoftmaxXGrad({
     .type = AlongAxisType,
     .kernel = MakeSoftmaxGrad<false>,
     .gradient = SoftmaxXGradGradient,
+    .batch = AlongLaterAxis(),
     .axes = AlongAxisRules(Inputs({1})),
 });
 
@@ -148,6 +154,7 @@ const OpRegistration kLogSoftmax({
     .type = AlongAxisType,
     .kernel = MakeSoftmax<true>,
     .gradient = LogSoftmaxGradient,
+    .batch = AlongLaterAxis(),
     .axes = AlongAxisRules(),
 });
 
@@ -161,6 +168,7 @@ const OpRegistration kLogSoftmaxXGrad({
     .type = AlongAxisType,
     .kernel = MakeSoftmaxGrad<true>,
     .gradient = LogSoftmaxXGradGradient,
+    .batch = AlongLaterAxis(),
     .axes = AlongAxisRules(Inputs({1})),
 });
 
@@ -339,6 +347,7 @@ const OpRegistration kCrossEntropy({
     .type = CrossEntropyType,
     .kernel = MakeCrossEntropy,
     .gradient = CrossEntropyGradient,
+    .batch = MoreRows,
     .axes = MakeAxisRules({.labels = RowLabels}),
 });
 
@@ -351,6 +360,7 @@ const OpRegistration kCrossEntropyXGrad({
     .type = CrossEntropyXGradType,
     .kernel = MakeCrossEntropyGrad,
     .gradient = CrossEntropyXGradGradient,
+    .batch = MoreRows,
     .axes = MakeAxisRules({.labels = RowLabels, .linear_in = Inputs({2})}),
 });
 

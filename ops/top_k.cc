@@ -5,6 +5,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/axes.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/gather.h"
 #include "adret/ops/kernels/scan.h"
@@ -65,6 +66,7 @@ const OpRegistration kTopK({
     .type = TopKType,
     .kernel = MakeTopK,
     .gradient = TopKGradient,
+    .batch = OneMoreAxis<TopKAttrs>([](TopKAttrs* a, const BatchContext&) { ++a->axis; }),
 });
 
 }  // namespace

@@ -1,6 +1,7 @@
 #include "adret/ops/transpose.h"
 
 #include "adret/core/axis_rules.h"
+#include "adret/ops/batch.h"
 #include "adret/ops/kernels/copy.h"
 
 namespace adret {
@@ -48,6 +49,10 @@ const OpRegistration kTranspose({
           for (size_t a = 0; a < permutation.size(); ++a) inverse[permutation[a]] = static_cast<int64_t>(a);
           return Values{Build("transpose", {c.dy()}, Attrs(TransposeAttrs{inverse}))};
         },
+    .batch = OneMoreAxis<TransposeAttrs>([](TransposeAttrs* a, const BatchContext&) {
+      for (int64_t& axis : a->permutation) ++axis;
+      a->permutation.insert(a->permutation.begin(), 0);
+    }),
     .same_as_input =
         [](const Attrs& attrs, absl::Span<const Type>, absl::Span<const Tensor* const>) {
           const auto& permutation = attrs.As<TransposeAttrs>().permutation;

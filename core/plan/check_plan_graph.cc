@@ -65,7 +65,8 @@ class Checker {
   // Invariant (1) from the side of nodes.
   absl::Status CheckOutputs(int i) const {
     const int first = plan_.nodes[i].first_output;
-    if (plan_.num_outputs(i) != static_cast<int>(plan_.op(i).outputs.size())) {
+    const Op& op = plan_.op(i);
+    if (!op.variadic_outputs && plan_.num_outputs(i) != static_cast<int>(op.outputs.size())) {
       return Wrong(1, i, "has ", plan_.num_outputs(i), " outputs");
     }
     for (int v = first; v < first + plan_.num_outputs(i); ++v) {

@@ -4,6 +4,7 @@
 #include <optional>
 #include <variant>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/ancestors.h"
 #include "adret/core/infer_types.h"
@@ -39,12 +40,13 @@ absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fe
   for (auto [variable, value] : updates) results.push_back(variable), results.push_back(value);
   const std::vector<bool> needed = Ancestors(graph, results);
   std::vector<int> first(graph.num_nodes(), -1);
-  const auto lookup = [&](ValueId v) { return first[v.node] + v.output; };
+  absl::flat_hash_map<ValueId, int> identities;  // outputs of identities, and what they equal
+  const auto lookup = [&](ValueId v) { return first[v.node] >= 0 ? first[v.node] + v.output : identities.at(v); };
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     if (!needed[id]) continue;
     const Node& node = graph.node(id);
     if (node.op->traits.identity) {
-      first[id] = lookup(node.inputs[0]);
+      for (int k = 0; k < static_cast<int>(node.outputs.size()); ++k) identities[{id, k}] = lookup(node.inputs[k]);
       continue;
     }
     first[id] = static_cast<int>(plan.values.size());

@@ -10,8 +10,10 @@ namespace adret {
 absl::StatusOr<std::vector<Tensor>> RunOp(const Op& op, const Attrs& attrs, absl::Span<const Type> input_types,
                                           absl::Span<const Type> output_types, absl::Span<const Tensor> inputs,
                                           const RandomKey& random) {
-  if (op.traits.view || op.traits.identity) {
-    return std::vector<Tensor>{inputs[0].Reshaped(output_types[0].shape)};
+  if (op.traits.view || op.traits.identity || op.traits.barrier) {
+    std::vector<Tensor> same;
+    for (size_t i = 0; i < output_types.size(); ++i) same.push_back(inputs[i].Reshaped(output_types[i].shape));
+    return same;
   }
   std::vector<Tensor> outputs;
   absl::InlinedVector<const void*, 4> in;

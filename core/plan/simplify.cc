@@ -100,7 +100,7 @@ class Simplifier : public PlanBuilder {
     for (auto [variable, value] : old_.updates) count(variable, true), count(value, true);
     for (int i = static_cast<int>(old_.nodes.size()) - 1; i >= 0; --i) {
       const Op& op = old_.op(i);
-      const bool light = op.elementwise() || op.traits.view || op.traits.broadcast;
+      const bool light = op.elementwise() || op.traits.view || op.traits.broadcast || op.traits.barrier;
       const bool works = light ? feeds_heavy_op_[i] : op.axes != nullptr && op.axes->labels != nullptr;
       for (int v : old_.nodes[i].inputs) {
         count(v, !works);

@@ -47,7 +47,7 @@ class Scheduler {
  private:
   bool Elementwise(int node) const { return plan_.op(node).elementwise(); }
   bool IsLeaf(int node) const { return plan_.op(node).traits.leaf; }
-  bool IsView(int node) const { return plan_.op(node).traits.view; }
+  bool IsView(int node) const { return plan_.op(node).traits.view || plan_.op(node).traits.barrier; }
   int Producer(int value) const { return plan_.values[value].producer; }
   int64_t Count(int value) const { return plan_.values[value].type.shape.num_elements(); }
   int Output(int node) const { return plan_.nodes[node].first_output; }
@@ -60,7 +60,8 @@ class Scheduler {
     }
   }
 
-  // Calls f(operand) for everything that a node reads, as its step will read it.
+  // Calls f(operand) for everything that a node reads, as its step will read it, and for what the barriers before it
+  // wait for: whole values, as those that a broadcast repeats.
   template <class F>
   void ForEachOperand(int node, F f) const {
     const int arity = static_cast<int>(plan_.nodes[node].inputs.size());
@@ -70,6 +71,10 @@ class Scheduler {
       } else {
         f(ChainOperand{schedule_.root[plan_.nodes[node].inputs[k]], -1});
       }
+      ForEachBarrier(plan_, plan_.nodes[node].inputs[k], [&](int barrier) {
+        const auto& inputs = plan_.nodes[barrier].inputs;
+        for (size_t i = 1; i < inputs.size(); ++i) f(ChainOperand{schedule_.root[inputs[i]], barrier});
+      });
     }
   }
 

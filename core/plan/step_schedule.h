@@ -62,6 +62,18 @@ struct ChainOperand {
 };
 ChainOperand ResolveOperand(const PlanGraph& plan, const StepSchedule& schedule, int node, int operand);
 
+// Calls f(node) for each barrier (OpTraits::barrier) between a value and the numbers that a reader of it reads: behind
+// views and broadcasts.
+template <class F>
+void ForEachBarrier(const PlanGraph& plan, int value, F f) {
+  for (int p = plan.values[value].producer; p >= 0; p = plan.values[value].producer) {
+    const OpTraits& traits = plan.op(p).traits;
+    if (!traits.view && !traits.broadcast && !traits.barrier) return;
+    if (traits.barrier) f(p);
+    value = plan.nodes[p].inputs[0];
+  }
+}
+
 }  // namespace adret
 
 #endif  // ADRET_CORE_PLAN_STEP_SCHEDULE_H_

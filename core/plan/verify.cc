@@ -93,6 +93,7 @@ class ScheduleVerifier {
     if (step.kernel >= 0) {
       for (int v : graph_.nodes[step.kernel].inputs) {
         AD_RETURN_IF_ERROR(CheckRead(s, step.kernel, schedule_.root[v], false));
+        AD_RETURN_IF_ERROR(CheckBarriers(s, step.kernel, v));
       }
       if (!step.chain.empty()) AD_RETURN_IF_ERROR(CheckEpilogue(s));
       if (step.producer_step >= 0 && !graph_.op(step.kernel).traits.planes) {
@@ -111,9 +112,20 @@ class ScheduleVerifier {
       for (int k = 0; k < arity; ++k) {
         const ChainOperand o = ResolveOperand(graph_, schedule_, node, k);
         AD_RETURN_IF_ERROR(CheckRead(s, node, o.value, o.broadcast < 0));
+        AD_RETURN_IF_ERROR(CheckBarriers(s, node, graph_.nodes[node].inputs[k]));
       }
     }
     return absl::OkStatus();
+  }
+
+  // Whether what the barriers between `input` and its numbers wait for is final when `reader` reads it.
+  absl::Status CheckBarriers(int s, int reader, int input) const {
+    absl::Status status;
+    ForEachBarrier(graph_, input, [&](int barrier) {
+      const auto& inputs = graph_.nodes[barrier].inputs;
+      for (size_t i = 1; i < inputs.size(); ++i) status.Update(CheckRead(s, reader, schedule_.root[inputs[i]], false));
+    });
+    return status;
   }
 
   absl::Status CheckEpilogue(int s) const {

@@ -63,6 +63,8 @@ edge("clip", lambda x: torch.where(inside(x, -1, 0.5), x, x.detach().clamp(-1, 0
 # Written out, since F.hardsigmoid's gradient rounds 1/6 to f32.
 edge("hard_sigmoid", lambda x: torch.where(inside(x, -3, 3), x / 6 + 0.5, (x.detach() / 6 + 0.5).clamp(0, 1)), "specials")
 edge("identity", lambda x: x.clone(), "specials", wild=True)
+edge("barrier", lambda x: x.clone(), "specials", wild=True)
+edge("recompute", torch.neg, "specials", wild=True)
 edge("stop_gradient", lambda x: x.detach(), "specials")
 for given in "empty", "scalar":
     edge("square/" + given, torch.square, given)

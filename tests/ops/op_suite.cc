@@ -54,6 +54,14 @@ std::function<std::vector<Tensor>(absl::Span<const Tensor>)> Elementwise2(std::f
   };
 }
 
+std::string CaseName(const std::string& name) {
+  std::string result = name;
+  for (char& ch : result) {
+    if (!std::isalnum(static_cast<unsigned char>(ch))) ch = '_';
+  }
+  return result;
+}
+
 namespace {
 
 Tensor MakeInput(const InputSpec& spec, DType floating, RandomStream* random) {
@@ -75,12 +83,16 @@ Tensor MakeInput(const InputSpec& spec, DType floating, RandomStream* random) {
   return exact.Cast(dtype);
 }
 
-std::vector<Tensor> MakeInputs(const OpCase& c, DType floating) {
-  RandomStream random(/*seed=*/7);
+}  // namespace
+
+std::vector<Tensor> MakeInputs(const OpCase& c, DType floating, uint64_t seed) {
+  RandomStream random(seed);
   std::vector<Tensor> inputs;
   for (const InputSpec& spec : c.inputs) inputs.push_back(MakeInput(spec, floating, &random));
   return inputs;
 }
+
+namespace {
 
 // A case in a graph of its own, with the gradients of its floating inputs.
 struct Built {
@@ -245,14 +257,6 @@ TEST_P(OpSuite, BadInputIsNamed) {
   EXPECT_TRUE(absl::StrContains(graph.status().message(), c.bad_message)) << graph.status();
   EXPECT_TRUE(absl::StrContains(graph.status().message(), "_test.cc:"))
       << "names the caller's line: " << graph.status();
-}
-
-std::string CaseName(const std::string& name) {
-  std::string result = name;
-  for (char& ch : result) {
-    if (!std::isalnum(static_cast<unsigned char>(ch))) ch = '_';
-  }
-  return result;
 }
 
 INSTANTIATE_TEST_SUITE_P(All, OpSuite, testing::ValuesIn(AllCases()),

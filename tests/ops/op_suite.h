@@ -22,8 +22,6 @@
 
 namespace adret {
 
-using Args = absl::Span<const Value>;
-
 struct InputSpec {
   Shape shape;
   // kFloat64 stands for the row's floating type: it becomes f32 where the suite asks for that.
@@ -55,6 +53,12 @@ struct OpCase {
 
 // All rows, in order of registration.
 std::vector<OpCase>& AllCases();
+
+// Numbers for the inputs of a row, with `floating` as its floating type.
+std::vector<Tensor> MakeInputs(const OpCase& c, DType floating, uint64_t seed = 7);
+
+// The row's name with the characters that names of tests may have.
+std::string CaseName(const std::string& name);
 
 // Registers rows.
 struct OpCases {
