@@ -119,41 +119,40 @@ TEST(Hessian, OfALinearLossIsZero) {
 }
 
 TEST(Transformations, BadInputIsNamed) {
+  struct Parts {
+    Value x, y, z;
+  };
   struct Case {
-    std::function<void(Value x, Value y, Value z)> build;
+    std::function<void(const Parts&)> build;
     std::string message;
   };
   Graph other;
   const Value stranger = other.Constant(Tensor::Scalar(DType::kFloat32, 1));
   const std::vector<Case> cases = {
-      {[](Value x, Value y, Value z) { Jvp({y}, {x}, {z}); },
-       "Jvp: the tangent of 'x' is f32[3] where f32[2] is expected"},
-      {[](Value x, Value y, Value z) { Jvp({y}, {z}, {z}); }, "Jvp: no y depends on 'z'"},
-      {[](Value x, Value y, Value z) { Jvp({y}, {x}, {}); }, "Jvp: 0 tangents for 1 xs"},
-      {[](Value x, Value y, Value z) { Jvp({y}, {x}, {Value()}); },
-       "Jvp: the tangent of 'x' is not a value of the graph"},
-      {[](Value x, Value y, Value z) { Jvp({Greater(x, 0.0)}, {x}, {x}); },
-       "'greater' is bool[2]; only floating-point"},
-      {[&](Value x, Value y, Value z) { Jvp({y}, {stranger}, {stranger}); }, "values belong to different graphs"},
-      {[](Value x, Value y, Value z) { HessianVectorProduct(y, {x}, {x}); },
+      {[](const Parts& p) { Jvp({p.y}, {p.x}, {p.z}); }, "Jvp: the tangent of 'x' is f32[3] where f32[2] is expected"},
+      {[](const Parts& p) { Jvp({p.y}, {p.z}, {p.z}); }, "Jvp: no y depends on 'z'"},
+      {[](const Parts& p) { Jvp({p.y}, {p.x}, {}); }, "Jvp: 0 tangents for 1 xs"},
+      {[](const Parts& p) { Jvp({p.y}, {p.x}, {Value()}); }, "Jvp: the tangent of 'x' is not a value of the graph"},
+      {[](const Parts& p) { Jvp({Greater(p.x, 0.0)}, {p.x}, {p.x}); }, "'greater' is bool[2]; only floating-point"},
+      {[&](const Parts& p) { Jvp({p.y}, {stranger}, {stranger}); }, "values belong to different graphs"},
+      {[](const Parts& p) { HessianVectorProduct(p.y, {p.x}, {p.x}); },
        "HessianVectorProduct: the loss 'sin' is f32[2] where a scalar is expected"},
-      {[](Value x, Value y, Value z) { HessianVectorProduct(Sum(y), {x}, {z}); },
+      {[](const Parts& p) { HessianVectorProduct(Sum(p.y), {p.x}, {p.z}); },
        "HessianVectorProduct: the v of 'x' is f32[3] where f32[2] is expected"},
-      {[](Value x, Value y, Value z) { HessianVectorProduct(Sum(y), {z}, {z}); },
+      {[](const Parts& p) { HessianVectorProduct(Sum(p.y), {p.z}, {p.z}); },
        "HessianVectorProduct: no y depends on 'z'"},
-      {[](Value x, Value y, Value z) { Jacobian(y, z); }, "Jacobian: no y depends on 'z'"},
-      {[](Value x, Value y, Value z) {
-         const Value batch = x.graph()->Input("batch", DType::kFloat32, {kAnyBatch, 2});
+      {[](const Parts& p) { Jacobian(p.y, p.z); }, "Jacobian: no y depends on 'z'"},
+      {[](const Parts& p) {
+         const Value batch = p.x.graph()->Input("batch", DType::kFloat32, {kAnyBatch, 2});
          Jacobian(Sin(batch), batch);
        },
        "Jacobian: 'sin_1' is f32[?,2]; a known shape is needed"},
-      {[](Value x, Value y, Value z) { Hessian(y, x); },
-       "Hessian: the loss 'sin' is f32[2] where a scalar is expected"},
+      {[](const Parts& p) { Hessian(p.y, p.x); }, "Hessian: the loss 'sin' is f32[2] where a scalar is expected"},
   };
   for (const Case& c : cases) {
     Graph graph;
     const Value x = graph.Input("x", DType::kFloat32, {2}), z = graph.Input("z", DType::kFloat32, {3});
-    c.build(x, Sin(x), z);
+    c.build({x, Sin(x), z});
     EXPECT_THAT(std::string(graph.status().message()), HasSubstr(c.message));
     EXPECT_THAT(std::string(graph.status().message()), HasSubstr("forward_mode_test.cc:"));
   }
