@@ -1,11 +1,11 @@
 // PerExampleGradients(): the gradient of every example's loss, not only their mean: for gradient clipping by example
 // (differential privacy), for influence functions, for the noise of a gradient.
 //
-//   const auto example_loss = [&](Args v) {
+//   Value ExampleLoss(Args v) {
 //     const Value logits = MatMul(Reshape(v[0], {1, -1}), w);                       // a batch of one
 //     return nn::SoftmaxCrossEntropy(logits, Reshape(v[1], {1}));
-//   };
-//   Value gradients = PerExampleGradients(example_loss, {image, label}, {w})[0];    // [examples] + w's shape
+//   }
+//   Value gradients = PerExampleGradients(ExampleLoss, {image, label}, {w})[0];     // [examples] + w's shape
 //
 // It is Vmap() of a gradient. What the function uses but the examples do not change, such as w, is shared.
 #ifndef ADRET_AUTOGRAD_PER_EXAMPLE_GRADIENTS_H_

@@ -23,7 +23,7 @@ namespace {
 
 using testing::HasSubstr;
 
-std::vector<Tensor> Run(const Values& fetches, const Feeds& feeds = {}, State* state = nullptr) {
+std::vector<Tensor> RunValues(const Values& fetches, const Feeds& feeds = {}, State* state = nullptr) {
   auto executor = Executor::Create(fetches);
   EXPECT_TRUE(executor.ok()) << executor.status();
   auto results = executor.ok() ? executor->Run(feeds, state) : executor.status();
@@ -37,8 +37,8 @@ TEST(Vmap, AxesAnywhereAndSharedInputs) {
   Graph graph;
   const Tensor points = Tensor::From<double>({2, 3}, {3, 0, 6, 4, 1, 8});  // examples are columns
   const Value x = graph.Constant(points), origin = graph.Constant(Tensor::Zeros(DType::kFloat64, {2}));
-  const std::vector<Tensor> found = Run({Vmap(Norms, {x, origin}, {.in_axes = {1, kShared}})[0],
-                                         Vmap(Norms, {x, origin}, {.in_axes = {-1, kShared}})[0]});
+  const std::vector<Tensor> found = RunValues({Vmap(Norms, {x, origin}, {.in_axes = {1, kShared}})[0],
+                                               Vmap(Norms, {x, origin}, {.in_axes = {-1, kShared}})[0]});
   for (const Tensor& t : found) {
     ASSERT_EQ(t.shape(), Shape({3}));
     EXPECT_EQ(t.At(0), 5);
@@ -54,7 +54,7 @@ TEST(Vmap, ResultsThatDoNotDependOnTheExampleAreRepeated) {
   const Values y = Vmap([&](Args v) { return Values{w * 2.0, v[0], Size(v[0])}; }, {x});
   EXPECT_EQ(y[0].type().ToString(), "f32[?,2]");
   EXPECT_EQ(y[1], x);
-  const std::vector<Tensor> found = Run(y, {{x, Tensor::Zeros(DType::kFloat32, {4, 2})}});
+  const std::vector<Tensor> found = RunValues(y, {{x, Tensor::Zeros(DType::kFloat32, {4, 2})}});
   EXPECT_EQ(found[0].shape(), Shape({4, 2}));
   EXPECT_EQ(found[0].At(7), 14);
   EXPECT_EQ(found[2].shape(), Shape({4}));
@@ -69,7 +69,7 @@ TEST(Vmap, NestsAndTakesJacobians) {
   const Value products =
       Vmap([&](Args a) { return Vmap([&](Args b) { return Values{Sum(a[0] * b[0])}; }, {x}); }, {x})[0];
   const Value jacobians = Vmap([](Args v) { return Values{Jacobian(Square(v[0]), v[0])}; }, {x})[0];
-  const std::vector<Tensor> found = Run({products, jacobians});
+  const std::vector<Tensor> found = RunValues({products, jacobians});
   EXPECT_TRUE(found[0].BitEqual(Tensor::From<double>({2, 2}, {5, 11, 11, 25})));
   EXPECT_TRUE(found[1].BitEqual(Tensor::From<double>({2, 2, 2}, {2, 0, 0, 4, 6, 0, 0, 8})));
 }
@@ -80,7 +80,7 @@ TEST(Vmap, NoExamplesAndOne) {
       Graph graph;
       const Value x = graph.Input("x", DType::kFloat32, {symbolic ? kAnyBatch : n, 3});
       const auto f = [](Args v) { return Values{Max(v[0]), Gradients(Max(v[0]), {v[0]})[0]}; };
-      const std::vector<Tensor> found = Run(Vmap(f, {x}), {{x, Tensor::Zeros(DType::kFloat32, {n, 3})}});
+      const std::vector<Tensor> found = RunValues(Vmap(f, {x}), {{x, Tensor::Zeros(DType::kFloat32, {n, 3})}});
       EXPECT_EQ(found[0].shape(), Shape({n}));
       EXPECT_EQ(found[1].shape(), Shape({n, 3}));
     }
@@ -94,7 +94,7 @@ TEST(Vmap, EveryExampleDrawsNumbersOfItsOwn) {
   const auto f = [&](Args v) { return Values{v[0] + RandomNormalLike(v[0]), v[0] + outside}; };
   State state;
   state.seed = 1;
-  const std::vector<Tensor> found = Run(Vmap(f, {x}), {}, &state);
+  const std::vector<Tensor> found = RunValues(Vmap(f, {x}), {}, &state);
   const auto numbers = [](const Tensor& t) { return std::set<float>(t.data<float>().begin(), t.data<float>().end()); };
   EXPECT_EQ(numbers(found[0]).size(), 4u);
   EXPECT_EQ(numbers(found[1]).size(), 1u);  // what the function captures is the same for all
@@ -173,7 +173,7 @@ TEST(Vmap, IsSavedLikeAnyGraph) {
   const auto model = io::ParseModel(*bytes);
   ASSERT_TRUE(model.ok()) << model.status();
   const Tensor at = Tensor::From<double>({1, 2, 2}, {1, 2, 3, 4});
-  EXPECT_TRUE(Run({*model->Output("y")}, {{*model->Input("x"), at}})[0].BitEqual(Run({y}, {{x, at}})[0]));
+  EXPECT_TRUE(RunValues({*model->Output("y")}, {{*model->Input("x"), at}})[0].BitEqual(RunValues({y}, {{x, at}})[0]));
 }
 
 }  // namespace

@@ -124,7 +124,7 @@ TEST(Recompute, MemoryOfALongChainGrowsSlowly) {
         for (int k = 0; k < region; ++k) z = layer(z);
         return Values{z};
       };
-      y = region == 1 ? layer(y) : Recompute(some, {y})[0];
+      y = region == 1 ? layer(y) : adret::Recompute(some, {y})[0];
     }
     auto executor = Executor::Create(Gradients(Sum(Square(y)), {x, w}));
     EXPECT_TRUE(executor.ok()) << executor.status();
