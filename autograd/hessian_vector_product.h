@@ -16,8 +16,8 @@
 
 namespace adret {
 
-// Returns, for each x, the sum over all x' of (d2 loss / dx dx') v': a value of x's type. The loss is a scalar; there is
-// one v, of x's type, for each x. The result is differentiable. Errors, kept by the graph: a v of another type; an x
+// Returns, for each x, the sum over all x' of (d2 loss / dx dx') v': a value of x's type. The loss is a scalar; there
+// is one v, of x's type, for each x. The result is differentiable. Errors, kept by the graph: a v of another type; an x
 // that the loss does not depend on; an op without a gradient on the way.
 Values HessianVectorProduct(Value loss, absl::Span<const Value> xs, absl::Span<const Value> vs,
                             std::source_location location = std::source_location::current());

@@ -17,9 +17,9 @@
 
 namespace adret {
 
-// Returns, for each y, the sum over xs of (dy / dx) tangent: a value of y's type. There is one tangent, of x's type, for
-// each x; types are floating-point. The result is differentiable. Errors, kept by the graph: a tangent of another type;
-// an x that no y depends on; an op without a gradient on the way.
+// Returns, for each y, the sum over xs of (dy / dx) tangent: a value of y's type. There is one tangent, of x's type,
+// for each x; types are floating-point. The result is differentiable. Errors, kept by the graph: a tangent of another
+// type; an x that no y depends on; an op without a gradient on the way.
 Values Jvp(absl::Span<const Value> ys, absl::Span<const Value> xs, absl::Span<const Value> tangents,
            std::source_location location = std::source_location::current());
 inline Values Jvp(std::initializer_list<Value> ys, std::initializer_list<Value> xs,

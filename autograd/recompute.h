@@ -4,11 +4,11 @@
 //   Value y2 = Recompute(block, {y})[0];         // the same numbers, and the same gradients
 //
 // Differentiation needs what a network computed on its way, so all of it stays in memory until the backward pass comes
-// by. Of a region, only its inputs and outputs stay; the gradient begins with a copy of the region. That trades a second
-// forward pass for memory (T. Chen et al., "Training deep nets with sublinear memory cost", 2016): with n layers in
-// sqrt(n) regions, memory grows with sqrt(n). `executor.PeakBytes(batch)` shows what it saves. The copy reads its inputs
-// through barriers (ops/barrier.h), so plans run it no sooner than the gradient arrives, and do not take it for the
-// first computation. Regions may hold regions.
+// by. Of a region, only its inputs and outputs stay; the gradient begins with a copy of the region. That trades a
+// second forward pass for memory (T. Chen et al., "Training deep nets with sublinear memory cost", 2016): with n layers
+// in sqrt(n) regions, memory grows with sqrt(n). `executor.PeakBytes(batch)` shows what it saves. The copy reads its
+// inputs through barriers (ops/barrier.h), so plans run it no sooner than the gradient arrives, and do not take it for
+// the first computation. Regions may hold regions.
 #ifndef ADRET_AUTOGRAD_RECOMPUTE_H_
 #define ADRET_AUTOGRAD_RECOMPUTE_H_
 

@@ -84,11 +84,10 @@ class Executor {
 
   // Runs the plan and returns the fetches, in order. All fetches see the variables' values from before the updates.
   // state may be null when no variable is involved. Results stay as they are, however many runs follow. Fails, without
-  // having changed the state, on a missing, unknown or mistyped feed, a variable missing from the state, or a data error
-  // in a kernel.
-  // Thread-safe. A run of an executor with updates has to be the only run that uses its state, of this executor or any
-  // other: where two meet, the later one fails with FailedPrecondition, since which of them came first would otherwise
-  // decide the result.
+  // having changed the state, on a missing, unknown or mistyped feed, a variable missing from the state, or a data
+  // error in a kernel. Thread-safe. A run of an executor with updates has to be the only run that uses its state, of
+  // this executor or any other: where two meet, the later one fails with FailedPrecondition, since which of them came
+  // first would otherwise decide the result.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, State* state = nullptr) const;
   // Runs with a state that must not change; the executor must have no updates.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, const State& state) const;

@@ -1,6 +1,6 @@
 // Minimises Rosenbrock's function of many variables by Newton's method, beside gradient descent, and draws both.
 //
-//   newton --steps=60 --model=newton.adret
+//   newton --steps=200 --model=newton.adret
 //
 // Newton's direction d solves H d = -g. Conjugate gradients solve that with products H v alone, so that H is never
 // written down (J. Nocedal, S. Wright, Numerical Optimization, algorithm 7.1). Both methods halve their steps until the
@@ -19,7 +19,7 @@
 #include "adret/adret.h"
 #include "adret/plot/line_plot.h"
 
-ABSL_FLAG(int64_t, steps, 60, "at most so many steps of each method");
+ABSL_FLAG(int64_t, steps, 200, "at most so many steps of each method");
 ABSL_FLAG(int64_t, variables, 50, "of the function");
 ABSL_FLAG(uint64_t, seed, 1, "of the point where both begin");
 ABSL_FLAG(std::optional<int>, threads, std::nullopt, "one per core if not given; the result does not depend on it");
@@ -121,9 +121,9 @@ absl::Status Descend(Rosenbrock& f, const Vector& d, Vector* x, Slope* here) {
 absl::StatusOr<plot::Series> Minimize(Rosenbrock& f, bool newton, Vector* x) {
   plot::Series curve{.name = newton ? "Newton, conjugate gradients" : "gradient descent"};
   AD_ASSIGN_OR_RETURN(Slope here, f.SlopeAt(*x));
-  for (int64_t step = 0; step <= absl::GetFlag(FLAGS_steps); ++step) {
+  for (int64_t step = 0;; ++step) {
     curve.x.push_back(static_cast<double>(step)), curve.y.push_back(std::max(here.loss, 1e-30));
-    if (Dot(here.gradient, here.gradient) < 1e-20) break;
+    if (step == absl::GetFlag(FLAGS_steps) || Dot(here.gradient, here.gradient) < 1e-20) break;
     Vector d = Plus(Vector(x->size(), 0), -1, here.gradient);
     if (newton) {
       AD_ASSIGN_OR_RETURN(d, NewtonDirection(f, *x, here.gradient));
@@ -154,11 +154,12 @@ absl::Status Run() {
                                      {.title = absl::StrCat("Rosenbrock's function of ", n, " variables")}));
   std::filesystem::path path = absl::GetFlag(FLAGS_model);
   AD_RETURN_IF_ERROR(io::SavePng(path.replace_extension("png").string(), picture));
+  AD_ASSIGN_OR_RETURN(const Slope end, f.SlopeAt(x));
   const State state = f.StateAt(x);
   AD_RETURN_IF_ERROR(
       io::SaveModel(absl::GetFlag(FLAGS_model), {.graph = &f.graph, .state = &state, .outputs = {{"loss", f.loss}}}));
   std::printf("{\"loss\": %.6e, \"examples_per_second\": %.0f, \"peak_rss_mib\": %.1f, \"state_digest\": \"%s\"}\n",
-              newton.y.back(), static_cast<double>(f.runs) / seconds.count(), nn::PeakRssMib(), state.Digest().c_str());
+              end.loss, static_cast<double>(f.runs) / seconds.count(), nn::PeakRssMib(), state.Digest().c_str());
   return absl::OkStatus();
 }
 

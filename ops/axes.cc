@@ -57,4 +57,10 @@ AxisSplit SplitAt(const Shape& shape, int64_t axis) {
   return split;
 }
 
+int64_t EmptyAxis(const Shape& x, const Shape& y, const std::vector<int64_t>& axes) {
+  if (y.num_elements() == 0) return -1;
+  const auto found = std::find_if(axes.begin(), axes.end(), [&](int64_t axis) { return x[axis] == 0; });
+  return found == axes.end() ? -1 : *found;
+}
+
 }  // namespace adret

@@ -59,6 +59,10 @@ struct AxisSplit {
 };
 AxisSplit SplitAt(const Shape& shape, int64_t axis);
 
+// Returns the axis that leaves nothing to find a maximum among, or -1. Where there is no maximum to find, as of [0,0]
+// along axis 0, all is well, as in NumPy.
+int64_t EmptyAxis(const Shape& x, const Shape& y, const std::vector<int64_t>& axes);
+
 }  // namespace adret
 
 #endif  // ADRET_OPS_AXES_H_

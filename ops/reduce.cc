@@ -43,14 +43,6 @@ absl::StatusOr<Types> ReduceType(const TypeContext& c) {
   return Types{{c.dtype(0), WithoutAxes(c.shape(0), attrs.axes, attrs.keepdims)}};
 }
 
-// Returns the axis that leaves nothing to find a maximum among, or -1. Where there is no maximum to find, as of [0,0]
-// along axis 0, all is well, as in NumPy.
-int64_t EmptyAxis(const Shape& x, const Shape& y, const std::vector<int64_t>& axes) {
-  if (y.num_elements() == 0) return -1;
-  const auto found = std::find_if(axes.begin(), axes.end(), [&](int64_t axis) { return x[axis] == 0; });
-  return found == axes.end() ? -1 : *found;
-}
-
 // For reductions that no elements have none of.
 absl::StatusOr<Types> NonemptyReduceType(const TypeContext& c) {
   AD_ASSIGN_OR_RETURN(Types types, ReduceType(c));

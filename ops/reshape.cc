@@ -95,11 +95,9 @@ absl::StatusOr<Shape> InferReshape(const Shape& from, const Shape& to) {
   int64_t known = 1;
   for (int a = 0; a < to.rank(); ++a) known *= a == free_axis ? 1 : to[a];
   if (known == 0) {
-    // Nothing follows from no elements: the dimension stays what it is called, if it is called the batch.
+    // Nothing follows from no elements: the dimension stays what it is called.
     if (n != 0) return mismatch();
-    if (from.is_symbolic()) return to;
-    return absl::InvalidArgumentError(
-        absl::StrCat("the free dimension of ", to.ToString(), " could be anything, as there are no elements"));
+    return to;
   }
   const int64_t inferred = n / known;
   if (inferred * known != n || (to[free_axis] != kAnyBatch && to[free_axis] != inferred)) return mismatch();

@@ -4,8 +4,8 @@
 //   AD_RETURN_IF_ERROR(turn.arena().Grow(turn.plan().arena_bytes()));
 //
 // All share the plans, one for each batch. A turn keeps its plan alive, whether or not the pool still has it. What one
-// run at a time has to itself are an arena with its threads, of which there are a few (ExecutorOptions::max_runs), and a
-// frame of its plan. Both are made when no free one is left, and the last one given back is the first to be taken: a
+// run at a time has to itself are an arena with its threads, of which there are a few (ExecutorOptions::max_runs), and
+// a frame of its plan. Both are made when no free one is left, and the last one given back is the first to be taken: a
 // thread that makes run after run alone gets the same memory each time.
 #ifndef ADRET_CORE_PLAN_RUN_POOL_H_
 #define ADRET_CORE_PLAN_RUN_POOL_H_

@@ -9,7 +9,7 @@
 //   (2) What a step reads is final before the step begins: an earlier step of a lower level made it. Three readers may
 //       come sooner: a chain reads output 0 of the kernel before it, range by range; a node of a chain reads earlier
 //       nodes of that chain; a consumer reads what its producer, the step just before it, made.
-//       The same holds of what the barriers before it wait for (OpTraits::barrier), with no reader that may come sooner.
+//       What the barriers before it wait for (OpTraits::barrier) is final, too, for every reader.
 //   (3) A chain after a kernel has as many elements as the kernel's output 0, and the kernel announces them
 //       (OpTraits::epilogue). A consumer's kernel works plane by plane (OpTraits::planes).
 //   (4) Levels never fall from one step to the next; a consumer has the level of its producer.

@@ -132,7 +132,8 @@ TEST(Recompute, MemoryOfALongChainGrowsSlowly) {
   };
   const int64_t layer = 64 * 64 * 4;
   EXPECT_GT(peak(64, 1), 64 * layer);
-  EXPECT_LT(peak(64, 8), 24 * layer);
+  // Eight each: inputs of regions, values of a region, and terms of w's gradient, in a region and of all regions.
+  EXPECT_LT(peak(64, 8), 36 * layer);
   EXPECT_LT(peak(64, 8), peak(64, 1) / 2);
 }
 

@@ -192,8 +192,8 @@ TEST_P(Rows, JvpMatchesFiniteDifferencesAndGradients) {
   EXPECT_NEAR(left, right, 1e-10 * (std::max(1.0, std::abs(left)) + Largest(found) + Largest(transposed)));
 }
 
-// Gradient rules are linear in the cotangent, and show it: what a Jvp computes does not need one. A barrier may wait for
-// it, but what is not a number stays out of the result.
+// Gradient rules are linear in the cotangent, and show it: what a Jvp computes does not need one. A barrier may wait
+// for it, but what is not a number stays out of the result.
 TEST_P(Rows, JvpComputesNothingFromItsCotangents) {
   const OpCase& c = GetParam();
   RowGraph g(c);
