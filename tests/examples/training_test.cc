@@ -177,6 +177,24 @@ TEST_F(TrainingTest, AnAutoencoderLearnsToDraw) {
   EXPECT_FALSE(std::filesystem::exists(Path("none.adret")));
 }
 
+TEST_F(TrainingTest, NewtonsMethodArrivesAndHeatSpreadsAsItShould) {
+  const auto run = [&](const char* program, const std::string& arguments) {
+    return Run(program, absl::StrCat("--model=", Path("out.adret"), " ", arguments));
+  };
+  const Result newton = run(NEWTON, "--variables=8 --threads=1");
+  ASSERT_EQ(newton.status, 0) << newton.err;
+  EXPECT_LT(std::stod(newton.Field("loss")), 1e-20);
+  EXPECT_EQ(run(NEWTON, "--variables=8 --threads=3").Field("state_digest"), newton.Field("state_digest"));
+  EXPECT_TRUE(io::LoadPng(Path("out.png")).ok());
+  EXPECT_EQ(run(NEWTON, "--steps=0").err, "newton: --variables must be at least 2 and --steps at least 1\n");
+
+  const Result heat = run(HEAT_EQUATION, "--threads=1");
+  ASSERT_EQ(heat.status, 0) << heat.err;
+  EXPECT_LT(std::stod(heat.Field("largest_error")), 5e-3);
+  EXPECT_EQ(run(HEAT_EQUATION, "--threads=3").Field("state_digest"), heat.Field("state_digest"));
+  EXPECT_NE(run(HEAT_EQUATION, "--steps=0").status, 0);
+}
+
 TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   ASSERT_EQ(Train("model.adret", "--epochs=1").status, 0);
   const std::string before = *io::ReadFile(Path("model.adret"));
