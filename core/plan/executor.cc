@@ -39,7 +39,7 @@ int64_t MatchBatch(const Shape& expected, const Shape& found) {
 // thread, is over.
 bool IsUnshared(const Tensor& tensor) {
   if (tensor.is_shared()) return false;
-#ifdef ADRET_TSAN
+#ifdef __SANITIZE_THREAD__
   const Tensor counted = tensor;  // ThreadSanitizer follows counts, but no fences
 #else
   std::atomic_thread_fence(std::memory_order_acquire);  // the count was read without one
