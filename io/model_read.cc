@@ -262,6 +262,9 @@ class GraphReader {
       inputs.push_back(At(node.input_nodes(i), node.input_outputs_size() == 0 ? 0 : node.input_outputs(i)));
     }
     AD_ASSIGN_OR_RETURN(const std::optional<Types> types, Infer(id, inputs, std::move(attrs)));
+    if (types.has_value() && static_cast<int>(types->size()) != node.outputs_size()) {
+      return Bad("has ", node.outputs_size(), " outputs, but its type rule says ", types->size());
+    }
     for (int i = 0; types.has_value() && i < static_cast<int>(types->size()); ++i) {
       const Type& type = (*types)[i];
       const Type claimed = ToType(node.outputs(i));

@@ -8,8 +8,10 @@
 #include <string>
 
 #include "absl/strings/str_cat.h"
+#include "adret/autograd/recompute.h"
 #include "adret/io/file.h"
 #include "adret/io/model.h"
+#include "adret/ops/unary.h"
 #include "adret/tests/io/model_file.h"
 #include "adret/tests/io/mutations.h"
 #include "adret/tests/temp_folder.h"
@@ -339,6 +341,23 @@ TEST(Graph11, StoredTypesMustBeTheInferredOnes) {
   ExpectRefusedAfter([](RawModel& m) { m.node("y")->mutable_outputs(0)->set_dtype(9); }, "there is no dtype 9");
   ExpectRefusedAfter([](RawModel& m) { m.node("y")->clear_outputs(); }, "has 0 outputs, but the op has 1");
   ExpectRefusedAfter([](RawModel& m) { m.node("y")->add_outputs()->set_dtype(1); }, "has 2 outputs, but the op has 1");
+}
+
+// Of an op with any number of outputs only the type rule knows how many a node has.
+TEST(Graph11, AsManyOutputsAsTheTypeRuleSays) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {3});
+  const Values y = Recompute([](Args v) { return Values{Exp(v[0]), Sin(v[0])}; }, {x});
+  const auto refusal = [&](const std::function<void(proto::Node*)>& change) {
+    RawModel raw(*SerializeModel({.graph = &graph, .outputs = {{"y", y[0]}}}));
+    change(raw.node(y[0].name()));
+    return std::string(ParseModel(raw.File()).status().message());
+  };
+  EXPECT_EQ(refusal([](proto::Node*) {}), "");
+  EXPECT_THAT(refusal([](proto::Node* n) { n->mutable_outputs()->RemoveLast(); }),
+              HasSubstr("has 1 outputs, but its type rule says 2"));
+  EXPECT_THAT(refusal([](proto::Node* n) { *n->add_outputs() = n->outputs(0); }),
+              HasSubstr("has 3 outputs, but its type rule says 2"));
 }
 
 TEST(Training15, StepSeedAndSlots) {
