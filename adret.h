@@ -14,6 +14,7 @@
 // core: what a graph is and how it runs.
 #include "adret/core/ancestors.h"
 #include "adret/core/batch.h"
+#include "adret/core/dim.h"
 #include "adret/core/executor.h"
 #include "adret/core/graph.h"
 #include "adret/core/import.h"
@@ -41,6 +42,7 @@
 #include "adret/ops/layout.h"
 #include "adret/ops/machine_limits.h"
 #include "adret/ops/matmul.h"
+#include "adret/ops/narrow.h"
 #include "adret/ops/norm.h"
 #include "adret/ops/pad.h"
 #include "adret/ops/pool2d.h"
@@ -51,6 +53,7 @@
 #include "adret/ops/reshape.h"
 #include "adret/ops/resize.h"
 #include "adret/ops/scan.h"
+#include "adret/ops/shape_of.h"
 #include "adret/ops/slice.h"
 #include "adret/ops/softmax.h"
 #include "adret/ops/tile.h"

@@ -103,7 +103,7 @@ class Derivation {
   // The types of tensors in which so many examples are folded into these axes.
   static Types Folded(Types types, const AxisOfEach& axes, int64_t examples) {
     for (size_t i = 0; i < types.size(); ++i) {
-      if (axes[i] >= 0) types[i].shape.set(axes[i], types[i].shape[axes[i]] * examples);
+      if (axes[i] >= 0) types[i].shape.set(axes[i], types[i].shape.dim(axes[i]) * Dim::Of(examples));
     }
     return types;
   }
@@ -138,7 +138,7 @@ class Derivation {
 
   // Labels are asked for concrete shapes.
   static Types Concrete(Types types) {
-    for (Type& t : types) t.shape = t.shape.WithBatch(2);
+    for (Type& t : types) t.shape = t.shape.WithEvery(2);
     return types;
   }
 

@@ -10,6 +10,7 @@
 #include "adret/autograd/transformation_internal.h"
 #include "adret/ops/add_up_internal.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/reshape.h"
 
 namespace adret {
 namespace {
@@ -136,12 +137,21 @@ class Differentiator {
     for (size_t i = 0; i < dx.size(); ++i) {
       const ValueId x = node.inputs[i];
       if (!dx[i].valid() || !active_[x.node]) continue;
-      if (dx[i].type() != graph_->type(x)) {
+      const Value fitting = dx[i].type() == graph_->type(x) ? dx[i] : UnderType(dx[i], graph_->type(x));
+      if (fitting.type() != graph_->type(x)) {
         return Fail(absl::StrCat("the gradient rule of ", node.op->name, " returned ", dx[i].type().ToString(),
                                  " for input ", i, " of type ", graph_->type(x).ToString()));
       }
-      Accumulate(x, dx[i]);
+      Accumulate(x, fitting);
     }
+  }
+
+  // Returns a gradient under the shape of its input where the two look different but have to be equal, since the node
+  // took them for equal: [time] and [length].
+  Value UnderType(Value dx, const Type& type) const {
+    bool equal = dx.dtype() == type.dtype && dx.rank() == type.shape.rank();
+    for (int a = 0; equal && a < dx.rank(); ++a) equal = MayBeEqual(dx.shape()[a], type.shape[a]);
+    return equal ? Reshape(Operand(dx, location_), type.shape) : dx;
   }
 
   const GradientRule* RuleOf(const Node& node) {

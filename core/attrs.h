@@ -12,8 +12,8 @@
 //
 // Equality, hashing, printing, and reading from and writing to files are derived from Fields(). A field is one of:
 // bool, int64_t, double, std::string, DType, Shape, Tensor, std::vector<int64_t>, std::array<int64_t, N>,
-// std::vector<double>; or a struct that has Fields() itself, whose fields are spelled "outer.inner". Enums are stored
-// as strings by their struct.
+// std::vector<double>, DimArray<N>; or a struct that has Fields() itself, whose fields are spelled "outer.inner". Enums
+// are stored as strings by their struct.
 #ifndef ADRET_CORE_ATTRS_H_
 #define ADRET_CORE_ATTRS_H_
 
@@ -47,6 +47,11 @@ using AttrList = std::vector<Attr>;
 bool operator==(const Attr& a, const Attr& b);
 // Returns the attributes as text, such as "kernel=[2,2], ceil_mode=0"
 std::string ToString(const AttrList& attrs);
+
+// An attribute that holds N dimensions, as codes (core/dim.h). Listed as integers where all are numbers, and as a Shape
+// otherwise, in which plans put sizes for symbols.
+template <size_t N>
+struct DimArray : std::array<int64_t, N> {};
 
 struct NoAttrs {
   template <class V>
@@ -118,6 +123,11 @@ struct AttrWriter {
   static AttrValue Pack(const std::array<int64_t, N>& v) {
     return std::vector<int64_t>(v.begin(), v.end());
   }
+  template <size_t N>
+  static AttrValue Pack(const DimArray<N>& v) {
+    const Shape dims(absl::MakeConstSpan(v.data(), N));
+    return dims.is_symbolic() ? AttrValue(dims) : AttrValue(std::vector<int64_t>(v.begin(), v.end()));
+  }
 };
 
 // Takes every field from a list; collects what is missing or of the wrong type, and counts what was used.
@@ -156,6 +166,14 @@ struct AttrReader {
     const auto* v = std::get_if<std::vector<int64_t>>(&value);
     if (v == nullptr || v->size() != N) return false;
     std::copy(v->begin(), v->end(), field.begin());
+    return true;
+  }
+  template <size_t N>
+  static bool Unpack(const AttrValue& value, DimArray<N>& field) {
+    const Shape* dims = std::get_if<Shape>(&value);
+    if (dims == nullptr) return Unpack(value, static_cast<std::array<int64_t, N>&>(field));
+    if (dims->rank() != static_cast<int>(N)) return false;
+    std::copy(dims->begin(), dims->end(), field.begin());
     return true;
   }
 };

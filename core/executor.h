@@ -4,8 +4,8 @@
 //   std::vector<Tensor> results = *executor.Run({{image, images}, {label, labels}}, &state);
 //
 // Compiling keeps only what fetches and updates need, folds constants, merges equal nodes, fuses element-wise chains
-// (also into the kernels before them), and places every buffer in one arena. A plan is made for each concrete batch on
-// first use and kept. Results have the same bits for any number of threads.
+// (also into the kernels before them), and places every buffer in one arena. A plan is made for the sizes of symbols
+// (the batch, Dim("time")) on their first use and kept. Results have the same bits for any number of threads.
 //
 // Any number of threads may run one executor at once. They share its plans, and variables that no run updates; each run
 // has an arena to itself, of which there are ExecutorOptions::max_runs: further runs wait until one is free. A server
@@ -52,7 +52,7 @@ struct ExecutorOptions {
   // Times every step (one after the other), for Explain() and Trace(). Runs of several threads count alike: they slow
   // each other down, and Trace() shows the one that ended last.
   bool profile = false;
-  int max_plans = 16;  // concrete batches kept; the oldest goes first
+  int max_plans = 16;  // plans kept, each for other sizes of symbols; the oldest goes first
   // Runs that may be under way at once, at least 1; one per core if not given. Each has an arena of its own, which is
   // kept for later runs; a further run waits until one of them ends.
   std::optional<int> max_runs = {};
@@ -92,15 +92,16 @@ class Executor {
   // Runs with a state that must not change; the executor must have no updates.
   absl::StatusOr<std::vector<Tensor>> Run(const Feeds& feeds, const State& state) const;
 
-  // Returns the peak bytes of an arena (intermediate values and scratch memory) for a batch, known before any run.
-  absl::StatusOr<int64_t> PeakBytes(int64_t batch = 1) const;
-  // Returns the plan for a batch: what its steps compute, cost, and (with options.profile) how long they took so far.
-  absl::StatusOr<PlanReport> Report(int64_t batch = 1) const;
+  // Returns the peak bytes of an arena (intermediate values and scratch memory), known before any run. Here and below,
+  // `sizes` are those of all symbols, or a number for the batch: Explain({{"?", 32}, {"time", 100}}), Explain(32).
+  absl::StatusOr<int64_t> PeakBytes(const DimSizes& sizes = 1) const;
+  // Returns the plan for these sizes: what its steps compute, cost, and (with options.profile) how long they took.
+  absl::StatusOr<PlanReport> Report(const DimSizes& sizes = 1) const;
   // Returns Report() as a table for people, with the share of these limits that profiled steps reached.
-  absl::StatusOr<std::string> Explain(int64_t batch = 1, const MachineLimits& limits = {}) const;
+  absl::StatusOr<std::string> Explain(const DimSizes& sizes = 1, const MachineLimits& limits = {}) const;
   // Returns the last run with options.profile as trace events in JSON, for chrome://tracing and Perfetto. Fails when
   // there was none.
-  absl::StatusOr<std::string> Trace(int64_t batch = 1) const;
+  absl::StatusOr<std::string> Trace(const DimSizes& sizes = 1) const;
 
  private:
   struct Impl;

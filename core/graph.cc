@@ -213,7 +213,8 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
   if (forced_location_ != nullptr) location = *forced_location_;
   absl::InlinedVector<Type, 3> types;
   for (ValueId id : inputs) types.push_back(type(id));
-  absl::StatusOr<Types> outputs = InferTypes(op, types, attrs);
+  bool assumes_sizes = false;
+  absl::StatusOr<Types> outputs = InferTypesOfNewNode(op, types, attrs, &assumes_sizes);
   if (!outputs.ok()) {
     Fail(outputs.status(), location);
     return -1;
@@ -240,7 +241,8 @@ NodeId Graph::AddNode(const Op& op, absl::Span<const ValueId> inputs, Attrs attr
                         *std::move(outputs),
                         std::move(unique),
                         location,
-                        derivative_depth_ > 0});
+                        derivative_depth_ > 0,
+                        assumes_sizes});
   is_named_.push_back(!name.empty());
   return id;
 }

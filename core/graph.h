@@ -139,7 +139,8 @@ struct Node {
   Types outputs;
   std::string name;
   std::source_location location;
-  bool gradient = false;  // added while something was differentiated: a part of a derivative
+  bool gradient = false;       // added while something was differentiated: a part of a derivative
+  bool assumes_sizes = false;  // its types hold for some sizes of symbols only: plans ask its type rule again
 };
 
 // Fills a fresh tensor of this type for a variable; key names the random sequence it may use.
@@ -179,8 +180,8 @@ class Graph {
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
-  // Adds a leaf that is fed at each run. shape[i] may be kAnyBatch. Names, here and below, follow core/names.h; another
-  // one is an error.
+  // Adds a leaf that is fed at each run. Dimensions may be symbolic: kAnyBatch, Dim("time"). Names, here and below,
+  // follow core/names.h; another one is an error.
   Value Input(absl::string_view name, DType dtype, const Shape& shape,
               std::source_location location = std::source_location::current());
   // Adds a leaf whose tensor lives in a State. The name, with the current name scope before it, is unique in the graph.

@@ -5,12 +5,11 @@
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 
 namespace adret {
 namespace {
-
-constexpr int64_t kSymbolic = -1;  // the batch stays symbolic
 
 template <class... Parts>
 absl::Status Bad(const Parts&... parts) {
@@ -64,33 +63,38 @@ class Importer {
     const Type &old_type = s.from.type(), &new_type = s.to.type();
     const absl::Status misfit = Bad(s.from.name(), " is ", old_type.ToString(), ", which ", s.to.name(), ", ",
                                     new_type.ToString(), ", does not fit");
-    const int axis = old_type.shape.symbolic_axis();
-    int64_t batch = kSymbolic;
-    if (axis >= 0 && !new_type.shape.is_symbolic()) {
-      if (new_type.shape.rank() != old_type.shape.rank()) return misfit;
-      batch = new_type.shape[axis] / -old_type.shape[axis];
+    if (old_type.dtype != new_type.dtype || old_type.shape.rank() != new_type.shape.rank()) return misfit;
+    DimSizes sizes;
+    bool undecided = false;
+    for (int a = 0; a < old_type.shape.rank(); ++a) {
+      const int64_t old_dim = old_type.shape[a], new_dim = new_type.shape[a];
+      if (old_dim == new_dim) {
+        old_type.shape.dim(a).ForEachSymbol([&](int symbol) { kept_.insert(symbol); });
+      } else if (new_dim < 0 || (old_dim >= 0 && !options_.resize)) {
+        return misfit;
+      } else if (old_dim >= 0) {
+        resized_ = true;
+      } else if (!MatchDim(old_dim, new_dim, &sizes, &undecided) || undecided) {
+        return misfit;
+      }
     }
-    if (new_type != Type{old_type.dtype, Concrete(old_type.shape, batch)}) {
-      if (!options_.resize || !Resizes(old_type, new_type, axis)) return misfit;
-      resized_ = true;
+    return AddSizes(sizes);
+  }
+
+  // Takes in the sizes that a replaced value gives to symbols; those of all of them must agree.
+  absl::Status AddSizes(const DimSizes& sizes) {
+    for (const auto& [symbol, size] : sizes.entries()) {
+      if (sizes_.Find(symbol).value_or(size) != size) return DifferentSizes(symbol);
+      sizes_.Set(symbol, size);
     }
-    if (axis < 0) return absl::OkStatus();
-    if (has_batch_ && batch != batch_) return Bad("replaced values have different batches");
-    has_batch_ = true;
-    batch_ = batch;
+    for (const auto& [symbol, size] : sizes_.entries()) {
+      if (kept_.contains(symbol)) return DifferentSizes(symbol);
+    }
     return absl::OkStatus();
   }
-
-  // True when two types of one dtype and rank, neither with the batch elsewhere, differ in known dimensions only.
-  static bool Resizes(const Type& old_type, const Type& new_type, int batch_axis) {
-    return old_type.dtype == new_type.dtype && old_type.shape.rank() == new_type.shape.rank() &&
-           (!new_type.shape.is_symbolic() || new_type.shape.symbolic_axis() == batch_axis) &&
-           (batch_axis < 0 || !new_type.shape.is_symbolic() ||
-            new_type.shape[batch_axis] == old_type.shape[batch_axis]);
-  }
-
-  static Shape Concrete(const Shape& shape, int64_t batch) {
-    return batch == kSymbolic ? shape : shape.WithBatch(batch);
+  static absl::Status DifferentSizes(int symbol) {
+    if (symbol == 0) return Bad("replaced values have different batches");
+    return Bad("replaced values have different sizes of '", SymbolName(symbol), "'");
   }
 
   // Which nodes to copy: from the fetches backwards, not past replaced values.
@@ -114,7 +118,7 @@ class Importer {
       if (!needed_[id] || !IsNamedLeaf(node) || !to_->Contains(node.name)) continue;
       const Value there = *to_->Find(node.name);
       const Node& other = to_->node(there.node());
-      const Type type{node.outputs[0].dtype, Concrete(node.outputs[0].shape, batch_)};
+      const Type type{node.outputs[0].dtype, node.outputs[0].shape.With(sizes_)};
       if (other.op != node.op || other.outputs[0] != type) {
         return Bad(node.op->name, " ", node.name, " is ", type.ToString(), ", but the graph has ", other.op->name, " ",
                    other.outputs[0].ToString(), " of that name");
@@ -143,7 +147,7 @@ class Importer {
   absl::StatusOr<ValueId> Input(ValueId id) {
     const Waiting* waiting = WaitingFor(id);
     if (waiting == nullptr) return Mapped(id);
-    AD_ASSIGN_OR_RETURN(const ValueId copy, Repeat(*waiting, Concrete(from_->type(id).shape, batch_)));
+    AD_ASSIGN_OR_RETURN(const ValueId copy, Repeat(*waiting, from_->type(id).shape.With(sizes_)));
     replaced_[id] = copy;
     return copy;
   }
@@ -208,7 +212,7 @@ class Importer {
       const Shape& old_shape = node.outputs[i].shape;
       const Shape& new_shape = to_->node(copy).outputs[i].shape;
       const int axis = old_shape.symbolic_axis();
-      if (axis < 0 || new_shape[axis] == Concrete(old_shape, batch_)[axis]) continue;
+      if (axis < 0 || new_shape[axis] == old_shape.With(sizes_)[axis]) continue;
       return OneSize(node, absl::StrCat("it would be ", new_shape.ToString(), ", not ", old_shape.ToString()));
     }
     return absl::OkStatus();
@@ -225,7 +229,7 @@ class Importer {
     Values values;
     for (ValueId input : inputs) values.push_back(Value(to_, input));
     Types types = node.outputs;
-    for (Type& type : types) type.shape = Concrete(type.shape, batch_);
+    for (Type& type : types) type.shape = type.shape.With(sizes_);
     AD_ASSIGN_OR_RETURN(const std::optional<Values> instead, options_.replace(node, values, types));
     AD_RETURN_IF_ERROR(to_->status());
     if (!instead.has_value()) return false;
@@ -238,13 +242,13 @@ class Importer {
     return true;
   }
 
-  // The attributes with the batch in the place of the symbol and streams renumbered.
+  // The attributes with sizes in the place of their symbols and streams renumbered.
   absl::StatusOr<Attrs> CopyAttrs(const Node& node) {
     AttrList list = node.attrs.list();
     bool changed = false;
     for (Attr& attr : list) {
-      if (auto* shape = std::get_if<Shape>(&attr.value); shape != nullptr && batch_ != kSymbolic) {
-        *shape = shape->WithBatch(batch_);
+      if (auto* shape = std::get_if<Shape>(&attr.value); shape != nullptr && shape->is_symbolic() && !sizes_.empty()) {
+        *shape = shape->With(sizes_);
         changed = true;
       }
       if (node.op->traits.random && attr.name == "stream") {
@@ -305,8 +309,9 @@ class Importer {
   Graph* const to_;
   const ImportOptions& options_;
   Graph* from_ = nullptr;
-  bool has_batch_ = false, resized_ = false;
-  int64_t batch_ = kSymbolic;
+  bool resized_ = false;
+  DimSizes sizes_;                 // of symbols that become numbers
+  absl::flat_hash_set<int> kept_;  // symbols that stay
   std::vector<bool> needed_;
   absl::flat_hash_map<ValueId, ValueId> replaced_;
   absl::flat_hash_map<NodeId, NodeId> copies_;

@@ -14,6 +14,13 @@ namespace adret {
 // number of inputs is not the op's, or the rule refuses them.
 absl::StatusOr<Types> InferTypes(const Op& op, absl::Span<const Type> inputs, const Attrs& attrs);
 
+// Returns the output types for a node that is being built: as InferTypes() does, and also where the rule refuses inputs
+// whose dimensions differ in looks only, such as [time] + [length]. Dimensions that may be equal (MayBeEqual) are taken
+// for equal then, in the way that the rule accepts. `assumes` says whether the answer holds for some sizes only: plans
+// ask the rule again, with numbers.
+absl::StatusOr<Types> InferTypesOfNewNode(const Op& op, absl::Span<const Type> inputs, const Attrs& attrs,
+                                          bool* assumes);
+
 }  // namespace adret
 
 #endif  // ADRET_CORE_INFER_TYPES_H_

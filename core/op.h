@@ -14,6 +14,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -248,6 +249,11 @@ struct Op {
   // identity), or -1.
   std::function<int(const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const> constants)>
       same_as_input = nullptr;
+  // Optional: how a shape that a graph computes is known before a run (ops/shape_of.h). `moves` are the inputs (a set
+  // of bits, Inputs()) whose elements the outputs consist of, whatever they are; the others have to be constants.
+  // `of_dims` is what an element-wise op makes of dimensions.
+  uint32_t moves = 0;
+  std::optional<Dim> (*of_dims)(absl::Span<const Dim> operands) = nullptr;
   // Optional: multiply-adds as users count them (in `Summary`), for ops with products.
   std::function<int64_t(absl::Span<const Type> inputs, const Type& output)> multiply_adds = nullptr;
   // Optional: how a part of the result follows from parts of the operands, so that plans compute no more than is looked

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
@@ -14,11 +15,6 @@ constexpr int64_t kMaxElements = int64_t{1} << 58;  // 8-byte elements stay belo
 // Kernels may walk over the other dimensions of a shape that has a zero; a file could make that walk endless.
 constexpr int64_t kMaxWalk = int64_t{1} << 28;
 
-std::string DimName(int64_t dim) {
-  if (dim >= 0) return absl::StrCat(dim);
-  return dim == kAnyBatch ? "?" : absl::StrCat(-dim, "*?");
-}
-
 }  // namespace
 
 int Shape::symbolic_axis() const {
@@ -28,35 +24,51 @@ int Shape::symbolic_axis() const {
   return -1;
 }
 
-Shape Shape::WithBatch(int64_t batch) const {
+bool Shape::has_named_symbol() const { return std::any_of(dims_.begin(), dims_.end(), HasNamedSymbol); }
+
+Shape Shape::With(const DimSizes& sizes) const {
   Shape result = *this;
+  const std::optional<int64_t> batch = sizes.Find(0);
   for (int64_t& dim : result.dims_) {
     if (dim >= 0) continue;
-    int64_t product;
-    dim = __builtin_mul_overflow(-dim, batch, &product) ? std::numeric_limits<int64_t>::max() : product;
+    if (HasNamedSymbol(dim)) {
+      dim = Dim::Of(dim).With(sizes);
+    } else if (batch.has_value() && __builtin_mul_overflow(-dim, *batch, &dim)) {
+      dim = kNoDim;
+    }
+    if (batch.has_value() && *batch < 0 && dim < 0 && !HasNamedSymbol(dim)) dim = kNoDim;
   }
   return result;
 }
 
+Shape Shape::WithEvery(int64_t size) const {
+  DimSizes sizes(size);
+  for (int64_t dim : dims_) {
+    if (HasNamedSymbol(dim)) Dim::Of(dim).ForEachSymbol([&](int symbol) { sizes.Set(symbol, size); });
+  }
+  return With(sizes);
+}
+
 int64_t Shape::num_elements() const {
   int64_t n = 1;
-  for (int64_t dim : dims_) n *= dim;
-  return n;
+  bool plain = true;
+  for (int64_t dim : dims_) plain &= !HasNamedSymbol(dim) && (dim >= 0 || n >= 0), n *= plain ? dim : 1;
+  if (plain && !HasNamedSymbol(n)) return n;
+  Dim product(1);
+  for (int a = 0; a < rank(); ++a) product = product * dim(a);
+  return product;
 }
 
 absl::Status Shape::Validate() const {
   if (rank() > kMaxRank) {
     return absl::InvalidArgumentError(absl::StrCat("rank ", rank(), " is above the limit of ", kMaxRank));
   }
-  int symbolic = 0;
   int64_t product = 1;
   bool empty = false;
   for (int64_t dim : dims_) {
-    symbolic += dim < 0;
     empty |= dim == 0;
-    if (dim == std::numeric_limits<int64_t>::min()) {
-      return absl::InvalidArgumentError("a dimension is out of range");
-    }
+    if (!IsDimCode(dim)) return absl::InvalidArgumentError("a dimension is out of range");
+    if (HasNamedSymbol(dim)) continue;  // its size is checked when it is known
     // Zeros are left out of the product, so that strides of an empty shape do not overflow either.
     if (dim != 0 && (__builtin_mul_overflow(product, std::abs(dim), &product) || product > kMaxElements)) {
       return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " has too many elements"));
@@ -65,15 +77,12 @@ absl::Status Shape::Validate() const {
   if (empty && product > kMaxWalk) {
     return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " is empty but absurdly large"));
   }
-  if (symbolic > 1) {
-    return absl::InvalidArgumentError(absl::StrCat("shape ", ToString(), " has more than one symbolic dimension"));
-  }
   return absl::OkStatus();
 }
 
 std::string Shape::ToString() const {
   return absl::StrCat(
-      "[", absl::StrJoin(dims_, ",", [](std::string* out, int64_t d) { absl::StrAppend(out, DimName(d)); }), "]");
+      "[", absl::StrJoin(dims_, ",", [](std::string* out, int64_t d) { absl::StrAppend(out, DimText(d)); }), "]");
 }
 
 absl::InlinedVector<int64_t, 4> Strides(const Shape& shape) {
@@ -99,12 +108,13 @@ absl::StatusOr<Shape> BroadcastShapes(const Shape& a, const Shape& b) {
   for (int i = 0; i < rank; ++i) {
     const int ia = i - (rank - a.rank()), ib = i - (rank - b.rank());
     const int64_t da = ia < 0 ? 1 : a[ia], db = ib < 0 ? 1 : b[ib];
-    if (da != db && da != 1 && db != 1) {
+    if (da != 1 && db != 1 && !MayBeEqual(da, db)) {
       return absl::InvalidArgumentError(absl::StrCat("shapes ", a.ToString(), " and ", b.ToString(),
-                                                     " do not broadcast: ", DimName(da), " against ", DimName(db),
-                                                     " at axis ", i - rank));
+                                                     " do not broadcast: ", DimText(da), " and ", DimText(db),
+                                                     " differ", " at axis ", i - rank));
     }
-    result.push_back(da == 1 ? db : da);
+    // Of two that may be equal, a number says more.
+    result.push_back(da == 1 || (db >= 0 && db != 1) ? db : da);
   }
   AD_RETURN_IF_ERROR(result.Validate());
   return result;

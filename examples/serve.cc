@@ -36,7 +36,7 @@ absl::Status Read(const std::string& line, const Value& input, std::vector<doubl
       return absl::InvalidArgumentError(absl::StrCat("'", word, "' is no number of type ", Name(input.dtype())));
     }
   }
-  const size_t expected = input.shape().WithBatch(1).num_elements(), found = numbers->size() - before;
+  const size_t expected = input.shape().WithEvery(1).num_elements(), found = numbers->size() - before;
   if (found == expected) return absl::OkStatus();
   return absl::InvalidArgumentError(absl::StrCat("expected ", expected, " numbers, not ", found));
 }
@@ -47,7 +47,7 @@ std::vector<std::string> Answer(const std::vector<std::string>& lines, const Exe
   std::vector<std::string> answers(lines.size());
   std::vector<std::string*> asked;  // where to write the answers of the lines that make sense,
   std::vector<double> numbers;      // and their numbers, one after the other
-  const int64_t size = input.shape().WithBatch(1).num_elements();
+  const int64_t size = input.shape().WithEvery(1).num_elements();
   for (size_t i = 0; i < lines.size(); ++i) {
     if (const absl::Status status = Read(lines[i], input, &numbers); status.ok()) {
       asked.push_back(&answers[i]);
@@ -58,7 +58,7 @@ std::vector<std::string> Answer(const std::vector<std::string>& lines, const Exe
   }
   const auto run = [&](int64_t begin, int64_t n) {
     const auto batch = absl::MakeConstSpan(numbers).subspan(begin * size, n * size);
-    const Tensor x = Tensor::From<double>(input.shape().WithBatch(n), batch).Cast(input.dtype());
+    const Tensor x = Tensor::From<double>(input.shape().With(n), batch).Cast(input.dtype());
     AD_ASSIGN_OR_RETURN(const std::vector<Tensor> y, executor.Run({{input, x}}, state));
     const int64_t width = y[0].num_elements() / n;
     for (int64_t i = 0; i < n * width; ++i) {
@@ -88,7 +88,7 @@ absl::Status Serve() {
   if (batch < 1) return absl::InvalidArgumentError(absl::StrCat("--batch must be at least 1, but is ", batch));
   AD_ASSIGN_OR_RETURN(const Executor executor, Executor::Create({output}, {}, {.threads = 1, .max_plans = batch}));
   // An error that every request would meet is better known now.
-  const Tensor zeros = Tensor::Zeros(input.dtype(), input.shape().WithBatch(1));
+  const Tensor zeros = Tensor::Zeros(input.dtype(), input.shape().WithEvery(1));
   AD_RETURN_IF_ERROR(executor.Run({{input, zeros}}, model.state).status());
 
   std::string bytes(1 << 20, '\0'), rest;  // what was read, and what is not a whole line yet

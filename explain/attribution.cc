@@ -141,7 +141,7 @@ absl::Status CopyRunner::Run(int64_t image, int64_t count, Change change, Take t
   std::vector<double> pixels(original.size());
   for (int64_t begin = 0; begin < count; begin += p.options.copies) {
     const int64_t n = std::min(p.options.copies, count - begin);
-    AD_ASSIGN_OR_RETURN(Tensor rows, Tensor::Allocate(p.images.dtype(), p.f.images.shape().WithBatch(n)));
+    AD_ASSIGN_OR_RETURN(Tensor rows, Tensor::Allocate(p.images.dtype(), p.f.images.shape().With(n)));
     for (int64_t i = 0; i < n; ++i) {
       pixels = original;
       change(begin + i, absl::MakeSpan(pixels));

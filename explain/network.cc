@@ -66,7 +66,7 @@ absl::Status CheckEnds(Value input, Value output) {
                input.type().ToString());
   }
   constexpr int64_t kMostPixels = int64_t{1} << 26;
-  if (input.shape().WithBatch(1).num_elements() > kMostPixels) {
+  if (input.shape().WithEvery(1).num_elements() > kMostPixels) {
     return absl::ResourceExhaustedError(
         absl::StrCat("an example of '", input.name(), "', ", input.type().ToString(), ", is beyond 2^26 numbers"));
   }
@@ -207,7 +207,7 @@ Value Network::FromImages(Value images) const {
 }
 
 Tensor Network::FromImages(const Tensor& images) const {
-  return images.Reshaped(impl_->input.shape().WithBatch(images.shape()[0]));
+  return images.Reshaped(impl_->input.shape().With(images.shape()[0]));
 }
 
 Tensor Network::ToImages(const Tensor& examples) const {
@@ -220,7 +220,7 @@ bool Network::TakesExamples(const Shape& shape) const {
   if (shape.rank() == 0) return false;
   Shape images = impl_->image_shape;
   images.insert(0, shape[0]);
-  if (shape == images || shape == impl_->input.shape().WithBatch(shape[0])) return true;
+  if (shape == images || shape == impl_->input.shape().With(shape[0])) return true;
   if (images[1] == 1) images.erase(1);
   return shape == images;
 }

@@ -20,6 +20,7 @@
 #include "adret/io/in_file.h"
 #include "adret/io/model.h"
 #include "adret/io/model.pb.h"
+#include "adret/io/model_dims_internal.h"
 #include "adret/io/model_format_internal.h"
 
 namespace adret::io {
@@ -34,8 +35,12 @@ absl::Status Bad(const Parts&... parts) {
   return absl::InvalidArgumentError(absl::StrCat(parts...));
 }
 
-Shape ToShape(const google::protobuf::RepeatedField<int64_t>& dims) {
-  return Shape(absl::MakeConstSpan(dims.data(), dims.size()));
+// Returns dimensions that ReadDims() has accepted before.
+template <class Message>
+Shape ToShape(const Message& message) {
+  const absl::StatusOr<Shape> shape = ReadDims(message);
+  AD_CHECK(shape.ok());
+  return *shape;
 }
 
 absl::StatusOr<FileHeader> ReadHeader(const Source& source, Problems* problems) {
@@ -67,7 +72,8 @@ absl::StatusOr<SoundParts> ReadStructure(const Source& source, const FileHeader&
 absl::StatusOr<Tensor> ReadTensor(const Source& source, uint64_t offset, const proto::TensorEntry& entry,
                                   LoadReport* report) {
   const auto dtype = static_cast<DType>(entry.dtype());
-  AD_ASSIGN_OR_RETURN(Tensor tensor, Tensor::Allocate(dtype, ToShape(entry.dims())));
+  AD_ASSIGN_OR_RETURN(Tensor tensor,
+                      Tensor::Allocate(dtype, Shape(absl::MakeConstSpan(entry.dims().data(), entry.dims().size()))));
   AD_RETURN_IF_ERROR(source.read(offset, entry.bytes(), tensor.mutable_raw()));
   if (Crc32(tensor.raw(), entry.bytes()) != entry.crc32()) {
     return Bad("the checksum does not match: the file is damaged");
@@ -138,7 +144,7 @@ AttrValue ToAttrValue(const proto::Attr& attr, const std::vector<Tensor>& tensor
     case proto::Attr::kDtype:
       return static_cast<DType>(attr.dtype());
     case proto::Attr::kShape:
-      return ToShape(attr.shape().dims());
+      return ToShape(attr.shape());
     case proto::Attr::kTensor:
       return tensors[attr.tensor()];
     case proto::Attr::kIntegers:
@@ -231,7 +237,7 @@ class GraphReader {
     return output < static_cast<uint32_t>(model_.nodes(node).outputs_size()) ? &model_.nodes(node).outputs(output)
                                                                              : nullptr;
   }
-  static Type ToType(const proto::Type& stored) { return {static_cast<DType>(stored.dtype()), ToShape(stored.dims())}; }
+  static Type ToType(const proto::Type& stored) { return {static_cast<DType>(stored.dtype()), ToShape(stored)}; }
 
   // What the type rule says about a node; nothing where the file states no usable types for its inputs.
   absl::StatusOr<std::optional<Types>> Infer(int id, absl::Span<const ValueId> inputs, Attrs attrs) {
@@ -271,8 +277,8 @@ class GraphReader {
       if (type != claimed) {
         return Bad("output ", i, " is stored as ", claimed.ToString(), " but is ", type.ToString());
       }
-      // For a symbolic shape this is the size at batch 1; the executor has a limit of its own for each batch.
-      if (std::abs(type.bytes()) > limits_.value_bytes) {
+      // For a symbolic shape this is the size where all symbols are 1; the executor has its own limit for each plan.
+      if (Type{type.dtype, type.shape.WithEvery(1)}.bytes() > limits_.value_bytes) {
         return absl::ResourceExhaustedError(
             absl::StrCat("a value of type ", type.ToString(), " exceeds the limit of ", limits_.value_bytes, " bytes"));
       }

@@ -14,13 +14,12 @@
 #include "adret/core/status.h"
 #include "adret/io/in_file.h"
 #include "adret/io/model.pb.h"
+#include "adret/io/model_dims_internal.h"
 #include "adret/io/model_format_internal.h"
 
 namespace adret::io {
 namespace {
 
-// Elements of a tensor, as Shape::Validate() has it; a dimension beyond is refused before any arithmetic on it.
-constexpr int64_t kMaxDimension = int64_t{1} << 58;
 // Lists of attributes are searched linearly.
 constexpr int kMaxAttrsPerNode = 256;
 
@@ -164,7 +163,7 @@ class Validator {
     sound_.types.push_back(true);
     for (const proto::Type& type : node.outputs()) {
       absl::Status status = CheckDType(type.dtype());
-      if (status.ok()) status = CheckDims(type.dims());
+      if (status.ok()) status = ReadDims(type).status();
       if (!status.ok()) sound_.types[id] = false;
       AD_RETURN_IF_ERROR(NoteNode(id, status));
     }
@@ -209,7 +208,7 @@ class Validator {
       case proto::Attr::kDtype:
         return CheckDType(attr.dtype());
       case proto::Attr::kShape:
-        return CheckDims(attr.shape().dims());
+        return ReadDims(attr.shape()).status();
       case proto::Attr::kTensor:
         if (attr.tensor() >= used_.size()) return Bad("there is no tensor ", attr.tensor());
         used_[attr.tensor()] = true;

@@ -12,6 +12,7 @@
 #include "adret/io/file.h"
 #include "adret/io/model.h"
 #include "adret/io/model.pb.h"
+#include "adret/io/model_dims_internal.h"
 #include "adret/io/model_format_internal.h"
 
 namespace adret::io {
@@ -106,7 +107,7 @@ class StructureBuilder {
     for (const Type& type : node.outputs) {
       proto::Type* t = out->add_outputs();
       t->set_dtype(static_cast<uint32_t>(type.dtype));
-      t->mutable_dims()->Add(type.shape.begin(), type.shape.end());
+      WriteDims(type.shape, t);
     }
   }
 
@@ -119,7 +120,7 @@ class StructureBuilder {
       void operator()(double v) const { out->set_real(v); }
       void operator()(const std::string& v) const { out->set_text(v); }
       void operator()(DType v) const { out->set_dtype(static_cast<uint32_t>(v)); }
-      void operator()(const Shape& v) const { out->mutable_shape()->mutable_dims()->Add(v.begin(), v.end()); }
+      void operator()(const Shape& v) const { WriteDims(v, out->mutable_shape()); }
       void operator()(const Tensor& v) const { out->set_tensor(builder->AddConstant(v)); }
       void operator()(const std::vector<int64_t>& v) const {
         out->mutable_integers()->mutable_values()->Add(v.begin(), v.end());

@@ -171,12 +171,8 @@ Value PlacesOf(const Value& x) {
     const Value places = Range(x.graph(), {.dtype = DType::kFloat64, .limit = static_cast<double>(x.shape()[axis])});
     return Unsqueeze(places, {-1});
   }
-  SliceAttrs first;
-  for (int a = 0; a < x.rank(); ++a) {
-    if (a != axis) first.axes.push_back(a), first.begins.push_back(0), first.ends.push_back(1);
-  }
-  const Value one = Reshape(Slice(x, first), {x.shape()[axis], 1});
-  return CumSum(Cast(OnesLike(one), DType::kFloat64), {.axis = 0, .exclusive = true});
+  const Value one = x.graph()->Constant(Tensor::Scalar(DType::kFloat64, 1));
+  return CumSum(BroadcastTo(one, {x.shape()[axis], 1}), {.axis = 0, .exclusive = true});
 }
 
 }  // namespace

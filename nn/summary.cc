@@ -27,8 +27,8 @@ bool IsLayer(const Node& node) {
 int64_t MultiplyAdds(const Graph& graph, const Node& node) {
   if (node.op->multiply_adds == nullptr) return 0;
   std::vector<Type> inputs;
-  for (ValueId id : node.inputs) inputs.push_back({graph.type(id).dtype, graph.type(id).shape.WithBatch(1)});
-  return node.op->multiply_adds(inputs, {node.outputs[0].dtype, node.outputs[0].shape.WithBatch(1)});
+  for (ValueId id : node.inputs) inputs.push_back({graph.type(id).dtype, graph.type(id).shape.WithEvery(1)});
+  return node.op->multiply_adds(inputs, {node.outputs[0].dtype, node.outputs[0].shape.WithEvery(1)});
 }
 
 using LayerIndex = absl::flat_hash_map<std::string, int>;

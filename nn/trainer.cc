@@ -136,7 +136,7 @@ absl::StatusOr<Tensor> RunInBatches(Value value, Value input, const Tensor& x, c
   const int64_t n = x.rank() == 0 ? 0 : x.shape()[0];
   AD_ASSIGN_OR_RETURN(const Batches batches, Batches::Create({x, Tensor(DType::kUint8, {n})}, input.type(),
                                                              {DType::kUint8, {kAnyBatch}}, {.batch = options.batch}));
-  Tensor result(value.dtype(), value.shape().WithBatch(n));
+  Tensor result(value.dtype(), value.shape().With(n));
   char* to = static_cast<char*>(result.mutable_raw());
   for (int64_t i = 0; i < batches.count(); ++i) {
     AD_ASSIGN_OR_RETURN(const std::vector<Tensor> fetched, executor.Run({{input, batches.Get(i).first}}, state));

@@ -55,9 +55,11 @@ absl::Status CheckOperands(const TypeContext& c) {
   if (LeadingAxes(k, 2) != LeadingAxes(q, 2) || LeadingAxes(v, 2) != LeadingAxes(q, 2)) {
     return c.Error("q, k and v must have equal leading axes");
   }
-  if (FromEnd(k, 1) != FromEnd(q, 1)) return c.Error("q has ", FromEnd(q, 1), " features but k has ", FromEnd(k, 1));
+  if (FromEnd(k, 1) != FromEnd(q, 1))
+    return c.Error("q has ", DimText(FromEnd(q, 1)), " features but k has ", DimText(FromEnd(k, 1)));
   if (FromEnd(q, 1) < 1 || FromEnd(v, 1) < 0) return c.Error("q must have at least one feature, and a known number");
-  if (FromEnd(v, 2) != FromEnd(k, 2)) return c.Error("k has ", FromEnd(k, 2), " keys but v has ", FromEnd(v, 2));
+  if (FromEnd(v, 2) != FromEnd(k, 2))
+    return c.Error("k has ", DimText(FromEnd(k, 2)), " keys but v has ", DimText(FromEnd(v, 2)));
   constexpr int64_t kMaxDim = std::numeric_limits<int32_t>::max();  // what BLAS counts in
   for (const Shape* x : {&q, &k, &v}) {
     if (FromEnd(*x, 1) > kMaxDim || FromEnd(*x, 2) > kMaxDim) return c.Error("expects dimensions below 2^31");
@@ -65,7 +67,6 @@ absl::Status CheckOperands(const TypeContext& c) {
   if (!std::isfinite(c.attrs<AttentionAttrs>().scale)) return c.Error("the scale must be finite");
   const Shape scores = ScoresShape(q, k);
   if (!IsBool(c.dtype(3)) && c.dtype(3) != c.dtype(0)) return c.Error("mask must be bool or of q's dtype");
-  // Where places are symbolic, the scores have two such axes and are no shape that a value may have.
   bool fits = mask.rank() <= scores.rank();
   for (int axis = 1; fits && axis <= mask.rank(); ++axis) {
     fits = FromEnd(mask, axis) == 1 || FromEnd(mask, axis) == FromEnd(scores, axis);

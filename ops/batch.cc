@@ -23,9 +23,12 @@ Value MoveAxis(const Value& x, int from, int to) {
   }
   order.insert(order.begin() + to, from);
   // Axes of one element may pass each other: then nothing moves in memory.
-  int64_t passed = 1;
-  for (int a = std::min(from, to); a <= std::max(from, to); ++a) passed *= a == from ? 1 : x.shape()[a];
-  if (passed != 1 && x.shape()[from] != 1) return Transpose(x, order);
+  bool passes = x.shape()[from] == 1;
+  if (!passes) {
+    passes = true;
+    for (int a = std::min(from, to); a <= std::max(from, to); ++a) passes &= a == from || x.shape()[a] == 1;
+  }
+  if (!passes) return Transpose(x, order);
   Shape shape;
   for (int64_t a : order) shape.push_back(x.shape()[static_cast<int>(a)]);
   return Reshape(x, shape);
@@ -35,7 +38,7 @@ Value FoldExamples(const Value& x, int axis) {
   if (!x.valid()) return x;
   const Value moved = MoveAxis(x, 0, axis);
   Shape shape = moved.shape();
-  shape.set(axis, shape[axis] * shape[axis + 1]);
+  shape.set(axis, shape.dim(axis) * shape.dim(axis + 1));
   shape.erase(axis + 1);
   return Reshape(moved, shape);
 }

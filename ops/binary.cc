@@ -29,6 +29,12 @@ Op WithNeutral(Op op, double neutral, bool commutative) {
   return op;
 }
 
+// Says what the op makes of dimensions.
+Op WithDims(Op op, std::optional<Dim> (*of_dims)(absl::Span<const Dim> operands)) {
+  op.of_dims = of_dims;
+  return op;
+}
+
 // 0 where the condition holds, dy elsewhere.
 Value ZeroWhere(Value condition, Value dy) { return Where(condition, ZerosLike(dy), dy); }
 
@@ -41,32 +47,46 @@ Values PowGradient(const GradientContext& c) {
   return {da, db};
 }
 
-const OpRegistration kAdd(DeclareLinear(WithNeutral(Binary("add", "y = a + b.",
-                                                           [](const GradientContext& c) {
-                                                             return Values{c.dy(), c.dy()};
-                                                           }),
-                                                    0, true),
-                                        0, Inputs({0, 1})));
-const OpRegistration kSub(DeclareLinear(WithNeutral(Binary("sub", "y = a - b.",
-                                                           [](const GradientContext& c) {
-                                                             return Values{c.dy(), -c.dy()};
-                                                           }),
-                                                    0, false),
-                                        0, Inputs({0, 1})));
-const OpRegistration kMul(DeclareLinear(WithNeutral(Binary("mul", "y = a * b.",
-                                                           [](const GradientContext& c) {
-                                                             return Values{c.dy() * c.x(1), c.dy() * c.x(0)};
-                                                           }),
-                                                    1, true),
-                                        Inputs({0, 1})));
+// Quotients of integers are truncated, those of dimensions rounded down: the same where nothing is negative.
+std::optional<Dim> DivDims(absl::Span<const Dim> operands) {
+  const Dim &a = operands[0], &b = operands[1];
+  const std::optional<int64_t> x = a.number(), y = b.number();
+  if (x.has_value() && y.has_value()) return Dim(*y == 0 ? 0 : *y == -1 ? 0 - *x : *x / *y);
+  if (const std::optional<Dim> exact = Dim::ExactQuotient(a, b); exact.has_value()) return exact;
+  if (a.NeverNegative() && y.has_value() && *y > 0) return a / b;
+  return std::nullopt;
+}
+
+const OpRegistration kAdd(WithDims(DeclareLinear(WithNeutral(Binary("add", "y = a + b.",
+                                                                    [](const GradientContext& c) {
+                                                                      return Values{c.dy(), c.dy()};
+                                                                    }),
+                                                             0, true),
+                                                 0, Inputs({0, 1})),
+                                   [](absl::Span<const Dim> d) -> std::optional<Dim> { return d[0] + d[1]; }));
+const OpRegistration kSub(WithDims(DeclareLinear(WithNeutral(Binary("sub", "y = a - b.",
+                                                                    [](const GradientContext& c) {
+                                                                      return Values{c.dy(), -c.dy()};
+                                                                    }),
+                                                             0, false),
+                                                 0, Inputs({0, 1})),
+                                   [](absl::Span<const Dim> d) -> std::optional<Dim> { return d[0] - d[1]; }));
+const OpRegistration kMul(WithDims(DeclareLinear(WithNeutral(Binary("mul", "y = a * b.",
+                                                                    [](const GradientContext& c) {
+                                                                      return Values{c.dy() * c.x(1), c.dy() * c.x(0)};
+                                                                    }),
+                                                             1, true),
+                                                 Inputs({0, 1})),
+                                   [](absl::Span<const Dim> d) -> std::optional<Dim> { return d[0] * d[1]; }));
 const OpRegistration kDiv(
-    DeclareLinear(WithNeutral(Binary("div", "y = a / b; for integers truncated, with x / 0 = 0.",
-                                     [](const GradientContext& c) {
-                                       // dy / b may overflow where y = 0.
-                                       return Values{c.dy() / c.x(1), -(c.dy() * (c.y() / c.x(1)))};
-                                     }),
-                              1, false),
-                  Inputs({0})));
+    WithDims(DeclareLinear(WithNeutral(Binary("div", "y = a / b; for integers truncated, with x / 0 = 0.",
+                                              [](const GradientContext& c) {
+                                                // dy / b may overflow where y = 0.
+                                                return Values{c.dy() / c.x(1), -(c.dy() * (c.y() / c.x(1)))};
+                                              }),
+                                       1, false),
+                           Inputs({0})),
+             DivDims));
 const OpRegistration kPow(WithNeutral(Binary("pow", "y = a^b.", PowGradient), 1, false));
 const OpRegistration kMaximum(
     Binary("maximum", "y = max(a, b), NaN where either is; the gradient of a tie goes to a, that of NaN to both.",

@@ -91,6 +91,15 @@ bool AllBuilt(absl::Span<const Operand> operands, const Graph* graph) {
   return true;
 }
 
+// Returns the common shape, with the dimensions of x that are not 1: they look different where a run has to tell that
+// they are equal, and are not repeated.
+Shape Expanded(const Shape& x, Shape common) {
+  for (int a = 0; a < x.rank(); ++a) {
+    if (x[a] != 1) common.set(common.rank() - x.rank() + a, x[a]);
+  }
+  return common;
+}
+
 }  // namespace
 
 Value BroadcastTo(Operand x, Shape shape) {
@@ -153,7 +162,8 @@ Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, A
                   operand.location());
     }
     const Value value = operand.In(graph, dtype);
-    shaped.emplace_back(BroadcastTo(Operand(value, operand.location()), common), operand.location());
+    shaped.emplace_back(BroadcastTo(Operand(value, operand.location()), Expanded(value.shape(), common)),
+                        operand.location());
   }
   return Build(op, shaped, std::move(attrs));
 }

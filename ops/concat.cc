@@ -8,6 +8,7 @@
 #include "adret/ops/axes.h"
 #include "adret/ops/batch.h"
 #include "adret/ops/kernels/copy.h"
+#include "adret/ops/narrow.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/slice.h"
 
@@ -19,13 +20,12 @@ absl::StatusOr<Types> ConcatType(const TypeContext& c) {
   const int64_t axis = c.attrs<AxisAttrs>().axis;
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
   Shape y = c.shape(0);
-  int64_t total = 0;
+  Dim total;
   for (int i = 0; i < c.num_inputs(); ++i) {
     Shape x = c.shape(i);
     if (x.rank() != y.rank()) return c.Error("expects inputs of one rank");
-    const int64_t size = x[axis];
-    if (size < 0 && c.num_inputs() > 1) return c.Error("axis ", axis, " is symbolic in input ", i);
-    if (__builtin_add_overflow(total, size, &total)) return c.Error("axis ", axis, " grows too long");
+    total = total + x.dim(static_cast<int>(axis));
+    if (total.code() == kNoDim) return c.Error("axis ", axis, " grows too long");
     x.set(axis, y[axis]);
     if (x != y) return c.Error("inputs may differ along axis ", axis, " only, but input ", i, " does elsewhere");
   }
@@ -67,10 +67,11 @@ const OpRegistration kConcat({
           if (c.num_inputs() == 1) return Values{c.dy()};
           const int64_t axis = c.attrs<AxisAttrs>().axis;
           Values dx;
-          int64_t begin = 0;
+          Dim begin;
           for (int i = 0; i < c.num_inputs(); ++i) {
-            const int64_t end = begin + c.x(i).shape()[axis];
-            dx.push_back(Slice(c.dy(), axis, begin, end));
+            const Dim size = c.x(i).shape().dim(static_cast<int>(axis)), end = begin + size;
+            const bool known = begin.number().has_value() && end.number().has_value();
+            dx.push_back(known ? Slice(c.dy(), axis, begin, end) : Narrow(c.dy(), axis, begin, size));
             begin = end;
           }
           return dx;
@@ -78,6 +79,7 @@ const OpRegistration kConcat({
     .batch = AlongLaterAxis(),
     .same_as_input = [](const Attrs&, absl::Span<const Type> types,
                         absl::Span<const Tensor* const>) { return types.size() == 1 ? 0 : -1; },
+    .moves = Inputs({0}),
     .axes = MakeAxisRules({
         .labels = [](const KernelSpec& spec) { return LanesExcept(spec, {spec.As<AxisAttrs>().axis}); },
         .joined_axis = [](const Attrs& attrs) { return static_cast<int>(attrs.As<AxisAttrs>().axis); },
@@ -99,18 +101,6 @@ bool AllValid(const Values& xs) {
 Value Concat(const Values& xs, int64_t axis, std::source_location location) {
   if (xs.empty()) return Value();
   axis = NormalizedAxis(xs[0], axis);
-  const bool in_range = axis >= 0 && axis < xs[0].rank();
-  const bool equal = std::all_of(xs.begin(), xs.end(), [&](const Value& x) { return x.type() == xs[0].type(); });
-  if (AllValid(xs) && in_range && xs[0].shape()[axis] < 0 && xs.size() > 1 && equal) {
-    // n tensors [.., k*?, ..] are one of [.., n, k*?, ..], and that is [.., (n*k)*?, ..].
-    LocationScope scope(xs[0].graph(), location);
-    Shape shape = xs[0].shape();
-    int64_t total;
-    if (!__builtin_mul_overflow(shape[axis], static_cast<int64_t>(xs.size()), &total)) {
-      shape.set(axis, total);
-      return Reshape(Stack(xs, axis, location), shape);
-    }
-  }
   return Build("concat", Operands(xs, location), Attrs(AxisAttrs{axis}));
 }
 

@@ -13,7 +13,7 @@
 namespace adret {
 
 // Joins values one after the other along an axis (negative: counted from the end). Equal dtypes (any), ranks, and sizes
-// of the other axes. Along a symbolic axis all shapes must be equal: [?,3] twice gives [2*?,3].
+// of the other axes. Sizes along the axis may be symbolic: [?,3] twice gives [2*?,3].
 Value Concat(const Values& xs, int64_t axis = 0, std::source_location location = std::source_location::current());
 
 // Joins values of one type along a new axis at this place of the result.

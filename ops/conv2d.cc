@@ -28,7 +28,7 @@ using kernels::Conv2dShape;
 // The attributes of the gradients: a convolution's, and the size that is not seen in their inputs.
 struct Conv2dXGradAttrs {
   Conv2dAttrs conv;
-  std::array<int64_t, 2> size{};  // height and width of x
+  DimArray<2> size{};  // height and width of x
   template <class V>
   void Fields(V&& v) {
     conv.Fields(v);
@@ -37,7 +37,7 @@ struct Conv2dXGradAttrs {
 };
 struct Conv2dWGradAttrs {
   Conv2dAttrs conv;
-  std::array<int64_t, 2> size{};  // height and width of w
+  DimArray<2> size{};  // height and width of w
   template <class V>
   void Fields(V&& v) {
     conv.Fields(v);
@@ -52,9 +52,10 @@ WindowAxis WidthWindow(const Shape& x, const Shape& w, const Conv2dAttrs& a) {
   return {x[kWidthAxis], w[kWidthAxis], a.stride[1], a.dilation[1], a.padding.left, a.padding.right};
 }
 
-// Everything that a convolution of x and w needs to be possible; the batch may be symbolic.
+// Everything that a convolution of x and w needs to be possible; batch, height and width may be symbolic.
 absl::StatusOr<Conv2dShape> Geometry(const Shape& x, const Shape& w, const Conv2dAttrs& a) {
   const auto error = [](const auto&... parts) { return absl::InvalidArgumentError(absl::StrCat(parts...)); };
+  if (a.padding.mode == "same") return error("padding \"same\" with a stride above 1 needs a known height and width");
   if (a.padding.mode != "explicit") {
     return error("the padding's mode must be \"explicit\" or \"same\", but is \"", a.padding.mode, "\"");
   }
@@ -66,7 +67,7 @@ absl::StatusOr<Conv2dShape> Geometry(const Shape& x, const Shape& w, const Conv2
     return error(a.groups, " groups divide neither or only one of ", channels, " channels and ", filters, " filters");
   }
   if (w[kFilterChannelAxis] != channels / a.groups) {
-    if (a.groups == 1) return error("x has ", channels, " channels but w expects ", w[kFilterChannelAxis]);
+    if (a.groups == 1) return error("x has ", DimText(channels), " channels but w expects ", w[kFilterChannelAxis]);
     return error("x has ", channels, " channels in ", a.groups, " groups but w expects ", w[kFilterChannelAxis],
                  " in each");
   }
@@ -296,13 +297,13 @@ absl::StatusOr<Kernel> Conv2dWGradKernel(const KernelSpec& spec) {
 
 // ---- Gradients: the three nodes of <dy, conv2d(x, w)> --------------------------------------------------------------
 
-Value XGrad(Value dy, Value w, const Conv2dAttrs& conv, std::array<int64_t, 2> size) {
+Value XGrad(Value dy, Value w, const Conv2dAttrs& conv, DimArray<2> size) {
   return Build("conv2d_x_grad", {dy, w}, Attrs(Conv2dXGradAttrs{conv, size}));
 }
-Value WGrad(Value x, Value dy, const Conv2dAttrs& conv, std::array<int64_t, 2> size) {
+Value WGrad(Value x, Value dy, const Conv2dAttrs& conv, DimArray<2> size) {
   return Build("conv2d_w_grad", {x, dy}, Attrs(Conv2dWGradAttrs{conv, size}));
 }
-std::array<int64_t, 2> SizeOf(const Value& v) { return {v.shape()[kHeightAxis], v.shape()[kWidthAxis]}; }
+DimArray<2> SizeOf(const Value& v) { return {{v.shape()[kHeightAxis], v.shape()[kWidthAxis]}}; }
 
 Values Conv2dGradient(const GradientContext& c) {
   const auto& conv = c.attrs<Conv2dAttrs>();
@@ -370,21 +371,30 @@ Values ExamplesAsGroups(const BatchContext& c) {
 // A symbolic number of examples can be one of images, but neither of groups nor of channels or filters.
 bool OnlyImagesAreSymbolic(const BatchContext& c) { return c.size() > 0 || !c.batched(1); }
 Shape ExampleShape(const BatchContext& c, int i) { return Value(c.graph(), c.node().inputs[i]).shape(); }
+// Examples as products of matrices are for shapes that are known.
+bool IsKnown(const BatchContext& c) {
+  bool known = !c.node().outputs[0].shape.is_symbolic();
+  for (int i = 0; i < c.num_inputs(); ++i) known &= !ExampleShape(c, i).is_symbolic();
+  return known;
+}
 
 Values Conv2dBatch(const BatchContext& c) {
   if (OnlyImagesAreSymbolic(c)) return ExamplesAsGroups<Conv2dAttrs, kChannelAxis, kFilterAxis, kChannelAxis>(c);
+  if (!IsKnown(c)) return {};
   const Shape& y = c.node().outputs[0].shape;
   return {ConvolveExamples({c.attrs<Conv2dAttrs>(), ExampleShape(c, 0), ExampleShape(c, 1), y}, Stacked(c, 0),
                            Stacked(c, 1))};
 }
 Values Conv2dXGradBatch(const BatchContext& c) {
   if (OnlyImagesAreSymbolic(c)) return ExamplesAsGroups<Conv2dXGradAttrs, kChannelAxis, kFilterAxis, kChannelAxis>(c);
+  if (!IsKnown(c)) return {};
   const Shape& x = c.node().outputs[0].shape;
   return {XGradOfExamples({c.attrs<Conv2dXGradAttrs>().conv, x, ExampleShape(c, 1), ExampleShape(c, 0)}, Stacked(c, 0),
                           Stacked(c, 1))};
 }
 Values Conv2dWGradBatch(const BatchContext& c) {
   if (c.size() > 0) return ExamplesAsGroups<Conv2dWGradAttrs, kChannelAxis, kChannelAxis, kFilterAxis>(c);
+  if (!IsKnown(c)) return {};
   const Shape& w = c.node().outputs[0].shape;
   return {WGradOfExamples({c.attrs<Conv2dWGradAttrs>().conv, ExampleShape(c, 0), w, ExampleShape(c, 1)}, Stacked(c, 0),
                           Stacked(c, 1))};
@@ -451,6 +461,7 @@ const OpRegistration kConv2dWGrad({
 Value Conv2d(Operand x, Operand w, Conv2dAttrs attrs) {
   if (attrs.padding.mode == "same" && x->valid() && w->valid() && x->rank() == 4 && w->rank() == 4) {
     WindowAxis height = HeightWindow(x->shape(), w->shape(), attrs), width = WidthWindow(x->shape(), w->shape(), attrs);
+    if (height.SameIsSymbolic() || width.SameIsSymbolic()) return Build("conv2d", {x, w}, Attrs(attrs));  // refused
     // Otherwise the type rule names what is out of range.
     if (height.Check("").ok() && width.Check("").ok()) height.PadSame(), width.PadSame();
     attrs.padding = Padding::Explicit(height.before, width.before, height.after, width.after);
@@ -460,7 +471,7 @@ Value Conv2d(Operand x, Operand w, Conv2dAttrs attrs) {
 
 Value ConvTranspose2d(Operand x, Operand w, ConvTranspose2dAttrs attrs) {
   const Conv2dAttrs conv{attrs.stride, attrs.padding, attrs.dilation, attrs.groups};
-  std::array<int64_t, 2> size{};
+  DimArray<2> size{};
   if (x->valid() && w->valid() && x->rank() == 4 && w->rank() == 4) {
     for (int i = 0; i < 2; ++i) {
       const WindowAxis window =
@@ -475,8 +486,8 @@ Value ConvTranspose2d(Operand x, Operand w, ConvTranspose2dAttrs attrs) {
         x.graph()->Fail(absl::InvalidArgumentError(absl::StrCat("conv_transpose2d: ", status.message())), x.location());
         return Value(x.graph(), {-1, 0});
       }
-      size[i] =
-          (window.input - 1) * window.stride - window.before - window.after + window.extent() + attrs.output_padding[i];
+      const Dim last = (Dim::Of(window.input) - 1) * window.stride;
+      size[i] = last + (window.extent() - window.before - window.after + attrs.output_padding[i]);
     }
   }
   return Build("conv2d_x_grad", {x, w}, Attrs(Conv2dXGradAttrs{conv, size}));

@@ -47,13 +47,13 @@ Value WindowsOfSlices(const Value& x, const WindowAxis& depth, int64_t places, i
     slices.mutable_data<int64_t>()[i] = i / depth.kernel * depth.stride + i % depth.kernel * depth.dilation;
   }
   const Shape& s = x.shape();
-  const int64_t batch = s[0], channels = s[2];
+  const int64_t batch = s[0], channels = s[2];                     // the channels are known
   Value windows = Gather(padded, x.graph()->Constant(slices), 1);  // [N, D', Q, C, H, W]
   if (groups > 1) {
     windows = Reshape(windows, {batch, places, depth.kernel, groups, channels / groups, s[3], s[4]});
     windows = Transpose(windows, {0, 1, 3, 2, 4, 5, 6});
   }
-  return Reshape(windows, {batch * places, depth.kernel * channels, s[3], s[4]});
+  return Reshape(windows, {s.dim(0) * places, depth.kernel * channels, s[3], s[4]});
 }
 
 }  // namespace
@@ -87,6 +87,7 @@ Value Conv3d(Operand x, Operand w, const Conv3dAttrs& a) {
     if (!out.ok()) return Fail("conv3d", x, w, out.status().message());
     outputs[i] = *out;
   }
+  if (outputs[0] < 0) return Fail("conv3d", x, w, "the depth must be known");
   const Value images = WindowsOfSlices(Transpose(x, {0, 2, 1, 3, 4}), windows[0], outputs[0], a.groups);
   const Value filters = Reshape(Transpose(w, {0, 2, 1, 3, 4}), {ws[0], ws[2] * ws[1], ws[3], ws[4]});
   const Value y =

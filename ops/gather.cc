@@ -1,6 +1,7 @@
 #include "adret/ops/gather.h"
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/batch.h"
 #include "adret/ops/broadcast.h"
@@ -173,6 +174,7 @@ const OpRegistration kGather({
           return Values{ScatterAdd(ZerosLike(c.x()), c.x(1), c.dy(), c.attrs<AxisAttrs>().axis), Value()};
         },
     .batch = GatherBatch,
+    .moves = Inputs({0}),
 });
 
 const OpRegistration kScatterAdd({

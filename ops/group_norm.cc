@@ -41,8 +41,10 @@ Value GroupNorm(Operand x, Operand scale, Operand bias, int64_t groups, const No
     }
   }
   int64_t n = channels / groups;
-  for (int axis = 2; axis < x->rank(); ++axis) n *= x->shape()[axis];
-  if (n < 0) return fail("only the batch may be unknown");
+  for (int axis = 2; axis < x->rank(); ++axis) {
+    if (x->shape()[axis] < 0) return fail("only the batch may be unknown");
+    n *= x->shape()[axis];
+  }
   // Each group of channels is a row of a layer_norm.
   const Value one = x.graph()->Constant(Tensor::Scalar(x->dtype(), 1)), ones = BroadcastTo(one, {n});
   const Value rows = LayerNorm(Reshape(x, {x->shape()[0], groups, n}), ones, ZerosLike(ones), attrs);

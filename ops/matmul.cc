@@ -48,7 +48,7 @@ absl::StatusOr<Types> MatMulType(const TypeContext& c) {
   const auto& attrs = c.attrs<MatMulAttrs>();
   const Matrix a = MatrixOf(c.shape(0), attrs.transpose_a), b = MatrixOf(c.shape(1), attrs.transpose_b);
   if (a.columns != b.rows) {
-    return c.Error("a has ", a.columns, " columns but b has ", b.rows, " rows",
+    return c.Error("a has ", DimText(a.columns), " columns but b has ", DimText(b.rows), " rows",
                    attrs.transpose_a || attrs.transpose_b ? " after transposition" : "");
   }
   Shape y = BatchOf(c.shape(0));

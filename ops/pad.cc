@@ -41,17 +41,14 @@ absl::StatusOr<Shape> InferPad(const TypeContext& c, const Shape& x, const PadAt
     const int64_t before = a.before[axis], after = a.after[axis], size = x[axis];
     if (before == 0 && after == 0) continue;
     if (before < 0 || after < 0) return c.Error("the width of a border must not be negative (axis ", axis, ")");
-    if (size < 0) return c.Error("axis ", axis, " is symbolic and cannot be padded");
     if (*border == kernels::Border::kEdge && size == 0) return c.Error("axis ", axis, " has no edge");
-    if (*border == kernels::Border::kReflect && (before >= size || after >= size)) {
+    if (size < 0) AssumeOfSizes();
+    if (*border == kernels::Border::kReflect && size >= 0 && (before >= size || after >= size)) {
       return c.Error("a reflected border must be narrower than axis ", axis, " of size ", size, ", but is ", before,
                      " and ", after);
     }
-    int64_t padded;
-    if (__builtin_add_overflow(size, before, &padded) || __builtin_add_overflow(padded, after, &padded)) {
-      return c.Error("axis ", axis, " grows too long");
-    }
-    y.set(axis, padded);
+    y.set(axis, x.dim(axis) + before + after);
+    if (y[axis] == kNoDim) return c.Error("axis ", axis, " grows too long");
   }
   if (absl::Status status = y.Validate(); !status.ok()) return c.Error(status.message());
   return y;
@@ -119,7 +116,9 @@ const OpRegistration kPad({
             if (a.before[axis] == 0 && a.after[axis] == 0) continue;
             inside.axes.push_back(axis);
             inside.begins.push_back(a.before[axis]);
-            inside.ends.push_back(a.before[axis] + x[axis]);
+            // From the end, where the axis is symbolic and x not empty after all.
+            const bool known = x[axis] >= 0;
+            inside.ends.push_back(known ? a.before[axis] + x[axis] : a.after[axis] == 0 ? kSliceToEnd : -a.after[axis]);
           }
           return Values{Slice(c.dy(), inside)};
         },

@@ -26,7 +26,8 @@ struct PadAttrs {
   }
 };
 
-// Pads x, of any dtype. A symbolic axis cannot be padded. Errors: negative widths, a value that the dtype cannot hold.
+// Pads x, of any dtype. A symbolic axis becomes symbolically longer. Errors: negative widths, a value that the dtype
+// cannot hold.
 Value Pad(Operand x, const PadAttrs& attrs);
 
 }  // namespace adret

@@ -20,7 +20,7 @@ using kernels::Pool2dShape;
 template <class Pool>
 struct PoolGradAttrs {
   Pool pool;
-  std::array<int64_t, 2> size{};
+  DimArray<2> size{};
   template <class V>
   void Fields(V&& v) {
     pool.Fields(v);
@@ -42,8 +42,9 @@ WindowAxis WidthWindow(int64_t width, const Pool& a) {
   return {width, a.kernel[1], a.stride[1], DilationOf(a)[1], a.padding.left, a.padding.right};
 }
 
-// Fails unless each of the windows covers an element that is not padding.
+// Fails unless each of the windows covers an element that is not padding. Of a symbolic axis a plan tells.
 absl::Status RequirePixels(const WindowAxis& axis, int64_t output, absl::string_view what) {
+  if (axis.input < 0) return absl::OkStatus();
   bool good = (output - 1) * axis.stride - axis.before < axis.input;
   // Windows that begin before the image: their first tap inside it.
   for (int64_t start = -axis.before, i = 0; start < 0 && i < output && good; start += axis.stride, ++i) {
@@ -58,6 +59,9 @@ absl::Status RequirePixels(const WindowAxis& axis, int64_t output, absl::string_
 // A pooling of planes of this size; everything that it needs to be possible.
 template <class Pool>
 absl::StatusOr<Pool2dShape> Geometry(int64_t height, int64_t width, const Pool& a) {
+  if (a.padding.mode == "same") {
+    return absl::InvalidArgumentError("padding \"same\" with a stride above 1 needs a known height and width");
+  }
   if (a.padding.mode != "explicit") {
     return absl::InvalidArgumentError(
         absl::StrCat("the padding's mode must be \"explicit\" or \"same\", but is \"", a.padding.mode, "\""));
@@ -67,7 +71,7 @@ absl::StatusOr<Pool2dShape> Geometry(int64_t height, int64_t width, const Pool& 
   AD_ASSIGN_OR_RETURN(const int64_t out_width, columns.Output("the width", a.ceil_mode));
   AD_RETURN_IF_ERROR(RequirePixels(rows, out_height, "the height"));
   AD_RETURN_IF_ERROR(RequirePixels(columns, out_width, "the width"));
-  if (height * width > std::numeric_limits<int32_t>::max()) {
+  if (height > 0 && width > std::numeric_limits<int32_t>::max() / height) {
     return absl::InvalidArgumentError("x must have less than 2^31 pixels per channel");
   }
   Pool2dShape s{.height = height,
@@ -113,7 +117,8 @@ template <class Pool>
 absl::StatusOr<Types> PoolGradType(const TypeContext& c, const PoolGradAttrs<Pool>& a) {
   AD_ASSIGN_OR_RETURN(const Pool2dShape s, CheckPool(c, a.pool, a.size[0], a.size[1]));
   if (c.shape(0)[kHeightAxis] != s.out_height || c.shape(0)[kWidthAxis] != s.out_width) {
-    return c.Error("dy must be ", s.out_height, "x", s.out_width, ", the size of the pooling's result");
+    return c.Error("dy must be ", DimText(s.out_height), "x", DimText(s.out_width),
+                   ", the size of the pooling's result");
   }
   AD_ASSIGN_OR_RETURN(const Shape dx, Images(c, a.size[0], a.size[1]));
   return Types{{c.dtype(0), dx}};
@@ -242,9 +247,9 @@ absl::StatusOr<Kernel> AvgPoolXGradKernel(const KernelSpec& spec) {
 
 // ---- Ops ----------------------------------------------------------------------------------------------------------
 
-std::array<int64_t, 2> SizeOf(const Value& x) { return {x.shape()[kHeightAxis], x.shape()[kWidthAxis]}; }
+DimArray<2> SizeOf(const Value& x) { return {{x.shape()[kHeightAxis], x.shape()[kWidthAxis]}}; }
 
-Value MaxPoolXGrad(Value dy, Value argmax, const MaxPool2dAttrs& pool, std::array<int64_t, 2> size) {
+Value MaxPoolXGrad(Value dy, Value argmax, const MaxPool2dAttrs& pool, DimArray<2> size) {
   return Build("max_pool2d_x_grad", {dy, argmax}, Attrs(PoolGradAttrs<MaxPool2dAttrs>{pool, size}));
 }
 
@@ -348,6 +353,7 @@ Pool Resolved(const Operand& x, Pool a) {
   }
   if (a.padding.mode == "same" && x->valid() && x->rank() == 4) {
     WindowAxis height = HeightWindow(x->shape()[kHeightAxis], a), width = WidthWindow(x->shape()[kWidthAxis], a);
+    if (height.SameIsSymbolic() || width.SameIsSymbolic()) return a;  // refused by the type rule
     // Otherwise the type rule names what is out of range.
     if (height.Check("").ok() && width.Check("").ok()) height.PadSame(), width.PadSame();
     a.padding = Padding::Explicit(height.before, width.before, height.after, width.after);

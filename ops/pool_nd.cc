@@ -20,14 +20,11 @@ Value Fail(absl::string_view op, const Operand& x, absl::string_view message) {
                          x.location());
 }
 
-// Fails unless x is floating-point [N, C, ...] of this rank with known sizes.
+// Fails unless x is floating-point [N, C, ...] of this rank.
 absl::Status CheckRank(const Value& x, int rank) {
   const auto error = [](const auto&... parts) { return absl::InvalidArgumentError(absl::StrCat(parts...)); };
   if (!IsFloating(x.dtype())) return error("x must be f32 or f64");
   if (x.rank() != rank) return error("x must have rank ", rank);
-  for (int axis = 1; axis < rank; ++axis) {
-    if (x.shape()[axis] < 0) return error("only the batch may be unknown");
-  }
   return absl::OkStatus();
 }
 
@@ -105,9 +102,9 @@ Value Pool3d(absl::string_view op, const Operand& x, Window<3> w, Pool pool, boo
                             WindowPadding<2>::Explicit({b[1], b[2]}, {a[1], a[2]}),
                             w.ceil_mode};
   const Shape& s = x->shape();
-  const Value slices = pool(Reshape(x, {s[0], s[1] * s[2], s[3], s[4]}), of_slices, count_include_pad);
+  const Value slices = pool(Reshape(x, {s[0], s.dim(1) * s.dim(2), s[3], s[4]}), of_slices, count_include_pad);
   if (!slices.valid()) return slices;
-  const int64_t height = slices.shape()[2], width = slices.shape()[3];
+  const Dim height = slices.shape().dim(2), width = slices.shape().dim(3);
   const Value y = pool(Reshape(slices, {s[0], s[1], s[2], height * width}), AlongOne(w, 0), count_include_pad);
   return y.valid() ? Reshape(y, {s[0], s[1], y.shape()[2], height, width}) : y;
 }

@@ -1,6 +1,7 @@
 #include "adret/ops/reshape.h"
 
 #include <algorithm>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
@@ -78,42 +79,49 @@ Value Failed(const Operand& x, absl::string_view op, const absl::Status& status)
 
 absl::StatusOr<Shape> InferReshape(const Shape& from, const Shape& to) {
   AD_RETURN_IF_ERROR(from.Validate());
-  if (std::count_if(to.begin(), to.end(), [](int64_t d) { return d < 0; }) > 1) {
-    return absl::InvalidArgumentError("only one dimension of the new shape may be free (-1)");
-  }
   AD_RETURN_IF_ERROR(to.Validate());
   const auto mismatch = [&] {
     return absl::InvalidArgumentError(
         absl::StrCat("the numbers of ", from.ToString(), " do not fit into ", to.ToString()));
   };
-  const int64_t n = from.num_elements();  // negative: a multiple of the batch
-  const int free_axis = to.symbolic_axis();
-  if (free_axis < 0) {
-    if (to.num_elements() != n) return mismatch();
+  const int64_t n = from.num_elements();  // a code where it is symbolic
+  if (to.num_elements() == n) return to;
+  const auto free = std::find(to.begin(), to.end(), kAnyBatch);
+  if (std::count(to.begin(), to.end(), kAnyBatch) > 1) {
+    return absl::InvalidArgumentError("only one dimension of the new shape may be free (-1)");
+  }
+  if (free == to.end()) {
+    // Equal for some sizes: a run has to show that they are its own.
+    if (!MayBeEqual(to.num_elements(), n)) return mismatch();
     return to;
   }
-  int64_t known = 1;
-  for (int a = 0; a < to.rank(); ++a) known *= a == free_axis ? 1 : to[a];
+  Shape result = to;
+  result.set(static_cast<int>(free - to.begin()), 1);
+  const int64_t known = result.num_elements();
   if (known == 0) {
     // Nothing follows from no elements: the dimension stays what it is called.
     if (n != 0) return mismatch();
     return to;
   }
-  const int64_t inferred = n / known;
-  if (inferred * known != n || (to[free_axis] != kAnyBatch && to[free_axis] != inferred)) return mismatch();
-  Shape result = to;
-  result.set(free_axis, inferred);
+  const std::optional<Dim> inferred = Dim::ExactQuotient(Dim::Of(n), Dim::Of(known));
+  if (!inferred.has_value()) return mismatch();
+  result.set(static_cast<int>(free - to.begin()), *inferred);
+  AD_RETURN_IF_ERROR(result.Validate());
   return result;
 }
 
-Value Reshape(Operand x, const Shape& shape) { return Build("reshape", {x}, Attrs(ReshapeAttrs{shape})); }
+Value Reshape(Operand x, const Shape& shape) {
+  if (x.is_number() || !x->valid()) return Build("reshape", {x}, Attrs(ReshapeAttrs{shape}));
+  // Nodes hold what follows: -1 is the batch there.
+  const absl::StatusOr<Shape> inferred = InferReshape(x->shape(), shape);
+  return Build("reshape", {x}, Attrs(ReshapeAttrs{inferred.ok() ? *inferred : shape}));
+}
 
 Value Flatten(Operand x) {
   if (!x->valid()) return Reshape(x, {});
   const Shape& shape = x->shape();
-  int64_t rest = 1;
-  for (int a = 1; a < shape.rank(); ++a) rest *= shape[a];
-  return Reshape(x, {shape.rank() == 0 ? 1 : shape[0], rest});
+  const Shape rest(shape.dims().subspan(std::min(shape.rank(), 1)));
+  return Reshape(x, {shape.rank() == 0 ? 1 : shape[0], rest.num_elements()});
 }
 
 Value Squeeze(Operand x, const std::vector<int64_t>& axes) {

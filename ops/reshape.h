@@ -23,9 +23,10 @@ struct ReshapeAttrs {
 };
 
 // Returns the numbers of x (any dtype), in row-major order, under another shape of as many elements. One dimension may
-// be -1: it follows from the others, and holds the batch where x has a symbolic batch. Any other negative dimension -k
-// means k times the batch and must be what follows from the others. So Reshape(dy, x.shape()) is always possible.
-// Errors: more than one negative dimension; a number of elements that does not fit.
+// be -1: the batch where that makes as many elements, and otherwise what follows from the others. Other symbolic
+// dimensions (core/dim.h) stand for themselves, so Reshape(dy, x.shape()) is always possible. Where symbols leave open
+// whether the numbers fit, a run tells. Errors: several -1, unless all are the batch; a number of elements that does
+// not fit.
 Value Reshape(Operand x, const Shape& shape);
 
 // Reshapes [d0, d1, ..., dn] to [d0, d1 * ... * dn]: the first axis (the batch) stays. A scalar becomes [1,1].

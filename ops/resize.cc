@@ -39,7 +39,8 @@ Resize2d Tables(const ResizeNearestAttrs& a, int64_t height, int64_t width) {
 
 absl::Status CheckSize(const TypeContext& c, int64_t height, int64_t width, absl::string_view what) {
   if (std::min(height, width) >= 1 && std::max(height, width) <= kMaxWindow) return absl::OkStatus();
-  return c.Error("the height and width of ", what, " must be in [1, 2^24], but are ", height, " and ", width);
+  return c.Error("the height and width of ", what, " must be in [1, 2^24], but are ", DimText(height), " and ",
+                 DimText(width));
 }
 
 // The images of input 0 at another size.

@@ -19,22 +19,37 @@ struct SliceGradAttrs {
   }
 };
 
-// Elements begin, begin + step, ... of an axis; count may be symbolic.
+// Elements begin, begin + step, ... of an axis. Of a symbolic axis count is symbolic, and begin is not known.
 struct Range {
   int64_t begin, step, count;
 };
 
+template <class... Parts>
+absl::Status RangeError(const Parts&... parts) {
+  return absl::InvalidArgumentError(absl::StrCat(parts...));
+}
+
+// The same of a symbolic axis. Whether it is long enough is for a run to see.
+absl::StatusOr<Range> ResolveSymbolicRange(int64_t begin, int64_t end, int64_t step, const Dim& dim) {
+  AssumeOfSizes();
+  const auto resolve = [&](int64_t i) {
+    if (i == kSliceToEnd) return step > 0 ? dim : dim - 1;
+    if (i == kSliceToBegin) return Dim(step > 0 ? 0 : -1);
+    return i < 0 ? dim + i : Dim(i);
+  };
+  const Dim length = step > 0 ? resolve(end) - resolve(begin) : resolve(begin) - resolve(end);
+  if (length.number().value_or(0) < 0) {
+    return RangeError("begin ", begin, " lies ", step > 0 ? "after" : "before", " end ", end);
+  }
+  const Dim count = (length - 1) / (step > 0 ? step : -step) + 1;
+  return Range{0, step, count.code()};
+}
+
 // begin:end:step of an axis of size dim, or what is wrong with it.
 absl::StatusOr<Range> ResolveRange(int64_t begin, int64_t end, int64_t step, int64_t dim) {
-  const auto error = [](auto... parts) { return absl::InvalidArgumentError(absl::StrCat(parts...)); };
-  if (step == 0) return error("a step must not be 0");
-  if (step == kSliceToBegin) return error("a step is out of range");
-  if (dim < 0) {
-    const bool whole =
-        step == 1 ? begin == 0 && end == kSliceToEnd : step == -1 && begin == kSliceToEnd && end == kSliceToBegin;
-    if (!whole) return error("only the whole of a symbolic axis can be sliced: [0:kSliceToEnd]");
-    return Range{step > 0 ? 0 : -1, step, dim};
-  }
+  if (step == 0) return RangeError("a step must not be 0");
+  if (step == kSliceToBegin) return RangeError("a step is out of range");
+  if (dim < 0) return ResolveSymbolicRange(begin, end, step, Dim::Of(dim));
   // The places an index may name: gaps before elements going forwards, elements and "before 0" going backwards.
   const int64_t lowest = step > 0 ? 0 : -1;
   const int64_t highest = step > 0 ? dim : dim - 1;
@@ -46,14 +61,14 @@ absl::StatusOr<Range> ResolveRange(int64_t begin, int64_t end, int64_t step, int
   const int64_t first = resolve(begin), last = resolve(end);
   // A begin of -1 means "the last element" and has become dim - 1 above; only an end may lie before element 0.
   const int64_t first_lowest = dim == 0 ? lowest : 0;
-  if (first < first_lowest || first > highest) return error("begin ", begin, " is outside an axis of size ", dim);
+  if (first < first_lowest || first > highest) return RangeError("begin ", begin, " is outside an axis of size ", dim);
   const bool end_named_before_zero = step < 0 && last == -1 && end != kSliceToBegin && dim > 0;
   if (last < lowest || last > highest || end_named_before_zero) {
-    return error("end ", end, " is outside an axis of size ", dim,
-                 end_named_before_zero ? " (kSliceToBegin goes down to element 0)" : "");
+    return RangeError("end ", end, " is outside an axis of size ", dim,
+                      end_named_before_zero ? " (kSliceToBegin goes down to element 0)" : "");
   }
   const int64_t length = step > 0 ? last - first : first - last;
-  if (length < 0) return error("begin ", begin, " lies ", step > 0 ? "after" : "before", " end ", end);
+  if (length < 0) return RangeError("begin ", begin, " lies ", step > 0 ? "after" : "before", " end ", end);
   const int64_t stride = step > 0 ? step : -step;
   return Range{first, step, length == 0 ? 0 : 1 + (length - 1) / stride};
 }
@@ -189,6 +204,7 @@ const OpRegistration kSlice({
           const auto ranges = ResolveSlice(types[0].shape, attrs.As<SliceAttrs>());
           return ranges.ok() && IsWhole(*ranges, types[0].shape) ? 0 : -1;
         },
+    .moves = Inputs({0}),
     .axes = MakeAxisRules(
         {.window = {
              .kind = WindowRules::Kind::kSlice,
@@ -303,7 +319,7 @@ Values Split(Operand x, const std::vector<int64_t>& sizes, int64_t axis) {
   const absl::StatusOr<int> a = NormalizeAxis(axis, x->rank());
   if (!a.ok()) return fail(a.status().message());
   const int64_t dim = x->shape()[*a];
-  if (dim < 0) return fail(absl::StrCat("axis ", *a, " is symbolic and cannot be split"));
+  if (dim < 0) return fail(absl::StrCat("axis ", *a, " is ", DimText(dim), ", to which no numbers add up"));
   int64_t rest = dim;
   for (int64_t size : sizes) {
     if (size < 0) return fail("a size must not be negative");

@@ -33,7 +33,8 @@ struct SliceAttrs {
 };
 
 // Cuts out a part of x, of any dtype. Unlike Python's, a begin or end outside the axis is an error and is not clamped.
-// Of a symbolic axis only the whole can be taken: [0:kSliceToEnd] or, backwards, [kSliceToEnd:kSliceToBegin:-1].
+// Of a symbolic axis, x[0:-1] has size time - 1; that the axis is long enough for begins and ends is checked when a run
+// says how long it is. Begins and sizes that are symbolic themselves: Narrow(), in ops/narrow.h.
 Value Slice(Operand x, const SliceAttrs& attrs);
 // Cuts out x[begin:end] along one axis.
 Value Slice(Operand x, int64_t axis, int64_t begin, int64_t end);

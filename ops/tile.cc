@@ -22,8 +22,8 @@ Value Tile(Operand x, const std::vector<int64_t>& repeats) {
   Shape single, repeated, result;
   for (int a = 0; a < from.rank(); ++a) {
     if (repeats[a] < 1) return fail("repeats must be positive");
-    int64_t size;
-    if (__builtin_mul_overflow(from[a], repeats[a], &size)) return fail("the result has too many elements");
+    const int64_t size = from.dim(a) * repeats[a];
+    if (size == kNoDim) return fail("the result has too many elements");
     if (repeats[a] > 1) {
       single.push_back(1);
       repeated.push_back(repeats[a]);

@@ -20,6 +20,7 @@ absl::StatusOr<Types> TopKType(const TypeContext& c) {
   AD_RETURN_IF_ERROR(RequireReducible(c, 0));
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, attrs.axis));
   const int64_t n = c.shape(0)[attrs.axis];
+  if (n < 0) AssumeOfSizes();
   if (attrs.k < 1 || (n >= 0 && attrs.k > n)) {
     return c.Error("k must be in [1, size of axis ", attrs.axis, "], but is ", attrs.k);
   }

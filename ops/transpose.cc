@@ -61,6 +61,7 @@ const OpRegistration kTranspose({
           }
           return 0;
         },
+    .moves = Inputs({0}),
     .axes = MakeAxisRules({.labels =
                                [](const KernelSpec& spec) {
                                  AxisLabels x, y;

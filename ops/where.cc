@@ -51,7 +51,8 @@ const OpRegistration kCast({.name = "cast",
                             .same_as_input =
                                 [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
                                   return types[0].dtype == attrs.As<CastAttrs>().dtype ? 0 : -1;
-                                }});
+                                },
+                            .of_dims = [](absl::Span<const Dim> d) -> std::optional<Dim> { return d[0]; }});
 
 }  // namespace
 

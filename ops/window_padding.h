@@ -41,6 +41,7 @@ WindowAxis PaddedWindow(WindowAxis window, const WindowPadding<kAxes>& padding, 
   window.before = padding.before[i], window.after = padding.after[i];
   if (!padding.same) return window;
   window.before = window.after = 0;
+  window.same = true;
   if (window.Check("").ok()) window.PadSame();
   return window;
 }

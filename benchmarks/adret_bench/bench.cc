@@ -69,7 +69,7 @@ absl::StatusOr<Cost> CostOf(const Session& session, const Values& fetches, const
     cost.bytes += static_cast<double>(tensor.num_bytes());
   }
   const auto bytes = [&](const Value& v) {
-    return static_cast<double>(Type{v.dtype(), v.shape().WithBatch(batch)}.bytes());
+    return static_cast<double>(Type{v.dtype(), v.shape().With(batch)}.bytes());
   };
   for (const Value& v : fetches) cost.bytes += bytes(v);
   cost.bytes += static_cast<double>(session.state.num_bytes());

@@ -99,12 +99,12 @@ class Checker {
       found.push_back(plan_.values[plan_.nodes[i].first_output + k].type);
     }
     if (node.op->traits.leaf) {
-      for (const Type& t : node.outputs) expected.push_back({t.dtype, t.shape.WithBatch(plan_.batch)});
+      for (const Type& t : node.outputs) expected.push_back({t.dtype, t.shape.With(plan_.sizes)});
     } else {
       for (int v : plan_.nodes[i].inputs) inputs.push_back(plan_.values[v].type);
-      const absl::StatusOr<Types> inferred = InferTypesForBatch(node, inputs, plan_.batch);
+      const absl::StatusOr<Types> inferred = InferTypesAt(plan_.sizes, node, inputs);
       if (!inferred.ok()) {
-        // What the graph itself asks of this batch may be impossible: the run says so.
+        // What the graph itself asks of these sizes may be impossible: the run says so.
         const bool as_built = node.inputs.size() == inputs.size() && !IsOwned(&node);
         return as_built ? absl::OkStatus() : Wrong(4, i, inferred.status().message());
       }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <atomic>
 #include <cstdlib>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_map.h"
@@ -14,26 +15,6 @@
 
 namespace adret {
 namespace {
-
-// The batch when no input says what it is.
-constexpr int64_t kNoBatch = -1;
-constexpr int64_t kMismatch = -2;
-
-// Returns the batch that makes the symbolic `expected` equal to `found`; kNoBatch when expected is concrete, kMismatch
-// when they cannot be equal.
-int64_t MatchBatch(const Shape& expected, const Shape& found) {
-  if (expected.rank() != found.rank()) return kMismatch;
-  int64_t batch = kNoBatch;
-  for (int d = 0; d < expected.rank(); ++d) {
-    if (expected[d] >= 0) {
-      if (expected[d] != found[d]) return kMismatch;
-    } else {
-      if (found[d] % expected[d] != 0) return kMismatch;
-      batch = found[d] / -expected[d];
-    }
-  }
-  return batch;
-}
 
 // Returns whether nobody else holds the tensor's buffer: it may be written then. What others did with it, in whichever
 // thread, is over.
@@ -55,20 +36,21 @@ struct Executor::Impl {
   std::vector<std::pair<ValueId, ValueId>> updates;
   ExecutorOptions options;
   std::vector<NodeId> needed_inputs;
-  bool symbolic = false;  // some needed value depends on the batch
+  std::vector<int> symbols;  // those that needed values' sizes depend on, ordered
   RunPool runs;
   std::unique_ptr<Impl> unfused;  // for CheckNodeByNode; null when that is not asked for
 
   Impl(ThreadPool threads, const ExecutorOptions& o)
       : options(o),
-        runs([this](int64_t batch) { return MakePlan(batch); }, std::move(threads),
+        runs([this](const DimSizes& sizes) { return MakePlan(sizes); }, std::move(threads),
              o.max_runs.value_or(HardwareThreads()), std::max(1, o.max_plans)) {}
 
   void FindNeeded(absl::Span<const Value> results);
-  absl::StatusOr<std::unique_ptr<Plan>> MakePlan(int64_t batch) const;
-  // The batch that the plan for a batch is known by.
-  int64_t PlanBatch(int64_t batch) const { return symbolic ? batch : kNoBatch; }
-  absl::StatusOr<int64_t> CheckFeeds(const Feeds& feeds) const;
+  absl::StatusOr<std::unique_ptr<Plan>> MakePlan(const DimSizes& sizes) const;
+  // Returns the sizes that the plan for these is known by: those of `symbols`, all of which must be there.
+  absl::StatusOr<DimSizes> PlanSizes(const DimSizes& sizes) const;
+  absl::StatusOr<DimSizes> CheckFeeds(const Feeds& feeds) const;
+  absl::Status MatchFeed(const Value& input, const Tensor& fed, DimSizes* sizes, bool* undecided) const;
   void BindInputs(const Plan& plan, const Feeds& feeds, RunFrame* frame) const;
   absl::Status BindVariables(const Plan& plan, State* state, RunFrame* frame) const;
   absl::Status FindVariables(const Plan& plan, State* state, RunFrame* frame) const;
@@ -141,7 +123,7 @@ absl::StatusOr<Executor> Executor::Create(absl::Span<const Value> fetches, const
     unfused.fuse = false;
     AD_ASSIGN_OR_RETURN(impl->unfused, make(unfused));
   }
-  if (!impl->symbolic) AD_RETURN_IF_ERROR(impl->runs.ArenaBytes(kNoBatch).status());
+  if (impl->symbols.empty()) AD_RETURN_IF_ERROR(impl->runs.ArenaBytes(DimSizes()).status());
   return Executor(std::move(impl));
 }
 
@@ -150,14 +132,32 @@ void Executor::Impl::FindNeeded(absl::Span<const Value> results) {
   for (NodeId id = 0; id < graph->num_nodes(); ++id) {
     if (!needed[id]) continue;
     const Node& node = graph->node(id);
-    for (const Type& t : node.outputs) symbolic |= t.shape.is_symbolic();
+    for (const Type& t : node.outputs) {
+      for (int a = t.shape.symbolic_axis(); a >= 0 && a < t.shape.rank(); ++a) {
+        if (t.shape[a] < 0) t.shape.dim(a).ForEachSymbol([&](int symbol) { symbols.push_back(symbol); });
+      }
+    }
     if (node.attrs.Is<InputAttrs>()) needed_inputs.push_back(id);
   }
+  std::sort(symbols.begin(), symbols.end());
+  symbols.erase(std::unique(symbols.begin(), symbols.end()), symbols.end());
 }
 
-absl::StatusOr<std::unique_ptr<Plan>> Executor::Impl::MakePlan(int64_t batch) const {
-  if (symbolic && batch == kNoBatch) return absl::InvalidArgumentError("no input that is fed says what the batch is");
-  if (symbolic && batch < 0) return absl::InvalidArgumentError(absl::StrCat("the batch cannot be negative: ", batch));
+absl::StatusOr<DimSizes> Executor::Impl::PlanSizes(const DimSizes& sizes) const {
+  DimSizes result;
+  for (int symbol : symbols) {
+    const auto what = [&] { return symbol == 0 ? "the batch" : absl::StrCat("'", SymbolName(symbol), "'"); };
+    const std::optional<int64_t> size = sizes.Find(symbol);
+    if (!size.has_value()) {
+      return absl::InvalidArgumentError(absl::StrCat("no input that is fed says what ", what(), " is"));
+    }
+    if (*size < 0) return absl::InvalidArgumentError(absl::StrCat(what(), " cannot be negative: ", *size));
+    result.Set(symbol, *size);
+  }
+  return result;
+}
+
+absl::StatusOr<std::unique_ptr<Plan>> Executor::Impl::MakePlan(const DimSizes& sizes) const {
   const PlanOptions plan_options{.threads = runs.threads(),
                                  .memory_limit = options.memory_limit,
                                  .fuse = options.fuse,
@@ -165,34 +165,58 @@ absl::StatusOr<std::unique_ptr<Plan>> Executor::Impl::MakePlan(int64_t batch) co
                                  .strict = options.strict,
                                  .check = options.check_numerics,
                                  .fall_back = std::getenv("ADRET_NO_FALLBACK") == nullptr};
-  return Plan::Make(*graph, fetches, updates, batch, plan_options);
+  return Plan::Make(*graph, fetches, updates, sizes, plan_options);
 }
 
-absl::StatusOr<int64_t> Executor::Impl::CheckFeeds(const Feeds& feeds) const {
-  int64_t batch = kNoBatch;
+// Adds what one input was fed to the sizes that others said.
+absl::Status Executor::Impl::MatchFeed(const Value& input, const Tensor& fed, DimSizes* sizes, bool* undecided) const {
+  const Type& expected = input.type();
+  DimSizes own;
+  bool fits = fed.dtype() == expected.dtype && fed.shape().rank() == expected.shape.rank();
+  for (int d = 0; fits && d < fed.shape().rank(); ++d) {
+    fits = MatchDim(expected.shape[d], fed.shape()[d], &own, undecided);
+  }
+  if (!fits) {
+    return absl::InvalidArgumentError(absl::StrCat("input '", input.name(), "' expects ", expected.ToString(),
+                                                   " but was fed ", fed.type().ToString()));
+  }
+  for (const auto& [symbol, size] : own.entries()) {
+    const std::optional<int64_t> known = sizes->Find(symbol);
+    if (known.has_value() && *known != size) {
+      const std::string what = symbol == 0 ? "a batch" : absl::StrCat("a '", SymbolName(symbol), "'");
+      return absl::InvalidArgumentError(absl::StrCat("input '", input.name(), "' was fed ", fed.type().ToString(), ", ",
+                                                     what, " of ", size, ", but another input has ", what, " of ",
+                                                     *known));
+    }
+    sizes->Set(symbol, size);
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<DimSizes> Executor::Impl::CheckFeeds(const Feeds& feeds) const {
+  DimSizes sizes;
+  bool undecided = false;
   for (const auto& [value, tensor] : feeds) {
     if (value.graph() != graph || !value.valid() || !graph->node(value.node()).attrs.Is<InputAttrs>()) {
       return absl::InvalidArgumentError(
           absl::StrCat("cannot feed '", value.name(), "': it is not an input of the graph"));
     }
-    const Type& expected = value.type();
-    const int64_t found = MatchBatch(expected.shape, tensor.shape());
-    if (tensor.dtype() != expected.dtype || found == kMismatch) {
-      return absl::InvalidArgumentError(absl::StrCat("input '", value.name(), "' expects ", expected.ToString(),
-                                                     " but was fed ", tensor.type().ToString()));
-    }
-    if (found != kNoBatch && batch != kNoBatch && found != batch) {
-      return absl::InvalidArgumentError(absl::StrCat("input '", value.name(), "' was fed ", tensor.type().ToString(),
-                                                     ", a batch of ", found, ", but another input has a batch of ",
-                                                     batch));
-    }
-    if (found != kNoBatch) batch = found;
+    AD_RETURN_IF_ERROR(MatchFeed(value, tensor, &sizes, &undecided));
+  }
+  for (size_t i = 0; undecided && i < feeds.size(); ++i) {
+    // Dimensions such as rows * columns, which say something only once all sizes are known.
+    const auto& [value, tensor] = feeds[i];
+    const Shape expected = value.shape().With(sizes);
+    if (expected.is_symbolic() || expected == tensor.shape()) continue;
+    return absl::InvalidArgumentError(absl::StrCat("input '", value.name(), "' expects ", value.type().ToString(),
+                                                   " where ", sizes.ToString(), ", but was fed ",
+                                                   tensor.type().ToString()));
   }
   for (NodeId id : needed_inputs) {
     const bool fed = std::any_of(feeds.begin(), feeds.end(), [&](const auto& f) { return f.first.node() == id; });
     if (!fed) return absl::InvalidArgumentError(absl::StrCat("input '", graph->node(id).name, "' is not fed"));
   }
-  return batch;
+  return sizes;
 }
 
 void Executor::Impl::BindInputs(const Plan& plan, const Feeds& feeds, RunFrame* frame) const {
@@ -282,8 +306,9 @@ std::vector<Tensor> Executor::Impl::Collect(const Plan& plan, const RunFrame& fr
 }
 
 absl::StatusOr<std::vector<Tensor>> Executor::Impl::Run(const Feeds& feeds, State* state) {
-  AD_ASSIGN_OR_RETURN(const int64_t batch, CheckFeeds(feeds));
-  AD_ASSIGN_OR_RETURN(const RunPool::Turn turn, runs.Take(PlanBatch(batch)));
+  AD_ASSIGN_OR_RETURN(const DimSizes fed, CheckFeeds(feeds));
+  AD_ASSIGN_OR_RETURN(const DimSizes sizes, PlanSizes(fed));
+  AD_ASSIGN_OR_RETURN(const RunPool::Turn turn, runs.Take(sizes));
   AD_ASSIGN_OR_RETURN(const State::Use use, State::Use::Begin(state, !updates.empty()));
   if (unfused != nullptr) AD_RETURN_IF_ERROR(CheckNodeByNode(feeds, state));
   AD_RETURN_IF_ERROR(RunOn(turn, feeds, state));
@@ -332,21 +357,25 @@ absl::StatusOr<std::vector<Tensor>> Executor::Run(const Feeds& feeds, const Stat
   return Run(feeds, const_cast<State*>(&state));
 }
 
-absl::StatusOr<int64_t> Executor::PeakBytes(int64_t batch) const {
-  return impl_->runs.ArenaBytes(impl_->PlanBatch(batch));
+absl::StatusOr<int64_t> Executor::PeakBytes(const DimSizes& sizes) const {
+  AD_ASSIGN_OR_RETURN(const DimSizes needed, impl_->PlanSizes(sizes));
+  return impl_->runs.ArenaBytes(needed);
 }
 
-absl::StatusOr<PlanReport> Executor::Report(int64_t batch) const { return impl_->runs.Report(impl_->PlanBatch(batch)); }
+absl::StatusOr<PlanReport> Executor::Report(const DimSizes& sizes) const {
+  AD_ASSIGN_OR_RETURN(const DimSizes needed, impl_->PlanSizes(sizes));
+  return impl_->runs.Report(needed);
+}
 
-absl::StatusOr<std::string> Executor::Explain(int64_t batch, const MachineLimits& limits) const {
-  AD_ASSIGN_OR_RETURN(const PlanReport report, Report(batch));
+absl::StatusOr<std::string> Executor::Explain(const DimSizes& sizes, const MachineLimits& limits) const {
+  AD_ASSIGN_OR_RETURN(const PlanReport report, Report(sizes));
   return ExplainTable(report, limits);
 }
 
-absl::StatusOr<std::string> Executor::Trace(int64_t batch) const {
-  AD_ASSIGN_OR_RETURN(const PlanReport report, Report(batch));
+absl::StatusOr<std::string> Executor::Trace(const DimSizes& sizes) const {
+  AD_ASSIGN_OR_RETURN(const PlanReport report, Report(sizes));
   if (report.profiled_runs == 0) {
-    return absl::FailedPreconditionError("a trace needs a run of this batch with ExecutorOptions::profile");
+    return absl::FailedPreconditionError("a trace needs a run of these sizes with ExecutorOptions::profile");
   }
   return ChromeTrace(report);
 }

@@ -13,26 +13,26 @@
 namespace adret {
 
 absl::StatusOr<std::unique_ptr<Plan>> Plan::Make(const Graph& graph, absl::Span<const ValueId> fetches,
-                                                 absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch,
-                                                 const PlanOptions& options) {
-  auto plan = MakeVerified(graph, fetches, updates, batch, options);
+                                                 absl::Span<const std::pair<ValueId, ValueId>> updates,
+                                                 const DimSizes& sizes, const PlanOptions& options) {
+  auto plan = MakeVerified(graph, fetches, updates, sizes, options);
   if (!absl::IsInternal(plan.status()) || !options.fuse || !options.fall_back) return plan;
   PlanOptions unfused = options;
   unfused.fuse = false;
   const std::string note =
       absl::StrCat("not fused, since the fused plan would be wrong (please report it): ", plan.status().message());
-  plan = MakeVerified(graph, fetches, updates, batch, unfused);
+  plan = MakeVerified(graph, fetches, updates, sizes, unfused);
   if (plan.ok()) (*plan)->note_ = note;
   return plan;
 }
 
 absl::StatusOr<std::unique_ptr<Plan>> Plan::MakeVerified(const Graph& graph, absl::Span<const ValueId> fetches,
                                                          absl::Span<const std::pair<ValueId, ValueId>> updates,
-                                                         int64_t batch, const PlanOptions& options) {
+                                                         const DimSizes& sizes, const PlanOptions& options) {
   auto plan = std::make_unique<Plan>();
   AD_ASSIGN_OR_RETURN(PassOptions pass_options, PassOptionsFromEnvironment());
   AD_ASSIGN_OR_RETURN(PassRun passes, PassRun::Create(std::move(pass_options)));
-  AD_ASSIGN_OR_RETURN(plan->graph_, MakePlanGraph(graph, fetches, updates, batch, &passes));
+  AD_ASSIGN_OR_RETURN(plan->graph_, MakePlanGraph(graph, fetches, updates, sizes, &passes));
   plan->passes_ = passes.reports();
   // Refused here, before sums of sizes could overflow.
   for (const auto& value : plan->graph_.values) {

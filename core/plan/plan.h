@@ -80,7 +80,7 @@ class Plan {
   // of adret's), and with ResourceExhausted above the memory limit.
   static absl::StatusOr<std::unique_ptr<Plan>> Make(const Graph& graph, absl::Span<const ValueId> fetches,
                                                     absl::Span<const std::pair<ValueId, ValueId>> updates,
-                                                    int64_t batch, const PlanOptions& options);
+                                                    const DimSizes& sizes, const PlanOptions& options);
 
   int64_t arena_bytes() const { return arena_bytes_; }
   int num_pointers() const { return num_pointers_; }
@@ -131,7 +131,7 @@ class Plan {
 
   static absl::StatusOr<std::unique_ptr<Plan>> MakeVerified(const Graph& graph, absl::Span<const ValueId> fetches,
                                                             absl::Span<const std::pair<ValueId, ValueId>> updates,
-                                                            int64_t batch, const PlanOptions& options);
+                                                            const DimSizes& sizes, const PlanOptions& options);
   // What VerifyMemory() looks at, from what the steps read and write rather than from how places were chosen.
   PlanLayout Layout() const;
 

@@ -20,78 +20,133 @@ namespace {
 // suffice nearly always; any number leaves a right plan.
 constexpr int kMaxRounds = 4;
 
-// Fails where the op's type rule refuses the concrete types of the node's inputs, which `value_of` finds in the plan.
-template <class F>
-absl::Status CheckTypes(const PlanGraph& plan, const Node& node, int64_t batch, F value_of) {
-  Types inputs;
-  for (ValueId v : node.inputs) inputs.push_back(plan.values[value_of(v)].type);
-  const absl::StatusOr<Types> outputs = InferTypesForBatch(node, inputs, batch);
-  if (outputs.ok()) return absl::OkStatus();
-  return absl::Status(outputs.status().code(), absl::StrCat(node.name, ": ", outputs.status().message()));
+// Returns the attributes with sizes in place of symbols; nothing when no shape among them changes. Views and broadcasts
+// are not computed from their attributes, in whose shapes -1 may be what follows from the input: there, shapes with
+// named symbols alone change, unless `all` do.
+absl::StatusOr<std::optional<Attrs>> BindAttrs(const Node& node, const DimSizes& sizes, bool all = false) {
+  all |= !node.op->traits.view && !node.op->traits.broadcast;
+  const auto changes = [&](const Attr& attr) {
+    const auto* shape = std::get_if<Shape>(&attr.value);
+    return shape != nullptr && (all ? shape->is_symbolic() : shape->has_named_symbol());
+  };
+  if (std::none_of(node.attrs.list().begin(), node.attrs.list().end(), changes)) return std::nullopt;
+  AttrList list = node.attrs.list();
+  for (Attr& attr : list) {
+    if (changes(attr)) attr.value = std::get<Shape>(attr.value).With(sizes);
+  }
+  AD_ASSIGN_OR_RETURN(Attrs attrs, node.op->parse_attrs(list, MissingAttrs::kError));
+  return attrs;
 }
 
-// The first pass: copies what is needed of the graph, for this batch. Constants become values without a node, and an
+bool HasEmptySize(const DimSizes& sizes) {
+  return std::any_of(sizes.entries().begin(), sizes.entries().end(), [](const auto& e) { return e.second == 0; });
+}
+
+// The first pass: copies what is needed of the graph, for these sizes. Constants become values without a node, and an
 // identity (stop_gradient) is its input, since no kernel computes it.
-absl::StatusOr<PlanGraph> Lower(const Graph& graph, absl::Span<const ValueId> fetches,
-                                absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch) {
-  PlanGraph plan;
-  plan.batch = batch;
-  std::vector<ValueId> results(fetches.begin(), fetches.end());
-  for (auto [variable, value] : updates) results.push_back(variable), results.push_back(value);
-  const std::vector<bool> needed = Ancestors(graph, results);
-  std::vector<int> first(graph.num_nodes(), -1);
-  absl::flat_hash_map<ValueId, int> identities;  // outputs of identities, and what they equal
-  const auto lookup = [&](ValueId v) { return first[v.node] >= 0 ? first[v.node] + v.output : identities.at(v); };
-  for (NodeId id = 0; id < graph.num_nodes(); ++id) {
-    if (!needed[id]) continue;
-    const Node& node = graph.node(id);
-    if (node.op->traits.identity) {
-      for (int k = 0; k < static_cast<int>(node.outputs.size()); ++k) identities[{id, k}] = lookup(node.inputs[k]);
-      continue;
+class Lowering {
+ public:
+  Lowering(const Graph& graph, const DimSizes& sizes)
+      : graph_(graph), sizes_(sizes), has_empty_size_(HasEmptySize(sizes)), first_(graph.num_nodes(), -1) {}
+
+  absl::StatusOr<PlanGraph> Run(absl::Span<const ValueId> fetches,
+                                absl::Span<const std::pair<ValueId, ValueId>> updates) {
+    plan_.sizes = sizes_;
+    std::vector<ValueId> results(fetches.begin(), fetches.end());
+    for (auto [variable, value] : updates) results.push_back(variable), results.push_back(value);
+    const std::vector<bool> needed = Ancestors(graph_, results);
+    for (NodeId id = 0; id < graph_.num_nodes(); ++id) {
+      if (needed[id]) AD_RETURN_IF_ERROR(Add(id));
     }
-    first[id] = static_cast<int>(plan.values.size());
+    for (ValueId v : fetches) plan_.fetches.push_back(Lookup(v));
+    for (auto [variable, value] : updates) plan_.updates.emplace_back(Lookup(variable), Lookup(value));
+    return std::move(plan_);
+  }
+
+ private:
+  int Lookup(ValueId v) const { return first_[v.node] >= 0 ? first_[v.node] + v.output : identities_.at(v); }
+
+  absl::Status Add(NodeId id) {
+    const Node& node = graph_.node(id);
+    if (node.op->traits.identity) {
+      for (int k = 0; k < static_cast<int>(node.outputs.size()); ++k) identities_[{id, k}] = Lookup(node.inputs[k]);
+      return absl::OkStatus();
+    }
+    first_[id] = static_cast<int>(plan_.values.size());
     const bool constant = node.attrs.Is<ConstantAttrs>();
-    const int producer = constant ? -1 : static_cast<int>(plan.nodes.size());
+    const int producer = constant ? -1 : static_cast<int>(plan_.nodes.size());
+    // Sizes of 0 are those that no rule for symbols speaks for: the maximum of nothing.
+    if (node.assumes_sizes || has_empty_size_) AD_RETURN_IF_ERROR(CheckTypes(node));
     for (const Type& t : node.outputs) {
-      const Shape shape = t.shape.WithBatch(batch);
-      if (absl::Status s = shape.Validate(); !s.ok()) {
-        return absl::InvalidArgumentError(absl::StrCat(node.name, ": ", s.message()));
-      }
-      plan.values.push_back({{t.dtype, shape}, producer, constant ? static_cast<int>(plan.constants.size()) : -1});
+      AD_ASSIGN_OR_RETURN(const Shape shape, Concrete(node, t));
+      plan_.values.push_back({{t.dtype, shape}, producer, constant ? static_cast<int>(plan_.constants.size()) : -1});
     }
     if (constant) {
-      plan.constants.push_back(node.attrs.As<ConstantAttrs>().value);
-      continue;
+      plan_.constants.push_back(node.attrs.As<ConstantAttrs>().value);
+      return absl::OkStatus();
     }
-    // A batch of zero is the one that type rules of symbolic shapes do not speak for: the maximum of nothing.
-    if (batch == 0) AD_RETURN_IF_ERROR(CheckTypes(plan, node, batch, lookup));
-    auto& added = plan.nodes.emplace_back();
-    added.node = &node, added.id = id, added.first_output = first[id];
-    for (ValueId v : node.inputs) added.inputs.push_back(lookup(v));
+    const Node* bound = &node;
+    if (!sizes_.empty() && !node.op->traits.leaf) {
+      AD_ASSIGN_OR_RETURN(std::optional<Attrs> attrs, BindAttrs(node, sizes_));
+      if (attrs.has_value()) bound = plan_.MakeNode(*node.op, *std::move(attrs), node.outputs, node);
+    }
+    auto& added = plan_.nodes.emplace_back();
+    added.node = bound, added.id = id, added.first_output = first_[id];
+    for (ValueId v : node.inputs) added.inputs.push_back(Lookup(v));
+    return absl::OkStatus();
   }
-  for (ValueId v : fetches) plan.fetches.push_back(lookup(v));
-  for (auto [variable, value] : updates) plan.updates.emplace_back(lookup(variable), lookup(value));
-  return plan;
-}
+
+  absl::Status Refused(const Node& node, absl::string_view why) const {
+    return absl::InvalidArgumentError(
+        absl::StrCat(node.name, ": ", why, sizes_.empty() ? "" : absl::StrCat(" where ", sizes_.ToString())));
+  }
+
+  absl::StatusOr<Shape> Concrete(const Node& node, const Type& type) const {
+    Shape shape = type.shape.With(sizes_);
+    for (int a = 0; a < shape.rank(); ++a) {
+      const auto number = type.shape.dim(a).With(sizes_).number();
+      if (shape[a] != kNoDim || !number.has_value()) continue;
+      return Refused(node, absl::StrCat(DimText(type.shape[a]), " in ", type.ToString(), " is ", *number));
+    }
+    if (absl::Status s = shape.Validate(); !s.ok()) return Refused(node, s.message());
+    return shape;
+  }
+
+  // Fails where the op's type rule refuses the concrete types of the node's inputs, or makes other types of them than
+  // the node's symbolic ones stand for.
+  absl::Status CheckTypes(const Node& node) const {
+    if (node.op->traits.leaf) return absl::OkStatus();
+    Types inputs;
+    for (ValueId v : node.inputs) inputs.push_back(plan_.values[Lookup(v)].type);
+    const absl::StatusOr<Types> outputs = InferTypesAt(sizes_, node, inputs);
+    if (!outputs.ok()) return Refused(node, outputs.status().message());
+    for (int k = 0; k < static_cast<int>(outputs->size()); ++k) {
+      const Type planned{node.outputs[k].dtype, node.outputs[k].shape.With(sizes_)};
+      if ((*outputs)[k] == planned) continue;
+      return Refused(node, absl::StrCat(node.op->name, " makes ", (*outputs)[k].ToString(), " and not ",
+                                        planned.ToString(), ", which ", node.outputs[k].ToString(), " stands for"));
+    }
+    return absl::OkStatus();
+  }
+
+  const Graph& graph_;
+  const DimSizes& sizes_;
+  const bool has_empty_size_;
+  PlanGraph plan_;
+  std::vector<int> first_;                        // values of nodes
+  absl::flat_hash_map<ValueId, int> identities_;  // outputs of identities, and what they equal
+};
 
 }  // namespace
 
-absl::StatusOr<Types> InferTypesForBatch(const Node& node, absl::Span<const Type> inputs, int64_t batch) {
-  AttrList list = node.attrs.list();
-  bool symbolic = false;
-  for (Attr& attr : list) {
-    auto* shape = std::get_if<Shape>(&attr.value);
-    if (shape == nullptr || !shape->is_symbolic()) continue;
-    *shape = shape->WithBatch(batch);
-    symbolic = true;
-  }
-  const absl::StatusOr<Types> as_built = InferTypes(*node.op, inputs, node.attrs);
-  if (!symbolic) return as_built;
+absl::StatusOr<Types> InferTypesAt(const DimSizes& sizes, const Node& node, absl::Span<const Type> inputs) {
+  AD_ASSIGN_OR_RETURN(const std::optional<Attrs> named, BindAttrs(node, sizes));
+  const absl::StatusOr<Types> as_built = InferTypes(*node.op, inputs, named.has_value() ? *named : node.attrs);
+  AD_ASSIGN_OR_RETURN(const std::optional<Attrs> bound, BindAttrs(node, sizes, /*all=*/true));
+  if (!bound.has_value()) return as_built;
   const bool concrete = as_built.ok() && std::none_of(as_built->begin(), as_built->end(),
                                                       [](const Type& t) { return t.shape.is_symbolic(); });
-  if (concrete) return as_built;
-  AD_ASSIGN_OR_RETURN(const Attrs attrs, node.op->parse_attrs(list, MissingAttrs::kError));
-  return InferTypes(*node.op, inputs, attrs);
+  return concrete ? as_built : InferTypes(*node.op, inputs, *bound);
 }
 
 const Node* PlanGraph::MakeNode(const Op& op, Attrs attrs, Types outputs, const Node& origin) {
@@ -106,7 +161,7 @@ const Node* PlanGraph::MakeNode(const Op& op, Attrs attrs, Types outputs, const 
 }
 
 absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const ValueId> fetches,
-                                        absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch,
+                                        absl::Span<const std::pair<ValueId, ValueId>> updates, const DimSizes& sizes,
                                         PassRun* run) {
   std::optional<PassRun> own;
   if (run == nullptr) {
@@ -116,7 +171,7 @@ absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const Val
   }
   PlanGraph plan;
   const auto lower = [&]() -> absl::StatusOr<bool> {
-    AD_ASSIGN_OR_RETURN(plan, Lower(graph, fetches, updates, batch));
+    AD_ASSIGN_OR_RETURN(plan, Lowering(graph, sizes).Run(fetches, updates));
     return true;
   };
   const auto simplify = [&] {

@@ -62,7 +62,7 @@ struct PlanGraph {
   std::vector<int> fetches;                              // values
   std::vector<std::pair<int, int>> updates;              // (value of the variable, new value)
   std::vector<std::unique_ptr<const Node>> owned_nodes;  // nodes that the graph does not have
-  int64_t batch = 0;                                     // what symbolic dimensions are multiples of
+  DimSizes sizes;                                        // what symbols stand for
 
   const Op& op(int node) const { return *nodes[node].node->op; }
   const Attrs& attrs(int node) const { return nodes[node].node->attrs; }
@@ -73,14 +73,15 @@ struct PlanGraph {
 };
 
 // Runs the passes up to "slices". `run` keeps their times and settings; without it, settings are those of the
-// environment. Fails when a concrete shape is too large, and as PassRun does.
+// environment. Fails when a concrete shape is too large, when an op refuses types that these sizes make, and as PassRun
+// does.
 absl::StatusOr<PlanGraph> MakePlanGraph(const Graph& graph, absl::Span<const ValueId> fetches,
-                                        absl::Span<const std::pair<ValueId, ValueId>> updates, int64_t batch,
+                                        absl::Span<const std::pair<ValueId, ValueId>> updates, const DimSizes& sizes,
                                         PassRun* run = nullptr);
 
-// Returns the output types of a node of the graph for inputs of concrete types. A symbol in a shape among its
-// attributes is the batch, or what the op infers from the inputs. Fails where the op's type rule refuses them.
-absl::StatusOr<Types> InferTypesForBatch(const Node& node, absl::Span<const Type> inputs, int64_t batch);
+// Returns the output types of a node of the graph for inputs of concrete types. Symbols in shapes among its attributes
+// have these sizes; -1 is the batch, or what the op infers from the inputs. Fails where the op's rule refuses them.
+absl::StatusOr<Types> InferTypesAt(const DimSizes& sizes, const Node& node, absl::Span<const Type> inputs);
 
 }  // namespace adret
 

@@ -16,22 +16,22 @@ RunPool::RunPool(PlanMaker make, ThreadPool threads, int max_runs, int max_plans
   free_arenas_.push_back(std::make_unique<RunArena>(std::move(threads)));
 }
 
-std::shared_ptr<RunPool::CachedPlan> RunPool::Find(int64_t batch) const {
+std::shared_ptr<RunPool::CachedPlan> RunPool::Find(const DimSizes& sizes) const {
   for (const auto& cached : plans_) {
-    if (cached->batch == batch) return cached;
+    if (cached->sizes == sizes) return cached;
   }
   return nullptr;
 }
 
-absl::StatusOr<std::shared_ptr<RunPool::CachedPlan>> RunPool::MakePlan(int64_t batch) {
+absl::StatusOr<std::shared_ptr<RunPool::CachedPlan>> RunPool::MakePlan(const DimSizes& sizes) {
   const std::lock_guard making(making_);
   // Another thread may have made it while this one waited.
   std::unique_lock lock(mutex_);
-  if (auto cached = Find(batch)) return cached;
+  if (auto cached = Find(sizes)) return cached;
   lock.unlock();
   auto cached = std::make_shared<CachedPlan>();
-  cached->batch = batch;
-  AD_ASSIGN_OR_RETURN(cached->plan, make_(batch));
+  cached->sizes = sizes;
+  AD_ASSIGN_OR_RETURN(cached->plan, make_(sizes));
   std::shared_ptr<CachedPlan> oldest;  // outlives the lock: freeing a plan takes its time
   lock.lock();
   if (static_cast<int>(plans_.size()) >= max_plans_) {
@@ -43,11 +43,11 @@ absl::StatusOr<std::shared_ptr<RunPool::CachedPlan>> RunPool::MakePlan(int64_t b
   return cached;
 }
 
-absl::StatusOr<std::shared_ptr<RunPool::CachedPlan>> RunPool::PlanFor(int64_t batch) {
+absl::StatusOr<std::shared_ptr<RunPool::CachedPlan>> RunPool::PlanFor(const DimSizes& sizes) {
   std::unique_lock lock(mutex_);
-  if (auto cached = Find(batch)) return cached;
+  if (auto cached = Find(sizes)) return cached;
   lock.unlock();
-  return MakePlan(batch);
+  return MakePlan(sizes);
 }
 
 absl::Status RunPool::Equip(Turn* turn) {
@@ -69,12 +69,12 @@ absl::Status RunPool::Equip(Turn* turn) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<RunPool::Turn> RunPool::Take(int64_t batch) {
+absl::StatusOr<RunPool::Turn> RunPool::Take(const DimSizes& sizes) {
   std::unique_lock lock(mutex_);
-  std::shared_ptr<CachedPlan> cached = Find(batch);
+  std::shared_ptr<CachedPlan> cached = Find(sizes);
   if (cached == nullptr) {
     lock.unlock();
-    AD_ASSIGN_OR_RETURN(cached, MakePlan(batch));
+    AD_ASSIGN_OR_RETURN(cached, MakePlan(sizes));
     lock.lock();
   }
   arena_given_back_.wait(lock, [&] { return !free_arenas_.empty() || num_arenas_ < max_runs_; });
@@ -98,16 +98,16 @@ void RunPool::Turn::AddTimes() const {
   cached_->times.Add(frame_->times);
 }
 
-absl::StatusOr<PlanReport> RunPool::Report(int64_t batch) {
-  AD_ASSIGN_OR_RETURN(const std::shared_ptr<CachedPlan> cached, PlanFor(batch));
+absl::StatusOr<PlanReport> RunPool::Report(const DimSizes& sizes) {
+  AD_ASSIGN_OR_RETURN(const std::shared_ptr<CachedPlan> cached, PlanFor(sizes));
   std::unique_lock lock(mutex_);
   const PlanTimes times = cached->times;
   lock.unlock();
   return cached->plan->Report(times);
 }
 
-absl::StatusOr<int64_t> RunPool::ArenaBytes(int64_t batch) {
-  AD_ASSIGN_OR_RETURN(const std::shared_ptr<CachedPlan> cached, PlanFor(batch));
+absl::StatusOr<int64_t> RunPool::ArenaBytes(const DimSizes& sizes) {
+  AD_ASSIGN_OR_RETURN(const std::shared_ptr<CachedPlan> cached, PlanFor(sizes));
   return cached->plan->arena_bytes();
 }
 

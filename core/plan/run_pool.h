@@ -1,10 +1,10 @@
 // RunPool: what the runs of an executor share, and what they take turns at.
 //
-//   AD_ASSIGN_OR_RETURN(const RunPool::Turn turn, pool.Take(batch));   // waits while all arenas are taken
+//   AD_ASSIGN_OR_RETURN(const RunPool::Turn turn, pool.Take(sizes));   // waits while all arenas are taken
 //   AD_RETURN_IF_ERROR(turn.arena().Grow(turn.plan().arena_bytes()));
 //
-// All share the plans, one for each batch. A turn keeps its plan alive, whether or not the pool still has it. What one
-// run at a time has to itself are an arena with its threads, of which there are a few (ExecutorOptions::max_runs), and
+// All share the plans, one for all sizes of its symbols. A turn keeps its plan alive, if the pool has it or not. What
+// one run at a time has to itself are an arena with its threads, of which there are ExecutorOptions::max_runs, and
 // a frame of its plan. Both are made when no free one is left, and the last one given back is the first to be taken: a
 // thread that makes run after run alone gets the same memory each time.
 #ifndef ADRET_CORE_PLAN_RUN_POOL_H_
@@ -56,7 +56,7 @@ struct RunFrame {
 
 class RunPool {
   struct CachedPlan {
-    int64_t batch;
+    DimSizes sizes;
     std::unique_ptr<const Plan> plan;
     // Guarded by the pool's mutex.
     std::vector<std::unique_ptr<RunFrame>> free_frames;
@@ -86,25 +86,25 @@ class RunPool {
     std::unique_ptr<RunArena> arena_;  // null after a move
     std::unique_ptr<RunFrame> frame_;
   };
-  using PlanMaker = std::function<absl::StatusOr<std::unique_ptr<Plan>>(int64_t batch)>;
+  using PlanMaker = std::function<absl::StatusOr<std::unique_ptr<Plan>>(const DimSizes& sizes)>;
 
   // A pool that makes its plans with `make`, one at a time, and keeps max_plans of them; the oldest goes first. The
   // first of max_runs arenas gets these threads, the others get as many.
   RunPool(PlanMaker make, ThreadPool threads, int max_runs, int max_plans);
 
-  // Returns a turn at the plan for a batch; waits for an arena. Fails when no plan can be made.
-  absl::StatusOr<Turn> Take(int64_t batch);
-  // Returns what the plan for a batch does, and what its profiled runs took.
-  absl::StatusOr<PlanReport> Report(int64_t batch);
-  absl::StatusOr<int64_t> ArenaBytes(int64_t batch);
+  // Returns a turn at the plan for these sizes; waits for an arena. Fails when no plan can be made.
+  absl::StatusOr<Turn> Take(const DimSizes& sizes);
+  // Returns what the plan for these sizes does, and what its profiled runs took.
+  absl::StatusOr<PlanReport> Report(const DimSizes& sizes);
+  absl::StatusOr<int64_t> ArenaBytes(const DimSizes& sizes);
   int threads() const { return threads_; }
 
  private:
-  // Returns the plan for a batch, which it makes when there is none.
-  absl::StatusOr<std::shared_ptr<CachedPlan>> PlanFor(int64_t batch);
-  absl::StatusOr<std::shared_ptr<CachedPlan>> MakePlan(int64_t batch);
+  // Returns the plan for these sizes, which it makes when there is none.
+  absl::StatusOr<std::shared_ptr<CachedPlan>> PlanFor(const DimSizes& sizes);
+  absl::StatusOr<std::shared_ptr<CachedPlan>> MakePlan(const DimSizes& sizes);
   // Returns the plan or null; mutex_ is held.
-  std::shared_ptr<CachedPlan> Find(int64_t batch) const;
+  std::shared_ptr<CachedPlan> Find(const DimSizes& sizes) const;
   // Gives the turn an arena and a frame; mutex_ is held.
   absl::Status Equip(Turn* turn);
 

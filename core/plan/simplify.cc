@@ -40,7 +40,7 @@ class Simplifier : public PlanBuilder {
 
   PlanGraph Run() {
     plan_.owned_nodes = std::move(old_.owned_nodes);
-    plan_.batch = old_.batch;
+    plan_.sizes = old_.sizes;
     CountReaders();
     renamed_.assign(old_.values.size(), -1);
     for (size_t v = 0; v < old_.values.size(); ++v) {
@@ -240,7 +240,7 @@ class Simplifier : public PlanBuilder {
       for (int v : plan_.nodes[i].inputs) need(v);
     }
     PlanGraph result;
-    result.batch = plan_.batch;
+    result.sizes = plan_.sizes;
     std::vector<int> renumbered(plan_.values.size(), -1);
     const auto keep = [&](int v) {
       renumbered[v] = static_cast<int>(result.values.size());

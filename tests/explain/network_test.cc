@@ -93,8 +93,8 @@ TEST(NetworkTest, VectorsAreShownAsPictures) {
     Graph graph;
     const Value x = graph.Input("x", DType::kFloat64, input);
     const Network network = *Network::Create(x, Tanh(x), State());
-    EXPECT_EQ(network.FromImages(network.ToImages(Tensor::Zeros(DType::kFloat64, input.WithBatch(2)))).shape(),
-              input.WithBatch(2));
+    EXPECT_EQ(network.FromImages(network.ToImages(Tensor::Zeros(DType::kFloat64, input.With(2)))).shape(),
+              input.With(2));
     return network.image_shape();
   };
   EXPECT_EQ(shape({kAnyBatch, 784}), (Shape{1, 28, 28}));

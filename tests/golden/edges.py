@@ -512,6 +512,7 @@ SHAPES = {
     "transpose": (lambda x: x.t(), lambda x: x.t()),
     "broadcast_to": (lambda x: x.expand(3, 4, 4), lambda x: x.expand(2, 3, 0)),
     "slice": (lambda x: x[1:4:2, 0:3], lambda x: x[1:3]),
+    "narrow": (lambda x: x.narrow(0, 1, 2), lambda x: x.narrow(0, 1, 2)),
     "roll": (lambda x: x.roll(1, 0), lambda x: x.roll(1, 0)),
     "flip": (lambda x: x.flip(0), lambda x: x.flip(0, 1)),
     "tile": (lambda x: x.tile(2, 1), lambda x: x.tile(2, 1)),
@@ -523,6 +524,8 @@ for name, (f, g) in SHAPES.items():
     edge(name + "/empty", g, "empty")
 for mode, torch_mode in ("reflect", "reflect"), ("edge", "replicate"):
     edge("pad/" + mode, lambda x: F.pad(x[None], (1, 2, 2, 1), mode=torch_mode)[0], "square", wild=True)
+edge("shape_of", lambda x: torch.tensor(x.shape), "square")
+edge("shape_of/empty", lambda x: torch.tensor(x.shape), "empty")
 edge("slice/nothing", lambda x: x[2:2], "square")
 edge("concat/with_nothing", lambda x: torch.cat([x[:0], x]), "square", wild=True)
 edge("gather", lambda x, i: x.index_select(0, i), "square", "places", wild=True)

@@ -121,7 +121,7 @@ TEST(AttentionLayersTest, Errors) {
                 const Value bad = x.graph()->Input("bad", DType::kFloat32, {-3, -4});
                 MultiHeadAttention(2)(x, {.key = bad});
               }),
-              HasSubstr("symbolic"));
+              HasSubstr("expects floating-point [batch, time, features]"));
 }
 
 }  // namespace

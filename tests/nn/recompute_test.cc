@@ -53,7 +53,7 @@ struct Training {
     step = Sgd({.learning_rate = 0.1, .momentum = 0.9}).Minimize(loss, graph.variables());
   }
   Feeds Batch(int64_t n) const {
-    Tensor images(DType::kFloat32, x.shape().WithBatch(n)), labels(DType::kInt64, {n});
+    Tensor images(DType::kFloat32, x.shape().With(n)), labels(DType::kInt64, {n});
     RandomStream random(/*seed=*/2);
     for (float& v : images.mutable_data<float>()) v = static_cast<float>(random.Normal());
     for (int64_t& v : labels.mutable_data<int64_t>()) v = random.Below(10);

@@ -376,7 +376,8 @@ TEST(Conv2d, RefusesWhatItsKernelsCouldNotSurvive) {
       {{1, 0, 4, 4}, {1, 0, 3, 3}, {}, "at least one channel"},
       {{1, 1, 4, 4}, {1, 1, 0, 3}, {}, "window along the height"},
       {{1, 1, 4}, {1, 1, 3, 3}, {}, "rank"},
-      {{1, 1, kAnyBatch, 4}, {1, 1, 3, 3}, {}, "must be known"},
+      {{1, 1, kAnyBatch, 4}, {1, 1, 3, 3}, {.stride = {2, 2}, .padding = Padding::Same()}, "needs a known height"},
+      {{1, kAnyBatch, 4, 4}, {1, 1, 3, 3}, {}, "a known number of them"},
   };
   for (const Bad& bad : cases) {
     Graph graph;

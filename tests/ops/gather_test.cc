@@ -27,9 +27,9 @@ const OpCases kCases({
      .reference = Picked({3, 2}, [](auto x, const Index& i) { return x[0].At(static_cast<int64_t>(At(x[1], i))); }),
      .bad =
          [](Graph* g) {
-           Gather(g->Input("x", DType::kFloat32, {kAnyBatch, 3}), g->Input("i", DType::kInt32, {kAnyBatch}), 1);
+           Gather(g->Input("x", DType::kFloat32, {kAnyBatch, 3}), g->Input("i", DType::kFloat32, {kAnyBatch}), 1);
          },
-     .bad_message = "more than one symbolic dimension"},
+     .bad_message = "gather: indices must be i32 or i64 (x f32[?,3], indices f32[?])"},
     {.name = "scatter_add",
      .build = [](Args x) { return Values{ScatterAdd(x[0], x[1], x[2], -1)}; },
      .inputs = {{.shape = {3, 4}, .batch = true},

@@ -74,7 +74,7 @@ Tensor Ramp(const Type& type) {
 }
 
 bool IsSmall(const Type& type, int64_t batch) {
-  const Shape shape = type.shape.WithBatch(batch);
+  const Shape shape = type.shape.With(batch);
   return shape.Validate().ok() && Type{type.dtype, shape}.bytes() <= kMaxBytes;
 }
 
@@ -91,7 +91,7 @@ bool TryAt(const Specimen& s, int64_t batch) {
     if (!x.valid()) return false;
     inputs.push_back(x.id());
     small &= IsSmall(type, batch);
-    if (small) feeds.emplace_back(x, Ramp({type.dtype, type.shape.WithBatch(batch)}));
+    if (small) feeds.emplace_back(x, Ramp({type.dtype, type.shape.With(batch)}));
   }
   const NodeId id = graph.AddNode(*s.op, inputs, *attrs, {});
   if (id < 0) {

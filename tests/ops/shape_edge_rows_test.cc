@@ -2,10 +2,12 @@
 #include "adret/ops/broadcast.h"
 #include "adret/ops/concat.h"
 #include "adret/ops/gather.h"
+#include "adret/ops/narrow.h"
 #include "adret/ops/pad.h"
 #include "adret/ops/random.h"
 #include "adret/ops/range.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/shape_of.h"
 #include "adret/ops/slice.h"
 #include "adret/ops/tile.h"
 #include "adret/ops/transpose.h"
@@ -48,6 +50,10 @@ const EdgeRows kShapes({
          }),
     Move("slice/empty", {"empty"}, [](Args x) { return Slice(x[0], 0, 1, 3); }),
     Move("slice/nothing", {"square"}, [](Args x) { return Slice(x[0], 0, 2, 2); }),
+    Move("narrow", {"square"}, [](Args x) { return Narrow(x[0], 0, Dim(1), Dim(2)); }),
+    Move("narrow/empty", {"empty"}, [](Args x) { return Narrow(x[0], 0, Dim(1), Dim(2)); }),
+    Move("shape_of", {"square"}, [](Args x) { return ShapeOf(x[0]); }),
+    Move("shape_of/empty", {"empty"}, [](Args x) { return ShapeOf(x[0]); }),
     Move("roll", {"square"}, [](Args x) { return Roll(x[0], 1, 0); }),
     Move("roll/empty", {"empty"}, [](Args x) { return Roll(x[0], 1, 0); }),
     Move("flip", {"square"}, [](Args x) { return Flip(x[0], {0}); }),
