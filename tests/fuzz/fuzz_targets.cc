@@ -76,7 +76,7 @@ void Run(io::Model* model) {
   for (NodeId id = 0; id < graph->num_nodes(); ++id) {
     const Node& node = graph->node(id);
     for (int i = 0; i < static_cast<int>(node.outputs.size()); ++i) {
-      const Shape shape = node.outputs[i].shape.WithBatch(kBatch);
+      const Shape shape = node.outputs[i].shape.With(kBatch);
       if (!shape.Validate().ok()) return;
       if (bytes += Type{node.outputs[i].dtype, shape}.bytes(); bytes > kRunBytes) return;
       fetches.push_back(Value(graph, {id, i}));
@@ -85,7 +85,7 @@ void Run(io::Model* model) {
   if (fetches.size() > kFetches) fetches.erase(fetches.begin(), fetches.end() - kFetches);
   Feeds feeds;
   for (Value input : graph->inputs()) {
-    feeds.emplace_back(input, Ramp({input.dtype(), input.shape().WithBatch(kBatch)}));
+    feeds.emplace_back(input, Ramp({input.dtype(), input.shape().With(kBatch)}));
   }
   auto executor = Executor::Create(fetches, model->updates, {.threads = 1, .memory_limit = 64 * kMiB});
   if (!executor.ok()) return;

@@ -61,7 +61,9 @@ class Generator {
     }
     if (dice_.Chance(0.04)) sizes_.push_back(0);
     if (large_) sizes_.push_back(dice_.PickOf<int64_t>({127, 256, 1000, 4099}));
-    if (dice_.Chance(0.4)) batch_ = dice_.PickOf<int64_t>({1, 1, 1, 2, 2, 3, 5, 0});
+    if (dice_.Chance(0.4)) AddSymbol(Dim("?"));
+    if (dice_.Chance(0.2)) AddSymbol(Dim("time"));
+    if (dice_.Chance(0.1)) AddSymbol(Dim("length"));
     case_.state.seed = 1 + dice_.Below(1000);
     case_.runs.emplace_back();
   }
@@ -87,22 +89,32 @@ class Generator {
 
   Graph* graph() { return case_.graph.get(); }
 
+  void AddSymbol(const Dim& symbol) {
+    symbols_.push_back(symbol);
+    const int64_t size = dice_.PickOf<int64_t>({1, 1, 1, 2, 2, 3, 5, 0});
+    symbol.ForEachSymbol([&](int id) { run_.Set(id, size); });
+  }
+
   Shape RandomShape() {
     Shape shape;
     const int rank = dice_.PickOf({0, 1, 1, 2, 2, 2, 3, 4, 4});
     for (int d = 0; d < rank; ++d) shape.push_back(dice_.Pick(sizes_));
-    if (rank > 0 && batch_ >= 0 && dice_.Chance(0.6)) shape.set(0, kAnyBatch);
+    if (rank > 0 && !symbols_.empty() && dice_.Chance(0.6)) shape.set(0, dice_.Pick(symbols_));
+    for (int d = 1; d < rank && !symbols_.empty(); ++d) {
+      if (symbols_.back() != kAnyBatch && dice_.Chance(0.25)) shape.set(d, dice_.Pick(symbols_));
+    }
     return Fits(shape) ? shape : Shape{dice_.Pick(sizes_)};
   }
 
   bool Fits(const Shape& shape) const {
-    const Shape concrete = shape.WithBatch(batch_);
-    return concrete.Validate().ok() && concrete.num_elements() <= (large_ ? kMaxElementsOfLarge : kMaxElements);
+    const Shape concrete = shape.With(run_);
+    return concrete.Validate().ok() && !concrete.is_symbolic() &&
+           concrete.num_elements() <= (large_ ? kMaxElementsOfLarge : kMaxElements);
   }
 
   const Item& AddLeaf(Type type) {
     if (!Fits(type.shape)) type.shape = {dice_.Pick(sizes_)};
-    const Tensor tensor = RandomTensor({type.dtype, type.shape.WithBatch(batch_)}, &dice_);
+    const Tensor tensor = RandomTensor({type.dtype, type.shape.With(run_)}, &dice_);
     Value v;
     const int kind = dice_.Below(4);
     const std::string name = absl::StrCat("leaf", pool_.size());
@@ -183,10 +195,6 @@ class Generator {
       const int64_t other = dice_.Chance(0.5) ? shape[d] : dice_.Pick(sizes_);
       result.set(d, dims->try_emplace(shape[d], other).first->second);
     }
-    // At most one dimension is the batch.
-    for (int d = result.symbolic_axis() + 1; d > 0 && d < result.rank(); ++d) {
-      if (result[d] < 0) result.set(d, shape[d]);
-    }
     return result;
   }
 
@@ -225,12 +233,15 @@ class Generator {
       tensors.push_back(item.tensor);
       ids.push_back(item.value.id());
     }
-    const absl::StatusOr<Types> outputs = InferTypes(op, types, attrs);
+    bool assumes = false;
+    const absl::StatusOr<Types> outputs = InferTypesOfNewNode(op, types, attrs, &assumes);
     if (!outputs.ok()) return false;
     for (const Type& t : *outputs) {
-      if (!Fits(t.shape) || (batch_ < 0 && t.shape.is_symbolic())) return false;
+      if (!Fits(t.shape)) return false;
     }
-    const auto results = RunOp(op, attrs, concrete, Concrete(*outputs, batch_), tensors, {case_.state.seed, 0, 0});
+    const absl::StatusOr<ConcreteOp> at = AtSizes(op, attrs, concrete, run_);
+    if (!at.ok()) return false;
+    const auto results = RunOp(op, at->attrs, concrete, at->outputs, tensors, {case_.state.seed, 0, 0});
     if (!results.ok()) return false;
     for (const Tensor& t : *results) {
       if (!special_ && !IsOrdinary(t)) return false;
@@ -333,13 +344,15 @@ class Generator {
 
   // More runs: with other batches, or to see what the updates made of the variables.
   void AddRuns() {
-    const int more = !case_.updates.empty() ? dice_.Between(0, 2) : batch_ >= 0 ? dice_.Below(2) : 0;
+    const int more = !case_.updates.empty() ? dice_.Between(0, 2) : !symbols_.empty() ? dice_.Below(2) : 0;
     for (int r = 0; r < more; ++r) {
-      const int64_t batch = dice_.Chance(0.5) ? batch_ : dice_.PickOf<int64_t>({1, 2, 4, 0});
+      DimSizes sizes;
+      for (const auto& [symbol, size] : run_.entries()) {
+        sizes.Set(symbol, dice_.Chance(0.5) ? size : dice_.PickOf<int64_t>({1, 2, 4, 0}));
+      }
       Feeds feeds;
       for (const auto& [input, tensor] : case_.runs[0]) {
-        const Shape shape = batch_ >= 0 ? input.shape().WithBatch(batch) : input.shape();
-        feeds.emplace_back(input, RandomTensor({input.dtype(), shape}, &dice_));
+        feeds.emplace_back(input, RandomTensor({input.dtype(), input.shape().With(sizes)}, &dice_));
       }
       case_.runs.push_back(std::move(feeds));
     }
@@ -350,7 +363,8 @@ class Generator {
   DType floating_ = DType::kFloat64;
   bool large_ = false, special_ = false;
   std::vector<int64_t> sizes_;
-  int64_t batch_ = -1;  // of the first run; -1: no shape is symbolic
+  std::vector<int64_t> symbols_;  // codes of dimensions that inputs may have
+  DimSizes run_;                  // the symbols' sizes in the first run
   GraphCase case_;
   std::vector<Item> pool_;
   Value loss_;

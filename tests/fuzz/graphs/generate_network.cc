@@ -181,7 +181,7 @@ GraphCase GenerateNetwork(Dice* dice) {
       const int64_t now = c.runs.empty() || !symbolic ? batch : dice->Between(1, 5);
       Feeds& feeds = c.runs.emplace_back();
       for (const Value& input : c.graph->inputs()) {
-        feeds.emplace_back(input, RandomTensor({input.dtype(), input.shape().WithBatch(now)}, dice));
+        feeds.emplace_back(input, RandomTensor({input.dtype(), input.shape().With(now)}, dice));
       }
     }
     return c;

@@ -21,12 +21,15 @@ std::vector<bool> NeededNodes(const GraphCase& c) {
   return needed;
 }
 
-int64_t BatchOf(const Feeds& feeds) {
+DimSizes SizesOf(const Feeds& feeds) {
+  DimSizes sizes;
+  bool undecided = false;
   for (const auto& [input, tensor] : feeds) {
-    const int axis = input.shape().symbolic_axis();
-    if (axis >= 0) return tensor.shape()[axis] / -input.shape()[axis];
+    for (int a = 0; a < input.rank(); ++a) {
+      AD_CHECK(MatchDim(input.shape()[a], tensor.shape()[a], &sizes, &undecided));
+    }
   }
-  return -1;
+  return sizes;
 }
 
 const Tensor* FindFeed(const Feeds& feeds, NodeId input) {
@@ -117,8 +120,19 @@ std::string List(const T& numbers) {
                       "}");
 }
 
+std::string Dims(const Shape& shape) {
+  return absl::StrCat("{",
+                      absl::StrJoin(shape, ", ",
+                                    [](std::string* out, int64_t d) {
+                                      absl::StrAppend(out, HasNamedSymbol(d)
+                                                               ? absl::StrCat("*Dim::Parse(\"", DimText(d), "\")")
+                                                               : Integer(d));
+                                    }),
+                      "}");
+}
+
 std::string CppTensor(const Tensor& t) {
-  const std::string shape = List(t.shape().dims());
+  const std::string shape = Dims(t.shape());
   const int64_t n = t.num_elements();
   if (n == 0) return absl::StrCat("Tensor(", CppName(t.dtype()), ", ", shape, ")");
   std::vector<std::string> numbers(n);
@@ -142,7 +156,7 @@ struct CppAttr {
     return absl::StrCat("std::string(\"", absl::StrReplaceAll(v, {{"\\", "\\\\"}, {"\"", "\\\""}}), "\")");
   }
   std::string operator()(DType v) const { return CppName(v); }
-  std::string operator()(const Shape& v) const { return absl::StrCat("Shape", List(v.dims())); }
+  std::string operator()(const Shape& v) const { return absl::StrCat("Shape", Dims(v)); }
   std::string operator()(const Tensor& v) const { return CppTensor(v); }
   std::string operator()(const std::vector<int64_t>& v) const { return absl::StrCat("std::vector<int64_t>", List(v)); }
   std::string operator()(const std::vector<double>& v) const { return absl::StrCat("std::vector<double>", List(v)); }
@@ -206,7 +220,7 @@ class Printer {
       Line("Value v", id, " = c.graph->Constant(", CppTensor(node.attrs.As<ConstantAttrs>().value), ");");
     } else if (node.attrs.Is<InputAttrs>()) {
       Line("Value v", id, " = c.graph->Input(\"v", id, "\", ", CppName(node.outputs[0].dtype), ", ",
-           List(node.outputs[0].shape.dims()), ");");
+           Dims(node.outputs[0].shape), ");");
     } else if (node.attrs.Is<VariableAttrs>()) {
       const absl::StatusOr<Tensor> initial = c_.state.Get(node.name);
       const std::string tensor = initial.ok() ? CppTensor(*initial) : "Tensor()";

@@ -30,8 +30,8 @@ struct GraphCase {
 
 // The nodes that the fetches and updates depend on.
 std::vector<bool> NeededNodes(const GraphCase& c);
-// The concrete batch that these feeds stand for; -1 when no input has a symbolic one.
-int64_t BatchOf(const Feeds& feeds);
+// The sizes that these feeds give to symbols.
+DimSizes SizesOf(const Feeds& feeds);
 // The tensor fed for an input node, or null.
 const Tensor* FindFeed(const Feeds& feeds, NodeId input);
 

@@ -5,6 +5,7 @@
 #include <limits>
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/infer_types.h"
 #include "adret/core/plan/run_op.h"
 
 namespace adret::fuzz {
@@ -46,16 +47,21 @@ absl::StatusOr<Tensor> Leaf(const Node& node, NodeId id, const Feeds& feeds, con
 
 }  // namespace
 
-Types Concrete(absl::Span<const Type> types, int64_t batch) {
-  Types result;
-  for (const Type& t : types) result.push_back({t.dtype, t.shape.WithBatch(batch)});
-  return result;
+absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<const Type> inputs,
+                                   const DimSizes& sizes) {
+  AttrList list = attrs.list();
+  for (Attr& attr : list) {
+    if (auto* shape = std::get_if<Shape>(&attr.value)) *shape = shape->With(sizes);
+  }
+  AD_ASSIGN_OR_RETURN(Attrs bound, op.parse_attrs(list, MissingAttrs::kError));
+  AD_ASSIGN_OR_RETURN(Types outputs, InferTypes(op, inputs, bound));
+  return ConcreteOp{std::move(bound), std::move(outputs)};
 }
 
 absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>& needed, const Feeds& feeds,
                                      const State& state, Noise* noise) {
   NodeOutputs outputs(graph.num_nodes());
-  const int64_t batch = BatchOf(feeds);
+  const DimSizes sizes = SizesOf(feeds);
   const RandomKey random{state.seed, 0, state.step};
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     if (!needed[id]) continue;
@@ -72,8 +78,8 @@ absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>
       inputs.push_back(noise == nullptr ? input : Disturbed(input, *node.op, noise));
       types.push_back(input.type());
     }
-    absl::StatusOr<std::vector<Tensor>> made =
-        RunOp(*node.op, node.attrs, types, Concrete(node.outputs, batch), inputs, random);
+    AD_ASSIGN_OR_RETURN(const ConcreteOp op, AtSizes(*node.op, node.attrs, types, sizes));
+    absl::StatusOr<std::vector<Tensor>> made = RunOp(*node.op, op.attrs, types, op.outputs, inputs, random);
     if (!made.ok()) {
       return absl::Status(made.status().code(), absl::StrCat(node.name, ": ", made.status().message()));
     }

@@ -18,12 +18,19 @@ struct Noise {
 
 using NodeOutputs = std::vector<std::vector<Tensor>>;  // by node; empty for those that are not needed
 
-// Every needed node's outputs for one run. Variables are read from the state and not changed.
+// Every needed node's outputs for one run. Variables are read from the state and not changed. Fails where an op refuses
+// the sizes.
 absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>& needed, const Feeds& feeds,
                                      const State& state, Noise* noise = nullptr);
 
-// The types with the batch in place of symbolic dimensions.
-Types Concrete(absl::Span<const Type> types, int64_t batch);
+// An op on inputs of concrete types: its attributes with sizes in the place of symbols, and the types of its outputs.
+struct ConcreteOp {
+  Attrs attrs;
+  Types outputs;
+};
+// Fails where the op refuses the inputs.
+absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<const Type> inputs,
+                                   const DimSizes& sizes);
 
 // Puts the updates' values, given by node, into the state and counts the step.
 void ApplyUpdates(const Updates& updates, const NodeOutputs& outputs, State* state);

@@ -45,10 +45,10 @@ PlanRunner::PlanRunner(const GraphCase& c, Values fetches, const PlanOptions& op
 }
 
 absl::StatusOr<std::vector<Tensor>> PlanRunner::Run(const Feeds& feeds, State* state) {
-  const int64_t batch = BatchOf(feeds);
-  std::unique_ptr<Plan>& plan = plans_[batch];
+  const DimSizes sizes = SizesOf(feeds);
+  std::unique_ptr<Plan>& plan = plans_[sizes.ToString()];
   if (plan == nullptr) {
-    AD_ASSIGN_OR_RETURN(plan, Plan::Make(*case_.graph, fetches_, updates_, batch, options_));
+    AD_ASSIGN_OR_RETURN(plan, Plan::Make(*case_.graph, fetches_, updates_, sizes, options_));
   }
   std::vector<const void*> inputs;
   for (NodeId id : plan->inputs()) inputs.push_back(FindFeed(feeds, id)->raw());

@@ -29,7 +29,7 @@ class PlanRunner {
   PlanOptions options_;
   const ThreadPool& pool_;
   unsigned char poison_;
-  std::map<int64_t, std::unique_ptr<Plan>> plans_;  // by batch
+  std::map<std::string, std::unique_ptr<Plan>> plans_;  // by the text of their sizes
 };
 
 }  // namespace adret::fuzz

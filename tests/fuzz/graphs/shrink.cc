@@ -20,7 +20,7 @@ struct Changes {
   std::set<NodeId> leaves = {};              // nodes in whose place inputs stand that hold their numbers
   std::pair<NodeId, int> skipped = {-1, 0};  // a node in whose place its input of that number stands
   std::map<int64_t, int64_t> sizes = {};     // dimensions, in leaves and attributes
-  bool concrete = false;                     // the first run's batch in place of the symbol
+  bool concrete = false;                     // the first run's sizes in place of symbols
   bool counted = false;                      // the numbers of floating leaves are 1, 2, 3, ...
   bool no_variables = false;                 // inputs and constants in place of variables
 };
@@ -50,7 +50,7 @@ Tensor Counted(const Type& type) {
 class Copier {
  public:
   Copier(const GraphCase& c, const Changes& changes, const std::vector<NodeOutputs>& outputs)
-      : c_(c), changes_(changes), outputs_(outputs), batch_(BatchOf(c.runs[0])) {}
+      : c_(c), changes_(changes), outputs_(outputs), sizes_(SizesOf(c.runs[0])) {}
 
   // Nothing where a type rule refuses what would come out.
   std::optional<GraphCase> Copy() {
@@ -76,7 +76,7 @@ class Copier {
   Value Of(ValueId v) const { return values_[v.node][v.output]; }
 
   int64_t Size(int64_t d) const {
-    if (d < 0 && changes_.concrete) d *= -batch_;
+    if (d < 0 && changes_.concrete) d = Dim::Of(d).With(sizes_);
     auto it = changes_.sizes.find(d);
     return it == changes_.sizes.end() ? d : it->second;
   }
@@ -96,8 +96,9 @@ class Copier {
     if (!v.valid()) return v;
     for (size_t r = 0; r < tensors.size(); ++r) {
       Shape shape = v.shape();
-      const int axis = type.shape.symbolic_axis();
-      if (shape.is_symbolic()) shape.set(axis, tensors[r]->shape()[axis]);
+      for (int a = 0; a < shape.rank(); ++a) {
+        if (shape[a] < 0) shape.set(a, tensors[r]->shape()[a]);
+      }
       copy_.runs[r].emplace_back(v, Changed(*tensors[r], shape));
     }
     return v;
@@ -180,7 +181,7 @@ class Copier {
   const GraphCase& c_;
   const Changes& changes_;
   const std::vector<NodeOutputs>& outputs_;  // by run
-  const int64_t batch_;
+  const DimSizes sizes_;
   GraphCase copy_;
   std::vector<Values> values_;  // the copies of each node's outputs
 };
