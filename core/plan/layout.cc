@@ -23,6 +23,8 @@ PlanLayout Plan::LayoutBuilder::Build() {
   layout_.fetch_writers.assign(plan_.fetch_buffers_.size(), 0);
   area_of_.assign(plan_.places_.size(), -1);
   FindReaders();
+  layout_.arena.reserve(2 * plan_.steps_.size());
+  layout_.overwrites.reserve(plan_.variables_.size());
   for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
     for (int v : plan_.steps_[s].outputs) AddValue(s, v);
     for (int v : plan_.steps_[s].program_outputs) AddValue(s, v);

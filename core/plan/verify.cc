@@ -1,11 +1,13 @@
 #include "adret/core/plan/verify.h"
 
 #include <algorithm>
-#include <iterator>
+#include <bit>
+#include <cstdint>
 #include <numeric>
 #include <string>
+#include <utility>
+#include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/strings/str_cat.h"
 #include "absl/types/span.h"
 #include "adret/core/status.h"
@@ -25,6 +27,7 @@ class ScheduleVerifier {
   absl::Status Run() {
     AD_RETURN_IF_ERROR(FindMakers());
     AD_RETURN_IF_ERROR(CheckLevels());
+    FindAliases();
     for (int s = 0; s < num_steps(); ++s) AD_RETURN_IF_ERROR(CheckStep(s));
     for (int v : graph_.fetches) AD_RETURN_IF_ERROR(CheckMade(v, "a fetch"));
     for (auto [variable, value] : graph_.updates) AD_RETURN_IF_ERROR(CheckMade(value, "an update"));
@@ -61,6 +64,15 @@ class ScheduleVerifier {
     return absl::OkStatus();
   }
 
+  // Fills is_alias_: the values whose numbers are another value's, or are repeated from one.
+  void FindAliases() {
+    is_alias_.assign(graph_.values.size(), false);
+    for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
+      const OpTraits& traits = graph_.op(i).traits;
+      if (traits.view || traits.broadcast || traits.barrier) is_alias_[Output(i)] = true;
+    }
+  }
+
   absl::Status CheckMade(int value, const char* what) const {
     const int root = schedule_.root[value], p = Producer(root);
     if (p < 0 || graph_.op(p).traits.leaf) return absl::OkStatus();
@@ -93,7 +105,7 @@ class ScheduleVerifier {
     if (step.kernel >= 0) {
       for (int v : graph_.nodes[step.kernel].inputs) {
         AD_RETURN_IF_ERROR(CheckRead(s, step.kernel, schedule_.root[v], false));
-        AD_RETURN_IF_ERROR(CheckBarriers(s, step.kernel, v));
+        if (is_alias_[v]) AD_RETURN_IF_ERROR(CheckBarriers(s, step.kernel, v));
       }
       if (!step.chain.empty()) AD_RETURN_IF_ERROR(CheckEpilogue(s));
       if (step.producer_step >= 0 && !graph_.op(step.kernel).traits.planes) {
@@ -102,18 +114,25 @@ class ScheduleVerifier {
     } else if (step.chain.empty() || step.producer_step >= 0) {
       return Broken(3, "step ", s, " has no kernel, and ", step.chain.empty() ? "no chain" : "consumes another step");
     }
-    const int64_t count = step.chain.empty() ? 0 : Count(Output(step.chain[0]));
-    for (int node : step.chain) {
-      if (Count(Output(node)) != count) {
-        return Broken(3, "'", Name(node), "' is in the chain of step ", s, ", which has ", count, " elements, but has ",
-                      Count(Output(node)));
+    for (int node : step.chain) AD_RETURN_IF_ERROR(CheckChainNode(s, step.chain[0], node));
+    return absl::OkStatus();
+  }
+
+  absl::Status CheckChainNode(int s, int first, int node) const {
+    const int made = Output(node), of_first = Output(first);
+    if (graph_.values[made].type.shape != graph_.values[of_first].type.shape && Count(made) != Count(of_first)) {
+      return Broken(3, "'", Name(node), "' is in the chain of step ", s, ", which has ", Count(of_first),
+                    " elements, but has ", Count(made));
+    }
+    const auto& inputs = graph_.nodes[node].inputs;
+    for (int k = 0; k < static_cast<int>(inputs.size()); ++k) {
+      if (!is_alias_[inputs[k]]) {
+        AD_RETURN_IF_ERROR(CheckRead(s, node, schedule_.root[inputs[k]], true));
+        continue;
       }
-      const int arity = static_cast<int>(graph_.nodes[node].inputs.size());
-      for (int k = 0; k < arity; ++k) {
-        const ChainOperand o = ResolveOperand(graph_, schedule_, node, k);
-        AD_RETURN_IF_ERROR(CheckRead(s, node, o.value, o.broadcast < 0));
-        AD_RETURN_IF_ERROR(CheckBarriers(s, node, graph_.nodes[node].inputs[k]));
-      }
+      const ChainOperand o = ResolveOperand(graph_, schedule_, node, k);
+      AD_RETURN_IF_ERROR(CheckRead(s, node, o.value, o.broadcast < 0));
+      AD_RETURN_IF_ERROR(CheckBarriers(s, node, inputs[k]));
     }
     return absl::OkStatus();
   }
@@ -161,11 +180,41 @@ class ScheduleVerifier {
 
   const PlanGraph& graph_;
   const StepSchedule& schedule_;
-  std::vector<int> maker_;     // of nodes: the step that it is in, or -1
-  std::vector<int> position_;  // of nodes: 0 for a kernel, then as in the chain
+  std::vector<int> maker_;      // of nodes: the step that it is in, or -1
+  std::vector<int> position_;   // of nodes: 0 for a kernel, then as in the chain
+  std::vector<bool> is_alias_;  // of values
 };
 
-// Goes through the levels and keeps the areas that are in use, by offset. Linear but for the search among them.
+// A set of whole numbers below n that knows the next one from any place on.
+class NumberSet {
+ public:
+  explicit NumberSet(int n) : words_(n / 64 + 1, 0) {}
+  void Insert(int i) { words_[i / 64] |= uint64_t{1} << (i % 64); }
+  void Erase(int i) { words_[i / 64] &= ~(uint64_t{1} << (i % 64)); }
+  // Returns the least member that is at least i, or -1.
+  int AtLeast(int i) const {
+    size_t w = i / 64;
+    if (w >= words_.size()) return -1;
+    for (uint64_t word = words_[w] >> (i % 64) << (i % 64);; word = words_[w]) {
+      if (word != 0) return static_cast<int>(w * 64) + std::countr_zero(word);
+      if (++w == words_.size()) return -1;
+    }
+  }
+  // Returns the greatest member below i, or -1.
+  int Below(int i) const {
+    int w = i / 64;
+    for (uint64_t word = words_[w] & ((uint64_t{1} << (i % 64)) - 1);; word = words_[w]) {
+      if (word != 0) return w * 64 + 63 - std::countl_zero(word);
+      if (--w < 0) return -1;
+    }
+  }
+
+ private:
+  std::vector<uint64_t> words_;
+};
+
+// Goes through the levels and keeps the areas that are in use, by their rank among all offsets. Nearly linear: sorting
+// offsets, and looking for the neighbours of an area in a set of bits.
 class AreasInUse {
  public:
   explicit AreasInUse(const PlanLayout& layout) : layout_(layout), areas_(layout.arena) {}
@@ -180,6 +229,7 @@ class AreasInUse {
       }
       levels = std::max(levels, area.last + 1);
     }
+    RankOffsets();
     const ByLevel starts(areas_, levels, [](const PlanLayout::Area& a) { return a.first; });
     const ByLevel ends(areas_, levels, [](const PlanLayout::Area& a) { return a.last; });
     for (int level = 0; level < levels; ++level) {
@@ -209,28 +259,41 @@ class AreasInUse {
     std::vector<int> begin_, members_;
   };
 
+  // Areas at one offset have one rank.
+  void RankOffsets() {
+    std::vector<std::pair<int64_t, int>> order(areas_.size());
+    for (int i = 0; i < static_cast<int>(areas_.size()); ++i) order[i] = {areas_[i].offset, i};
+    std::sort(order.begin(), order.end());
+    rank_.resize(areas_.size());
+    int rank = -1;
+    for (size_t k = 0; k < order.size(); ++k) {
+      if (k == 0 || order[k].first != order[k - 1].first) ++rank;
+      rank_[order[k].second] = rank;
+    }
+    at_rank_.resize(rank + 1);
+    in_use_ = NumberSet(rank + 1);
+  }
+
   absl::Status Use(int i) {
     const PlanLayout::Area& area = areas_[i];
     if (area.bytes == 0) return absl::OkStatus();
-    auto it = in_use_.lower_bound(area.offset);
-    if (it != in_use_.begin()) {
-      const int before = std::prev(it)->second;
-      if (areas_[before].offset + areas_[before].bytes > area.offset) return Overlap(i, before);
+    const int rank = rank_[i], before = in_use_.Below(rank), next = in_use_.AtLeast(rank);
+    if (before >= 0) {
+      const PlanLayout::Area& other = areas_[at_rank_[before]];
+      if (other.offset + other.bytes > area.offset) return Overlap(i, at_rank_[before]);
     }
-    if (it == in_use_.end() || it->first >= area.offset + area.bytes) {
-      in_use_.insert(it, {area.offset, i});
-      return absl::OkStatus();
+    if (next >= 0 && areas_[at_rank_[next]].offset < area.offset + area.bytes) {
+      const PlanLayout::Area& other = areas_[at_rank_[next]];
+      const bool same = next == rank && other.bytes == area.bytes;
+      if (!same || area.over != at_rank_[next] || other.last != area.first) return Overlap(i, at_rank_[next]);
     }
-    const PlanLayout::Area& other = areas_[it->second];
-    const bool same = other.offset == area.offset && other.bytes == area.bytes;
-    if (!same || area.over != it->second || other.last != area.first) return Overlap(i, it->second);
-    it->second = i;
+    in_use_.Insert(rank);
+    at_rank_[rank] = i;
     return absl::OkStatus();
   }
 
   void Release(int i) {
-    const auto it = in_use_.find(areas_[i].offset);
-    if (it != in_use_.end() && it->second == i) in_use_.erase(it);
+    if (areas_[i].bytes > 0 && at_rank_[rank_[i]] == i) in_use_.Erase(rank_[i]);
   }
 
   absl::Status Overlap(int i, int other) const {
@@ -242,7 +305,9 @@ class AreasInUse {
 
   const PlanLayout& layout_;
   const std::vector<PlanLayout::Area>& areas_;
-  absl::btree_map<int64_t, int> in_use_;  // by offset
+  std::vector<int> rank_;     // of areas
+  std::vector<int> at_rank_;  // the area in use, where there is one
+  NumberSet in_use_{0};       // ranks
 };
 
 absl::Status VerifyOverwrites(const PlanLayout& layout) {
