@@ -195,6 +195,37 @@ TEST_F(TrainingTest, NewtonsMethodArrivesAndHeatSpreadsAsItShould) {
   EXPECT_NE(run(HEAT_EQUATION, "--steps=0").status, 0);
 }
 
+TEST_F(TrainingTest, ATransformerLearnsToWrite) {
+  const auto train = [&](const std::string& model, const std::string& arguments) {
+    return Run(TINY_TRANSFORMER, absl::StrCat("--model=", Path(model), " ", arguments));
+  };
+  const Result one = train("one.adret", "--steps=40 --threads=1"),
+               three = train("three.adret", "--steps=40 --threads=3");
+  ASSERT_EQ(one.status, 0) << one.err;
+  EXPECT_EQ(one.err, "");
+  EXPECT_LT(std::stod(one.Field("loss")), 3) << "59 characters that say nothing cost 4.1";
+  EXPECT_THAT(one.out, HasSubstr("---- step 40, loss "));
+  EXPECT_EQ(one.Field("loss"), three.Field("loss"));
+  EXPECT_EQ(one.Field("state_digest"), three.Field("state_digest"));
+
+  // The file takes lines of any length.
+  const absl::StatusOr<io::Model> model = io::LoadModel(Path("one.adret"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->Input("tokens")->type().ToString(), "i64[?,time]");
+  for (int64_t time : {1, 5, 100}) {
+    const auto logits = Evaluate(*model->Output("logits"),
+                                 {{*model->Input("tokens"), Tensor::Zeros(DType::kInt64, {1, time})}}, &model->state);
+    ASSERT_TRUE(logits.ok()) << logits.status();
+    EXPECT_EQ(logits->shape()[0], time);
+  }
+
+  ASSERT_TRUE(io::WriteFile(Path("short.txt"), "too short").ok());
+  const Result short_text = train("none.adret", "--text=" + Path("short.txt"));
+  EXPECT_EQ(short_text.err, "tiny_transformer: the text has 9 bytes; more than 64 are needed\n");
+  EXPECT_FALSE(std::filesystem::exists(Path("none.adret")));
+  EXPECT_NE(train("none.adret", "--steps=0").status, 0);
+}
+
 TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   ASSERT_EQ(Train("model.adret", "--epochs=1").status, 0);
   const std::string before = *io::ReadFile(Path("model.adret"));
