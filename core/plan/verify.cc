@@ -126,10 +126,7 @@ class ScheduleVerifier {
     }
     const auto& inputs = graph_.nodes[node].inputs;
     for (int k = 0; k < static_cast<int>(inputs.size()); ++k) {
-      if (!is_alias_[inputs[k]]) {
-        AD_RETURN_IF_ERROR(CheckRead(s, node, schedule_.root[inputs[k]], true));
-        continue;
-      }
+      if (!is_alias_[inputs[k]] && IsFinal(s, node, schedule_.root[inputs[k]], true)) continue;
       const ChainOperand o = ResolveOperand(graph_, schedule_, node, k);
       AD_RETURN_IF_ERROR(CheckRead(s, node, o.value, o.broadcast < 0));
       AD_RETURN_IF_ERROR(CheckBarriers(s, node, inputs[k]));
@@ -158,24 +155,36 @@ class ScheduleVerifier {
   }
 
   // Whether `value` is final when `reader`, a node of step s, reads it. Flat: element i is read for element i.
-  absl::Status CheckRead(int s, int reader, int value, bool flat) const {
+  bool IsFinal(int s, int reader, int value, bool flat) const {
     const int p = Producer(value);
-    if (p < 0 || graph_.op(p).traits.leaf) return absl::OkStatus();
-    if (maker_[p] < 0) return Broken(1, "no step computes '", Name(p), "', which '", Name(reader), "' reads");
+    if (p < 0) return true;
     const int maker = maker_[p];
+    if (maker < 0) return graph_.op(p).traits.leaf;
     const Step& step = schedule_.steps[s];
     if (maker == s) {
       const bool announced = p != step.kernel || value == Output(p);
-      if (flat && announced && position_[p] < position_[reader]) return absl::OkStatus();
-      return Broken(2, "'", Name(reader), "' in step ", s, " reads '", Name(p), "' of the same step too early");
+      return flat && announced && position_[p] < position_[reader];
     }
+    if (!schedule_.stored[value]) return false;
+    return (maker < s && schedule_.steps[maker].level < step.level) ||
+           (maker == step.producer_step && reader == step.kernel);
+  }
+
+  absl::Status CheckRead(int s, int reader, int value, bool flat) const {
+    return IsFinal(s, reader, value, flat) ? absl::OkStatus() : ReadTooEarly(s, reader, value);
+  }
+
+  // Says why a value is not final.
+  absl::Status ReadTooEarly(int s, int reader, int value) const {
+    const int p = Producer(value), maker = maker_[p];
+    if (maker < 0) return Broken(1, "no step computes '", Name(p), "', which '", Name(reader), "' reads");
+    if (maker == s)
+      return Broken(2, "'", Name(reader), "' in step ", s, " reads '", Name(p), "' of the same step too early");
     if (!schedule_.stored[value]) {
       return Broken(1, "'", Name(p), "' is not stored, but '", Name(reader), "' of another step reads it");
     }
-    if (maker < s && schedule_.steps[maker].level < step.level) return absl::OkStatus();
-    if (maker == step.producer_step && reader == step.kernel) return absl::OkStatus();
-    return Broken(2, "'", Name(reader), "' in step ", s, " (level ", step.level, ") reads '", Name(p), "' of step ",
-                  maker, " (level ", schedule_.steps[maker].level, ")");
+    return Broken(2, "'", Name(reader), "' in step ", s, " (level ", schedule_.steps[s].level, ") reads '", Name(p),
+                  "' of step ", maker, " (level ", schedule_.steps[maker].level, ")");
   }
 
   const PlanGraph& graph_;
@@ -261,14 +270,14 @@ class AreasInUse {
 
   // Areas at one offset have one rank.
   void RankOffsets() {
-    std::vector<std::pair<int64_t, int>> order(areas_.size());
-    for (int i = 0; i < static_cast<int>(areas_.size()); ++i) order[i] = {areas_[i].offset, i};
-    std::sort(order.begin(), order.end());
+    std::vector<int> order(areas_.size());
+    std::iota(order.begin(), order.end(), 0);
+    std::sort(order.begin(), order.end(), [&](int a, int b) { return areas_[a].offset < areas_[b].offset; });
     rank_.resize(areas_.size());
     int rank = -1;
     for (size_t k = 0; k < order.size(); ++k) {
-      if (k == 0 || order[k].first != order[k - 1].first) ++rank;
-      rank_[order[k].second] = rank;
+      if (k == 0 || areas_[order[k]].offset != areas_[order[k - 1]].offset) ++rank;
+      rank_[order[k]] = rank;
     }
     at_rank_.resize(rank + 1);
     in_use_ = NumberSet(rank + 1);

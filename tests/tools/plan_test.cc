@@ -1,5 +1,8 @@
 // adret plan: the graph, the passes, the steps.
 #include "absl/strings/str_cat.h"
+#include "adret/io/model.h"
+#include "adret/ops/slice.h"
+#include "adret/ops/unary.h"
 #include "adret/tests/tools/tool_test.h"
 
 namespace adret::tools {
@@ -45,6 +48,22 @@ TEST_F(PlanTest, ObeysTheEnvironment) {
   EXPECT_THAT(out, AllOf(ContainsRegex("\nsimplify +[0-9]+ +skipped\n"), Not(HasSubstr("conv2d + "))));
   EXPECT_THAT(*io::ReadFile(Path("dump/plan-1/01-lower.txt")), ContainsRegex("\nfetch [0-9]+\n"));
   EXPECT_FALSE(Exists("dump/plan-1/02-simplify.txt"));
+}
+
+TEST_F(PlanTest, OfSizesBesidesTheBatch) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, Dim("time"), 4});
+  const Value y = Tanh(Slice(x, 1, 0, -1));
+  ASSERT_TRUE(io::SaveModel(Path("lines.adret"), {.graph = &graph, .outputs = {{"y", y}}}).ok());
+  EXPECT_THAT(Adret("plan lines.adret --batch=2 --sizes=time=9").out,
+              AllOf(HasSubstr("f32[?,time - 1,4]"), HasSubstr("f32[2,8,4]")));
+  EXPECT_THAT(Adret("summary lines.adret").out, HasSubstr("where ? = 1, time = 1"));
+  ExpectMistake("plan lines.adret --sizes=length=9", 1, "have no dimension \"length\"; they have time");
+  ExpectMistake("plan lines.adret --sizes=time", 1, "a list such as time=100,rows=3, but has \"time\"");
+  ExpectMistake("plan lines.adret --sizes=time=-3", 1, "a list such as");
+  ExpectMistake("plan lines.adret --sizes=time=0", 1,
+                "end -1 is outside an axis of size 0 (x f32[1,0,4]) where ? = 1, time = 0");
+  ExpectMistake("plan cnn.adret --sizes=time=3", 1, "they have none with a name");
 }
 
 TEST_F(PlanTest, Mistakes) {

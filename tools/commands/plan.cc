@@ -34,10 +34,10 @@ absl::StatusOr<Executor> Compile(const io::Model& model) {
 }
 
 absl::StatusOr<int> ShowPlan(const std::vector<std::string>& arguments) {
-  AD_ASSIGN_OR_RETURN(const int64_t batch, Batch());
   AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(arguments[0]));
+  AD_ASSIGN_OR_RETURN(const DimSizes sizes, Sizes(model.graph.get()));
   AD_ASSIGN_OR_RETURN(Executor executor, Compile(model));
-  AD_ASSIGN_OR_RETURN(const PlanReport report, executor.Report(batch));
+  AD_ASSIGN_OR_RETURN(const PlanReport report, executor.Report(sizes));
   if (absl::GetFlag(FLAGS_graph)) std::printf("%s\n", GraphText(*model.graph).c_str());
   std::printf("%s\n%s", PassTable(report).c_str(), ExplainTable(report).c_str());
   return kSuccess;
@@ -53,9 +53,10 @@ const CommandRegistration kPlan(
      .arguments = {"MODEL"},
      .examples = {{"digits.adret", "the nodes; for each pass the nodes it left, its rewrites and time; the steps"},
                   {"digits.adret --nograph --batch=128", "passes and steps only, for 128 pictures at once"},
+                  {"lines.adret --sizes=time=100", "for a symbolic dimension of this size; 1 if not given"},
                   {"digits.adret --training", "the plan of a training step"},
                   {"digits.adret --nograph --nofuse", "the steps before anything is fused"}},
-     .flags = {"batch", "input_name", "output", "graph", "training", "fuse"},
+     .flags = {"batch", "sizes", "input_name", "output", "graph", "training", "fuse"},
      .run = ShowPlan});
 
 }  // namespace

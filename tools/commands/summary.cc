@@ -43,11 +43,14 @@ void AddVariables(const io::Model& model, TextTable* facts) {
 }
 
 // The arena of a plan that computes what is explained.
-absl::Status AddActivations(const io::NamedValue& output, int64_t batch, TextTable* facts) {
+absl::Status AddActivations(const io::NamedValue& output, const DimSizes& sizes, TextTable* facts) {
   AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({output.value}));
-  AD_ASSIGN_OR_RETURN(const int64_t peak, executor.PeakBytes(batch));
+  AD_ASSIGN_OR_RETURN(const int64_t peak, executor.PeakBytes(sizes));
+  const bool named = sizes.entries().size() > 1;
   facts->AddRow({"activations", absl::StrCat(BytesText(peak), " at most"),
-                 absl::StrCat("to compute ", output.name, " of a batch of ", batch)});
+                 absl::StrCat("to compute ", output.name,
+                              named ? absl::StrCat(" where ", sizes.ToString())
+                                    : absl::StrCat(" of a batch of ", *sizes.Find(0)))});
   return absl::OkStatus();
 }
 
@@ -64,13 +67,13 @@ void AddTraining(const io::Model& model, TextTable* facts) {
 }
 
 absl::StatusOr<int> Summarise(const std::vector<std::string>& arguments) {
-  AD_ASSIGN_OR_RETURN(const int64_t batch, Batch());
   AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(arguments[0]));
+  AD_ASSIGN_OR_RETURN(const DimSizes sizes, Sizes(model.graph.get()));
   AD_ASSIGN_OR_RETURN(const std::optional<io::NamedValue> output, MainOutput(model));
   TextTable facts({"", "", ""});
   AddSignature(model, &facts);
   AddVariables(model, &facts);
-  if (output.has_value()) AD_RETURN_IF_ERROR(AddActivations(*output, batch, &facts));
+  if (output.has_value()) AD_RETURN_IF_ERROR(AddActivations(*output, sizes, &facts));
   AddTraining(model, &facts);
 
   std::error_code error;
@@ -90,7 +93,7 @@ const CommandRegistration kSummary(
                    "a line for each layer with its output's shape, parameters and multiply-adds; totals"},
                   {"digits.adret --batch=128", "the memory that 128 pictures at once take"},
                   {"digits.adret --output=loss", "the layers that lead to the loss instead of the logits"}},
-     .flags = {"batch", "input_name", "output"},
+     .flags = {"batch", "sizes", "input_name", "output"},
      .run = Summarise});
 
 }  // namespace
