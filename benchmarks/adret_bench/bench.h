@@ -97,6 +97,7 @@ void LectureJobs(Bench& bench);
 void NetworkJobs(Bench& bench);
 void ConvolutionJobs(Bench& bench);
 void SequenceJobs(Bench& bench);
+void DerivativeJobs(Bench& bench);
 void OtherJobs(Bench& bench);
 
 }  // namespace adret::bench

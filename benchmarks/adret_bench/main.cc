@@ -44,6 +44,7 @@ int main(int argc, char** argv) {
   adret::bench::NetworkJobs(bench);
   adret::bench::ConvolutionJobs(bench);
   adret::bench::SequenceJobs(bench);
+  adret::bench::DerivativeJobs(bench);
   adret::bench::OtherJobs(bench);
   if (bench.status().ok()) return 0;
   std::fprintf(stderr, "adret_bench: %s\n", std::string(bench.status().message()).c_str());
