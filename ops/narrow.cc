@@ -32,10 +32,10 @@ struct NarrowGradAttrs {
 // Fails where a part of an axis is certain to lie outside.
 absl::Status CheckPart(const TypeContext& c, const NarrowAttrs& a, int64_t whole) {
   for (int64_t code : {a.begin[0], a.size[0], whole}) {
-    if (!IsDimCode(code)) return c.Error("begin and size must be dimensions");
+    if (!IsDimCode(code)) return c.Error("begin and size must be dimensions, at least 0");
   }
   const Dim after = Dim::Of(whole) - Dim::Of(a.begin[0]) - Dim::Of(a.size[0]);
-  if (!after.NeverNegative() && !after.number().has_value()) AssumeOfSizes();
+  if (a.begin[0] < 0 || a.size[0] < 0 || whole < 0) AssumeOfSizes();
   if (after.number().value_or(0) >= 0) return absl::OkStatus();
   return c.Error("begin ", DimText(a.begin[0]), " and size ", DimText(a.size[0]), " reach beyond axis ", a.axis,
                  " of size ", DimText(whole));

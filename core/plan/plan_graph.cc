@@ -32,7 +32,13 @@ absl::StatusOr<std::optional<Attrs>> BindAttrs(const Node& node, const DimSizes&
   if (std::none_of(node.attrs.list().begin(), node.attrs.list().end(), changes)) return std::nullopt;
   AttrList list = node.attrs.list();
   for (Attr& attr : list) {
-    if (changes(attr)) attr.value = std::get<Shape>(attr.value).With(sizes);
+    if (!changes(attr)) continue;
+    const Shape symbolic = std::get<Shape>(attr.value), shape = symbolic.With(sizes);
+    if (shape.is_symbolic()) {  // or kNoDim: below 0, or too large
+      return absl::InvalidArgumentError(
+          absl::StrCat(node.name, ": ", attr.name, " ", symbolic.ToString(), " has no size where ", sizes.ToString()));
+    }
+    attr.value = shape;
   }
   AD_ASSIGN_OR_RETURN(Attrs attrs, node.op->parse_attrs(list, MissingAttrs::kError));
   return attrs;

@@ -200,6 +200,26 @@ TEST(SymbolicShapes, SizesThatAreTooSmallAreNamedByRuns) {
   EXPECT_EQ(Evaluate(cut, {{x, Counted({1, 2, 4})}})->shape(), (Shape{1, 2, 0}));
 }
 
+TEST(SymbolicShapes, PlacesThatOnlyARunKnows) {
+  Graph graph;
+  const Dim time("time");
+  const Value x = graph.Input("x", DType::kFloat64, {time}), n = graph.Input("n", DType::kFloat64, {Dim("places")});
+  const Value last = Narrow(x, 0, time - 3, Dim(3)), first = Narrow(x, 0, Dim(0), Dim("places"));
+  const Value at = Narrow(x, 0, Dim("places"), Dim(1)), unknown = Narrow(x, 0, Dim("nowhere"), Dim(1));
+  const Value slope = Gradients(Sum(Square(last)), {x})[0];
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  EXPECT_EQ(Evaluate(last, {{x, Counted({5})}})->At(0), std::sin(2.0));
+  EXPECT_EQ(Evaluate(slope, {{x, Counted({5})}})->At(4), 2 * std::sin(4.0));
+  EXPECT_EQ(Evaluate(slope, {{x, Counted({5})}})->At(1), 0);
+  EXPECT_EQ(Evaluate(first, {{x, Counted({5})}, {n, Counted({2})}})->shape(), (Shape{2}));
+  EXPECT_EQ(Evaluate(at, {{x, Counted({5})}, {n, Counted({4})}})->At(0), std::sin(4.0));
+  EXPECT_THAT(Evaluate(last, {{x, Counted({2})}}).status().message(), HasSubstr("where time = 2"));
+  EXPECT_THAT(Evaluate(at, {{x, Counted({4})}, {n, Counted({4})}}).status().message(),
+              HasSubstr("begin 4 and size 1 reach beyond axis 0 of size 4"));
+  EXPECT_THAT(Evaluate(unknown, {{x, Counted({4})}}).status().message(),
+              HasSubstr("no input that is fed says what 'nowhere' is"));
+}
+
 TEST(SymbolicShapes, FeedsThatContradictAreNamed) {
   Graph graph;
   const Dim time("time");

@@ -51,7 +51,12 @@ absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<
                                    const DimSizes& sizes) {
   AttrList list = attrs.list();
   for (Attr& attr : list) {
-    if (auto* shape = std::get_if<Shape>(&attr.value)) *shape = shape->With(sizes);
+    auto* shape = std::get_if<Shape>(&attr.value);
+    if (shape == nullptr) continue;
+    *shape = shape->With(sizes);
+    if (shape->is_symbolic() && !op.traits.view && !op.traits.broadcast) {
+      return absl::InvalidArgumentError(absl::StrCat(attr.name, " has no size where ", sizes.ToString()));
+    }
   }
   AD_ASSIGN_OR_RETURN(Attrs bound, op.parse_attrs(list, MissingAttrs::kError));
   AD_ASSIGN_OR_RETURN(Types outputs, InferTypes(op, inputs, bound));
