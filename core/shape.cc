@@ -46,7 +46,9 @@ Shape Shape::WithEvery(int64_t size) const {
   for (int64_t dim : dims_) {
     if (HasNamedSymbol(dim)) Dim::Of(dim).ForEachSymbol([&](int symbol) { sizes.Set(symbol, size); });
   }
-  return With(sizes);
+  Shape result = With(sizes);
+  for (int64_t& dim : result.dims_) dim = std::max<int64_t>(dim, 0);  // time - 3 at 1
+  return result;
 }
 
 int64_t Shape::num_elements() const {

@@ -17,6 +17,7 @@ TEST(Shape, PrintsSymbolicDimensions) {
 TEST(Shape, PutsTheBatchInPlaceOfTheSymbol) {
   EXPECT_EQ((Shape{-169, 50}).With(2), (Shape{338, 50}));
   EXPECT_EQ((Shape{kAnyBatch, 4}).num_elements(), -4);
+  EXPECT_EQ((Shape{kAnyBatch, Dim("time") - 3, 4}).WithEvery(1), (Shape{1, 0, 4}));
 }
 
 TEST(Shape, RefusesWhatOverflows) {
