@@ -278,7 +278,8 @@ class GraphReader {
         return Bad("output ", i, " is stored as ", claimed.ToString(), " but is ", type.ToString());
       }
       // For a symbolic shape this is the size where all symbols are 1; the executor has its own limit for each plan.
-      if (Type{type.dtype, type.shape.WithEvery(1)}.bytes() > limits_.value_bytes) {
+      const Type least{type.dtype, type.shape.WithEvery(1)};
+      if (!least.shape.Validate().ok() || least.bytes() > limits_.value_bytes) {
         return absl::ResourceExhaustedError(
             absl::StrCat("a value of type ", type.ToString(), " exceeds the limit of ", limits_.value_bytes, " bytes"));
       }
