@@ -4,6 +4,7 @@
 #include <string>
 
 #include "adret/autograd/gradients.h"
+#include "adret/autograd/vmap.h"
 #include "adret/core/executor.h"
 #include "adret/core/import.h"
 #include "adret/io/model.h"
@@ -112,6 +113,32 @@ TEST(SymbolicShapes, ImportGivesThemSizes) {
   const Tensor before = *Evaluate(n.slope_x, {{n.x, numbers}, {n.w, w}});
   const Tensor after = *Evaluate((*slope)[0], {{x, numbers}, {*fixed.Find("w"), w}});
   EXPECT_EQ(std::memcmp(before.raw(), after.raw(), before.num_bytes()), 0);
+}
+
+TEST(SymbolicShapes, ExamplesMayHaveThemInVmap) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {kAnyBatch, Dim("time"), 3});
+  const Value w = graph.Constant(Counted({3, 4})), one = graph.Input("one", DType::kFloat64, {Dim("time"), 3});
+  const auto f = [&](Args v) {
+    const Value twice = Concat({v[0], v[0]}, 0), rest = Slice(v[0], 0, 1, kSliceToEnd);
+    return Values{Sum(Tanh(MatMul(v[0], w)), {.axes = {0}}), Softmax(twice, 0), Reshape(rest, {-1})};
+  };
+  const Values all = Vmap(f, {x}), single = f({&one, 1});
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  EXPECT_EQ(all[1].type().ToString(), "f64[?,2*time,3]");
+  EXPECT_EQ(all[2].type().ToString(), "f64[?,3*time - 3]");
+  const Tensor numbers = Counted({2, 5, 3});
+  const auto found = Evaluate(all, {{x, numbers}});
+  ASSERT_TRUE(found.ok()) << found.status();
+  for (int64_t b = 0; b < 2; ++b) {
+    const Tensor example = *Evaluate(Reshape(Slice(graph.Constant(numbers), 0, b, b + 1), {5, 3}));
+    const auto expected = Evaluate(single, {{one, example}});
+    ASSERT_TRUE(expected.ok()) << expected.status();
+    for (size_t k = 0; k < single.size(); ++k) {
+      const int64_t n = (*expected)[k].num_elements();
+      for (int64_t i = 0; i < n; ++i) EXPECT_NEAR((*found)[k].At(b * n + i), (*expected)[k].At(i), 1e-14) << k;
+    }
+  }
 }
 
 // ---- Types ----------------------------------------------------------------------------------------------------------
