@@ -245,10 +245,10 @@ Labels Joined(const Labels& a, const Labels& b, const Labels& c = {}) {
   return all;
 }
 
-// The product of the sizes of labels; at most one is the batch.
-int64_t Elements(const Labels& labels, const Sizes& sizes) {
-  int64_t n = 1;
-  for (Label label : labels) n *= sizes.at(label);
+// The product of the sizes of labels.
+Dim Elements(const Labels& labels, const Sizes& sizes) {
+  Dim n(1);
+  for (Label label : labels) n = n * Dim::Of(sizes.at(label));
   return n;
 }
 

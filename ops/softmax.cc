@@ -387,10 +387,10 @@ Value Softmax(Operand x, const std::vector<int64_t>& some_axes) {
   for (size_t i = 0; i < order.size(); ++i) inverse[order[i]] = static_cast<int64_t>(i);
   const Value together = Transpose(x, order);
   Shape merged;
-  int64_t elements = 1;
+  Dim elements(1);
   for (int64_t i = 0; i < x->rank(); ++i) {
     const bool is_merged = i >= first && i < first + count;
-    elements = is_merged ? elements * together.shape()[i] : elements;
+    if (is_merged) elements = elements * together.shape().dim(static_cast<int>(i));
     if (!is_merged) merged.push_back(together.shape()[i]);
     if (i + 1 == first + count) merged.push_back(elements);
   }

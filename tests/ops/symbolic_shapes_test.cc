@@ -11,6 +11,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/concat.h"
 #include "adret/ops/conv_nd.h"
+#include "adret/ops/einsum.h"
 #include "adret/ops/matmul.h"
 #include "adret/ops/narrow.h"
 #include "adret/ops/pad.h"
@@ -158,6 +159,8 @@ TEST(SymbolicShapes, TypesSayWhatFollows) {
   EXPECT_EQ(Concat({y, Slice(y, 1, 0, -1)}, 1).type().ToString(), "f32[rows,2*time - 1]");
   EXPECT_EQ(Tile(y, {2, 3}).type().ToString(), "f32[2*rows,3*time]");
   EXPECT_EQ(Narrow(x, 1, time - 3, Dim(3)).type().ToString(), "f32[?,3,64]");
+  EXPECT_EQ(Softmax(x, std::vector<int64_t>{1, 2}).type(), x.type());
+  EXPECT_EQ(Einsum("btf,rt->brf", {x, y}).type().ToString(), "f32[?,rows,64]");
   EXPECT_EQ(MatMul(y, y, {.transpose_b = true}).type().ToString(), "f32[rows,rows]");
   EXPECT_EQ(MaxPool1d(Transpose(x, {0, 2, 1}), {.kernel = 3, .stride = 2}).type().ToString(),
             "f32[?,64,floor((time + 1)/2) - 1]");
