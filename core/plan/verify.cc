@@ -64,10 +64,11 @@ class ScheduleVerifier {
     return absl::OkStatus();
   }
 
-  // Fills is_alias_: the values whose numbers are another value's, or are repeated from one.
+  // Fills is_alias_: the values whose numbers are another value's, or are repeated from one. Nodes of chains make none.
   void FindAliases() {
     is_alias_.assign(graph_.values.size(), false);
     for (int i = 0; i < static_cast<int>(graph_.nodes.size()); ++i) {
+      if (position_[i] > 0) continue;
       const OpTraits& traits = graph_.op(i).traits;
       if (traits.view || traits.broadcast || traits.barrier) is_alias_[Output(i)] = true;
     }
