@@ -22,6 +22,7 @@ namespace {
 constexpr int64_t kMostBatches = int64_t{1} << 40;    // multiples of the batch that are codes themselves
 constexpr int64_t kFirstCode = -(int64_t{1} << 62);   // of the table; further ones count up
 constexpr size_t kMostTerms = 64, kMostFactors = 16;  // beyond, a sum is refused
+constexpr size_t kMostQuotientTerms = 8;              // of exact quotients
 constexpr size_t kLongestText = 1024, kDeepestNesting = 16;
 
 bool FactorsLess(const Dim::Factors& a, const Dim::Factors& b) {
@@ -209,7 +210,7 @@ std::optional<Dim> Dim::ExactQuotient(const Dim& a, const Dim& b) {
   const Term divisor = leading(b);
   if (divisor.coefficient == 0 || divisor.coefficient == -1) return std::nullopt;
   Dim rest = a, quotient;
-  for (size_t step = 0; step <= kMostTerms; ++step) {
+  for (size_t step = 0; step <= kMostQuotientTerms; ++step) {
     if (rest.out_of_range_) return std::nullopt;
     if (rest.terms_.empty() && rest.number_ == 0) return quotient;
     const Term top = leading(rest);

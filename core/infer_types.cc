@@ -83,7 +83,9 @@ bool AreConsistent(absl::Span<const Equality> equal) {
 absl::StatusOr<Types> InferTypesOfEqualDims(const Op& op, absl::Span<const Type> inputs, const Attrs& attrs) {
   const bool symbolic = std::any_of(inputs.begin(), inputs.end(), [](const Type& t) { return t.shape.is_symbolic(); });
   absl::StatusOr<Types> types = absl::InvalidArgumentError("no dimensions may be equal");
-  if (!symbolic || inputs.size() < 2) return types;
+  // A node of a file may have thousands of inputs, whose pairs nobody could wait for.
+  constexpr size_t kMostInputs = 16;
+  if (!symbolic || inputs.size() < 2 || inputs.size() > kMostInputs) return types;
   std::vector<Equality> aligned, any;
   for (size_t i = 0; i < inputs.size(); ++i) {
     for (size_t k = 0; k < i; ++k) {

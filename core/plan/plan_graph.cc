@@ -92,7 +92,7 @@ class Lowering {
       return absl::OkStatus();
     }
     const Node* bound = &node;
-    if (!sizes_.empty() && !node.op->traits.leaf) {
+    if (!node.op->traits.leaf) {
       AD_ASSIGN_OR_RETURN(std::optional<Attrs> attrs, BindAttrs(node, sizes_));
       if (attrs.has_value()) bound = plan_.MakeNode(*node.op, *std::move(attrs), node.outputs, node);
     }
