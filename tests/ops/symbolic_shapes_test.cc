@@ -3,6 +3,7 @@
 #include <cstring>
 #include <string>
 
+#include "absl/strings/str_cat.h"
 #include "adret/autograd/gradients.h"
 #include "adret/autograd/vmap.h"
 #include "adret/core/executor.h"
@@ -217,6 +218,18 @@ TEST(SymbolicShapes, SizesThatCannotBeEqualAreRefusedByName) {
   const Value a = other.Input("a", DType::kFloat32, {time});
   Add(a, Slice(a, 0, 0, -1));
   EXPECT_THAT(other.status().message(), HasSubstr("time and time - 1 differ"));
+}
+
+// A stranger's file may have such a node: the error comes at once.
+TEST(SymbolicShapes, ManyInputsOfManySizesAreRefusedAtOnce) {
+  Graph graph;
+  Values inputs;
+  for (int i = 0; i < 1000; ++i) {
+    const std::string n = absl::StrCat(i);
+    inputs.push_back(graph.Input("x" + n, DType::kFloat32, {Dim("a" + n), Dim("b" + n)}));
+  }
+  Concat(inputs, 0);
+  EXPECT_THAT(graph.status().message(), HasSubstr("inputs may differ along axis 0 only"));
 }
 
 TEST(SymbolicShapes, SizesThatAreTooSmallAreNamedByRuns) {
