@@ -229,8 +229,8 @@ std::optional<Dim> Dim::ExactQuotient(const Dim& a, const Dim& b) {
   return std::nullopt;
 }
 
-// The quotient of what b does not divide. What a number b divides is taken out: floor((2*time + 3)/2) is
-// time + 1 + floor(1/2).
+// The quotient of what b does not divide. What a number b divides is taken out: floor((3*time + 4)/2) is
+// time + 2 + floor(time/2).
 Dim Dim::Floor(const Dim& a, const Dim& b) {
   const std::optional<int64_t> n = b.number();
   if (!n.has_value()) return OfFactor(DimTable::Get().Quotient(a, b));
