@@ -165,7 +165,15 @@ Value ReshapeTo(Operand x, Value shape) {
     target.push_back(infer ? 1 : d.code());
     if (!IsDimCode(target[target.rank() - 1])) return fail(absl::StrCat("has the dimension ", d.ToString()));
   }
-  if (free < 0) return Reshape(x, target);
+  if (free < 0) {
+    // Here the batch is the batch: its code, -1, does not mean what follows from the others.
+    const absl::StatusOr<Shape> inferred = InferReshape(x->shape(), target);
+    if (inferred.ok() && *inferred != target) {
+      return fail(
+          absl::StrCat("is ", target.ToString(), ", into which the numbers of ", x->type().ToString(), " do not fit"));
+    }
+    return Reshape(x, target);
+  }
   const int64_t known = target.num_elements();
   const auto inferred =
       known == 0 ? std::nullopt : Dim::ExactQuotient(Dim::Of(x->shape().num_elements()), Dim::Of(known));

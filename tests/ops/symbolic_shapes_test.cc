@@ -182,6 +182,11 @@ TEST(SymbolicShapes, ShapesThatAGraphComputes) {
   ASSERT_TRUE(found.ok()) << found.status();
   EXPECT_EQ((*found)[0].shape(), (Shape{20, 3}));
   EXPECT_EQ((*found)[1].At(1), 5);
+  Graph other;
+  const Value z = other.Input("z", DType::kFloat32, {Dim("time"), 6}),
+              b = other.Input("b", DType::kFloat32, {kAnyBatch});
+  ReshapeTo(z, Concat({ShapeOf(b), other.Constant(Tensor::From<int64_t>({1}, {3}))}));
+  EXPECT_THAT(other.status().message(), HasSubstr("is [?,3], into which the numbers of f32[time,6] do not fit"));
   ReshapeTo(x, Cast(graph.Input("n", DType::kInt32, {2}), DType::kInt64));
   EXPECT_THAT(graph.status().message(), HasSubstr("is not known before a run: its numbers depend on 'n' (input)"));
 }
