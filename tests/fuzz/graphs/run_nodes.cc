@@ -60,6 +60,11 @@ absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<
   }
   AD_ASSIGN_OR_RETURN(Attrs bound, op.parse_attrs(list, MissingAttrs::kError));
   AD_ASSIGN_OR_RETURN(Types outputs, InferTypes(op, inputs, bound));
+  for (const Type& type : outputs) {
+    if (!type.shape.is_symbolic()) continue;
+    return absl::InvalidArgumentError(
+        absl::StrCat("no input that is fed says what ", type.shape.ToString(), " is: ", sizes.ToString()));
+  }
   return ConcreteOp{std::move(bound), std::move(outputs)};
 }
 
