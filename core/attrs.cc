@@ -7,6 +7,7 @@
 #include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
+#include "adret/core/subgraph.h"
 
 namespace adret {
 namespace {
@@ -32,6 +33,8 @@ bool SameValue(const AttrValue& a, const AttrValue& b) {
           return va.size() == vb.size() && (va.empty() || std::memcmp(va.data(), vb.data(), va.size() * 8) == 0);
         } else if constexpr (std::is_same_v<T, Tensor>) {
           return va.raw() == vb.raw() ? va.type() == vb.type() : va.BitEqual(vb);
+        } else if constexpr (std::is_same_v<T, SubgraphRef>) {
+          return va == vb || (va != nullptr && vb != nullptr && va->SameAs(*vb));
         } else {
           return va == vb;
         }
@@ -52,6 +55,7 @@ size_t HashValue(const AttrValue& value) {
                           for (double d : v) h = absl::HashOf(h, Bits(d));
                           return h;
                         },
+                        [](const SubgraphRef& v) { return v == nullptr ? size_t{0} : v->hash(); },
                         [](const auto& v) { return absl::HashOf(v); },
                     },
                     value);
@@ -68,6 +72,7 @@ std::string Print(const AttrValue& value) {
                         },
                         [](const std::vector<int64_t>& v) { return absl::StrCat("[", absl::StrJoin(v, ","), "]"); },
                         [](const std::vector<double>& v) { return absl::StrCat("[", absl::StrJoin(v, ","), "]"); },
+                        [](const SubgraphRef& v) { return v == nullptr ? std::string("none") : v->ToString(); },
                         [](auto v) { return absl::StrCat(v); },
                     },
                     value);

@@ -12,8 +12,8 @@
 //
 // Equality, hashing, printing, and reading from and writing to files are derived from Fields(). A field is one of:
 // bool, int64_t, double, std::string, DType, Shape, Tensor, std::vector<int64_t>, std::array<int64_t, N>,
-// std::vector<double>, DimArray<N>; or a struct that has Fields() itself, whose fields are spelled "outer.inner". Enums
-// are stored as strings by their struct.
+// std::vector<double>, DimArray<N>, SubgraphRef (core/subgraph.h); or a struct that has Fields() itself, whose fields
+// are spelled "outer.inner". Enums are stored as strings by their struct.
 #ifndef ADRET_CORE_ATTRS_H_
 #define ADRET_CORE_ATTRS_H_
 
@@ -34,9 +34,11 @@
 
 namespace adret {
 
+class Subgraph;  // core/subgraph.h
+
 // One attribute as data: what a file holds.
-using AttrValue =
-    std::variant<bool, int64_t, double, std::string, DType, Shape, Tensor, std::vector<int64_t>, std::vector<double>>;
+using AttrValue = std::variant<bool, int64_t, double, std::string, DType, Shape, Tensor, std::vector<int64_t>,
+                               std::vector<double>, std::shared_ptr<const Subgraph>>;
 struct Attr {
   std::string name;
   AttrValue value;

@@ -158,6 +158,30 @@ const Initializer& Graph::initializer(NodeId variable) const {
   return it == initializers_.end() ? kNone : it->second;
 }
 
+bool Graph::IsInside(const Graph* other) const {
+  for (const Graph* g = outer_; g != nullptr; g = g->outer_) {
+    if (g == other) return true;
+  }
+  return false;
+}
+
+Value Graph::Capture(const Value& value) {
+  if (value.graph() == this) return value;
+  if (!value.valid() || !IsInside(value.graph())) return Value(this, {-1, 0});
+  const Value outer = outer_->Capture(value);
+  if (!outer.valid()) return Value(this, {-1, 0});
+  for (const auto& [from, to] : captures_) {
+    if (from == outer) return to;
+  }
+  const Node& node = outer_->node(outer.node());
+  const bool constant = node.op == kConstant.op;
+  const NodeId id = AddNode(constant ? *node.op : *kInput.op, {},
+                            constant ? node.attrs : Attrs(InputAttrs{outer.dtype(), outer.shape()}), node.location);
+  const Value own(this, {id, 0});
+  if (id >= 0 && !constant) captures_.emplace_back(outer, own);
+  return own;
+}
+
 Value Graph::Add(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs) {
   Values all = AddMulti(op, operands, std::move(attrs));
   return all.empty() ? Value() : all[0];
@@ -177,7 +201,7 @@ Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operand
       InvalidResult(name, {Value(this, {-1, 0})}, location);
       return results;
     }
-    if (operand.graph() != this) {
+    if (operand.graph() != this && !IsInside(operand.graph())) {
       Fail(absl::InvalidArgumentError(absl::StrCat(name, ": operands belong to different graphs")), location);
       return results;
     }
@@ -185,7 +209,9 @@ Values Graph::AddMulti(absl::string_view name, absl::Span<const Operand> operand
   }
   absl::InlinedVector<ValueId, 3> inputs;
   for (const Operand& operand : operands) {
-    const Value value = operand.In(this, first == nullptr ? DType::kFloat32 : first->dtype());
+    const bool outside = !operand.is_number() && operand.graph() != this;
+    const Value value =
+        outside ? Capture(operand.value()) : operand.In(this, first == nullptr ? DType::kFloat32 : first->dtype());
     if (!value.valid()) return results;
     inputs.push_back(value.id());
   }
@@ -301,11 +327,12 @@ LocationScope::~LocationScope() {
 }
 
 Values BuildMulti(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs) {
+  Graph* graph = nullptr;  // of the innermost body
   for (const Operand& operand : operands) {
-    if (!operand.is_number() && operand.graph() != nullptr) {
-      return operand.graph()->AddMulti(op, operands, std::move(attrs));
-    }
+    if (operand.is_number() || operand.graph() == nullptr) continue;
+    if (graph == nullptr || operand.graph()->IsInside(graph)) graph = operand.graph();
   }
+  if (graph != nullptr) return graph->AddMulti(op, operands, std::move(attrs));
   // No graph to keep an error: every operand is a Value that was never built.
   const Op* known = FindOp(op);
   return Values(known == nullptr ? 1 : known->outputs.size());

@@ -177,6 +177,10 @@ struct ConstantAttrs {
 class Graph {
  public:
   Graph() = default;
+  // Makes the graph of a body that is being written inside `outer`. Builders that are given a value of `outer`, or of a
+  // graph that it is inside of, use an input in its place, of which there is one for each such value (Capture()). Lives
+  // no longer than `outer`.
+  explicit Graph(Graph* outer) : outer_(outer) {}
   Graph(const Graph&) = delete;
   Graph& operator=(const Graph&) = delete;
 
@@ -232,6 +236,14 @@ class Graph {
   // Records an error unless there is one already: "<message> at <file>:<line> (in <scope>)". Returns an invalid value
   // of this graph: what a builder returns after an error, so that whoever is given it finds the error.
   Value Fail(absl::Status status, std::source_location location);
+  // Returns whether this is the graph of a body inside `other`, at any depth.
+  bool IsInside(const Graph* other) const;
+  // Returns what stands for a value of a graph around this one: its input, or the same constant. A value of
+  // this graph is returned as it is; for one of an unrelated graph the result is invalid.
+  Value Capture(const Value& value);
+  // Returns the pairs (value of the outer graph, input that stands for it), in the order of their first use.
+  const std::vector<std::pair<Value, Value>>& captures() const { return captures_; }
+
   // Adds a value that runs also store into a variable when training (running statistics of batch_norm).
   void AddSideUpdate(Value variable, Value value) { side_updates_.emplace_back(variable, value); }
   const std::vector<std::pair<Value, Value>>& side_updates() const { return side_updates_; }
@@ -254,6 +266,8 @@ class Graph {
 
   static int64_t NextSerial();
 
+  Graph* const outer_ = nullptr;
+  std::vector<std::pair<Value, Value>> captures_;
   const int64_t serial_ = NextSerial();
   std::deque<Node> nodes_;  // stable addresses
   absl::Status status_;

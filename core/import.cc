@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "adret/core/subgraph.h"
 
 namespace adret {
 namespace {
@@ -249,6 +250,11 @@ class Importer {
     for (Attr& attr : list) {
       if (auto* shape = std::get_if<Shape>(&attr.value); shape != nullptr && shape->is_symbolic() && !sizes_.empty()) {
         *shape = shape->With(sizes_);
+        changed = true;
+      }
+      auto* body = std::get_if<SubgraphRef>(&attr.value);
+      if (body != nullptr && *body != nullptr && (*body)->is_symbolic() && !sizes_.empty()) {
+        AD_ASSIGN_OR_RETURN(*body, (*body)->With(sizes_));
         changed = true;
       }
       if (node.op->traits.random && attr.name == "stream") {

@@ -98,13 +98,27 @@ struct SpanKernel {
   std::array<double, 3> params{};  // e.g. slope, lower and upper bound
 };
 
+// One body of a node (Op::bodies), planned and ready to run.
+class Body {
+ public:
+  virtual ~Body() = default;
+  // The memory that one run needs, aligned to kAlignment; the same memory serves run after run.
+  virtual int64_t memory_bytes() const = 0;
+  virtual double flops() const = 0;
+  // Runs the body on its inputs, in order, and writes its outputs, in order, none of which overlaps an input. Allocates
+  // nothing. Thread-safe where each run has memory of its own.
+  virtual absl::Status Run(absl::Span<const void* const> inputs, absl::Span<void* const> outputs,
+                           void* memory) const = 0;
+};
+
 // What a kernel is specialised for: everything is concrete.
 struct KernelSpec {
   const Op* op = nullptr;
   const Attrs* attrs = nullptr;
   absl::Span<const Type> inputs;
   absl::Span<const Type> outputs;
-  bool strict = false;  // see ExecutorOptions::strict
+  bool strict = false;                                        // see ExecutorOptions::strict
+  absl::Span<const std::shared_ptr<const Body>> bodies = {};  // those of Op::bodies, planned
 
   const Shape& x(int i) const { return inputs[i].shape; }
   const Shape& y(int i = 0) const { return outputs[i].shape; }
@@ -259,6 +273,14 @@ struct Op {
   // Optional: how a part of the result follows from parts of the operands, so that plans compute no more than is looked
   // at. Element-wise ops need none.
   std::shared_ptr<const AxisRules> axes = nullptr;
+
+  // Optional: the bodies among the attributes, for ops that run other nodes. The planner makes a plan of each and gives
+  // them to the kernel as KernelSpec::bodies.
+  std::function<std::vector<std::shared_ptr<const Subgraph>>(const Attrs& attrs)> bodies = nullptr;
+
+  // Optional: whether a node with attributes `longer` computes, as its first outputs, all outputs of a node with
+  // attributes `shorter` on the same inputs. Then plans run the longer node alone.
+  std::function<bool(const Attrs& longer, const Attrs& shorter)> extends = nullptr;
 
   OpTraits traits = {};
 

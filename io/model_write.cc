@@ -34,7 +34,9 @@ class StructureBuilder {
     AD_RETURN_IF_ERROR(CheckValues());
     ChooseNodes();
     for (NodeId id = 0; id < graph_.num_nodes(); ++id) {
-      if (new_id_[id] >= 0) AddNode(graph_.node(id));
+      if (new_id_[id] < 0) continue;
+      AD_RETURN_IF_ERROR(CheckAttrs(graph_.node(id)));
+      AddNode(graph_.node(id));
     }
     AddSignature();
     AD_RETURN_IF_ERROR(AddState());
@@ -55,6 +57,16 @@ class StructureBuilder {
     if (value.valid() && value.graph() == &graph_) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat("the ", what, value.valid() ? " belongs to another graph" : " is an invalid value"));
+  }
+
+  // Model files hold no bodies.
+  static absl::Status CheckAttrs(const Node& node) {
+    for (const Attr& attr : node.attrs.list()) {
+      if (!std::holds_alternative<std::shared_ptr<const Subgraph>>(attr.value)) continue;
+      return absl::UnimplementedError(
+          absl::StrCat("node ", node.name, " (", node.op->name, ") has a body, which model files cannot hold"));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status CheckValues() const {
@@ -125,6 +137,8 @@ class StructureBuilder {
       void operator()(const std::vector<int64_t>& v) const {
         out->mutable_integers()->mutable_values()->Add(v.begin(), v.end());
       }
+      // CheckAttrs() has refused it.
+      void operator()(const std::shared_ptr<const Subgraph>&) const { AD_CHECK(false); }
       void operator()(const std::vector<double>& v) const {
         out->mutable_reals()->mutable_values()->Add(v.begin(), v.end());
       }

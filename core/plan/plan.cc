@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/parallel.h"
+#include "adret/core/plan/body_plan.h"
 #include "adret/core/plan/passes.h"
 #include "adret/core/plan/placer.h"
 
@@ -45,6 +46,7 @@ absl::StatusOr<std::unique_ptr<Plan>> Plan::MakeVerified(const Graph& graph, abs
   plan->strict_ = options.strict;
   plan->check_ = options.check;
   plan->threads_ = options.threads;
+  plan->body_options_ = options;
   plan->schedule_ = MakeStepSchedule(plan->graph_, options.fuse && passes.Enabled("fuse"));
   if (options.tamper && options.fuse) options.tamper(&plan->schedule_);
   if (passes.dumps()) AD_RETURN_IF_ERROR(passes.Dump("fuse", ToText(plan->graph_, plan->schedule_)));
@@ -101,7 +103,11 @@ absl::Status Plan::MakeKernel(const Step& step, StepData* data) {
     data->kernel.run = [](const KernelArgs&) { return absl::OkStatus(); };
     return absl::OkStatus();
   }
-  auto kernel = op.kernel(KernelSpec{&op, &node.node->attrs, inputs, outputs, strict_});
+  auto bodies = PlanBodies(op, node.node->attrs, body_options_);
+  if (!bodies.ok()) {
+    return absl::Status(bodies.status().code(), absl::StrCat(node.node->name, ": ", bodies.status().message()));
+  }
+  auto kernel = op.kernel(KernelSpec{&op, &node.node->attrs, inputs, outputs, strict_, *bodies});
   if (!kernel.ok()) {
     return absl::Status(kernel.status().code(), absl::StrCat(node.node->name, ": ", kernel.status().message()));
   }

@@ -171,7 +171,8 @@ class Plan {
   int64_t arena_bytes_ = 0;
   int num_pointers_ = 0;
   int threads_ = 1;
-  std::string note_;  // why the plan is not as its options ask; empty: it is
+  PlanOptions body_options_;  // what plans of bodies are made with
+  std::string note_;          // why the plan is not as its options ask; empty: it is
   bool profile_ = false, strict_ = false, check_ = false;
 };
 

@@ -12,6 +12,7 @@
 #include "adret/core/plan/rewrite.h"
 #include "adret/core/plan/simplify.h"
 #include "adret/core/status.h"
+#include "adret/core/subgraph.h"
 
 namespace adret {
 namespace {
@@ -26,6 +27,8 @@ constexpr int kMaxRounds = 4;
 absl::StatusOr<std::optional<Attrs>> BindAttrs(const Node& node, const DimSizes& sizes, bool all = false) {
   all |= !node.op->traits.view && !node.op->traits.broadcast;
   const auto changes = [&](const Attr& attr) {
+    const auto* body = std::get_if<SubgraphRef>(&attr.value);
+    if (body != nullptr) return *body != nullptr && (*body)->is_symbolic();
     const auto* shape = std::get_if<Shape>(&attr.value);
     return shape != nullptr && (all ? shape->is_symbolic() : shape->has_named_symbol());
   };
@@ -33,6 +36,10 @@ absl::StatusOr<std::optional<Attrs>> BindAttrs(const Node& node, const DimSizes&
   AttrList list = node.attrs.list();
   for (Attr& attr : list) {
     if (!changes(attr)) continue;
+    if (auto* body = std::get_if<SubgraphRef>(&attr.value)) {
+      AD_ASSIGN_OR_RETURN(*body, (*body)->With(sizes));
+      continue;
+    }
     const Shape symbolic = std::get<Shape>(attr.value), shape = symbolic.With(sizes);
     if (shape.is_symbolic()) {  // or kNoDim: below 0, or too large
       return absl::InvalidArgumentError(

@@ -4,6 +4,7 @@
 
 #include "absl/container/inlined_vector.h"
 #include "adret/core/parallel.h"
+#include "adret/core/plan/body_plan.h"
 
 namespace adret {
 
@@ -23,7 +24,8 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const Op& op, const Attrs& attrs, absl
   for (Tensor& t : outputs) out.push_back(t.mutable_raw());
   if (std::all_of(outputs.begin(), outputs.end(), [](const Tensor& t) { return t.num_elements() == 0; }))
     return outputs;
-  const KernelSpec spec{&op, &attrs, input_types, output_types};
+  AD_ASSIGN_OR_RETURN(const auto bodies, PlanBodies(op, attrs, {.memory_limit = int64_t{64} << 30}));
+  const KernelSpec spec{&op, &attrs, input_types, output_types, false, bodies};
   if (op.elementwise()) {
     const SpanKernel span = op.span_kernel(spec);
     span.fn(in.data(), out[0], outputs[0].num_elements(), span.params.data());

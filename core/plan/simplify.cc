@@ -1,5 +1,6 @@
 #include "adret/core/plan/simplify.h"
 
+#include <algorithm>
 #include <deque>
 #include <string>
 #include <utility>
@@ -123,9 +124,29 @@ class Simplifier : public PlanBuilder {
     PlanValues inputs;
     Types types;
     for (int v : node.inputs) inputs.push_back(renamed_[v]);
-    for (int k = 0; k < old_.num_outputs(current_); ++k) types.push_back(old_.values[node.first_output + k].type);
-    const PlanValues outputs = Emit(node.node, std::move(inputs), types);
-    for (size_t k = 0; k < outputs.size(); ++k) Rename(node.first_output + static_cast<int>(k), outputs[k]);
+    const auto& longest = old_.nodes[Longest(inputs)];
+    for (size_t k = 0; k < longest.node->outputs.size(); ++k) {
+      types.push_back(old_.values[longest.first_output + static_cast<int>(k)].type);
+    }
+    const PlanValues outputs = Emit(longest.node, std::move(inputs), types);
+    for (int k = 0; k < old_.num_outputs(current_); ++k) Rename(node.first_output + k, outputs[k]);
+  }
+
+  // extend, a case of merge: a node whose outputs another one computes too (Op::extends) is that other one, here.
+  //   1  scan  f64[2] f64[9,2]           c x   body=A            1  scan  f64[2] f64[9,2] f64[9,2]  c x   body=A'
+  //   2  scan  f64[2] f64[9,2] f64[9,2]  c x   body=A' (A and more)        nothing: merged with 1
+  // Returns the node to put in the current one's place: itself, or the one with most outputs. Changes no number.
+  int Longest(absl::Span<const int> inputs) {
+    const Node& own = *Origin().node;
+    int longest = current_;
+    for (int i = 0; own.op->extends != nullptr && i < static_cast<int>(old_.nodes.size()); ++i) {
+      const auto& other = old_.nodes[i];
+      if (other.node->op != own.op || old_.num_outputs(i) <= old_.num_outputs(longest)) continue;
+      const auto same = [&](int v, int input) { return renamed_[v] == input; };
+      if (!std::equal(other.inputs.begin(), other.inputs.end(), inputs.begin(), inputs.end(), same)) continue;
+      if (own.op->extends(other.node->attrs, own.attrs)) longest = i;
+    }
+    return longest == current_ || Allow(RewriteRule::kMerge) ? longest : current_;
   }
 
   // Returns the values that a node's outputs equal, and adds the node only where no rule names others. Rules that look
