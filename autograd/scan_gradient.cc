@@ -1,0 +1,183 @@
+// The gradient of a scan: a scan over the same steps in the other direction.
+//
+//   forward    (c_t+1, y_t) = body(c_t, x_t, w)                c is the carry, w what is captured
+//   extended   (c_t+1, y_t, r_t) = body'(c_t, x_t, w)          r: residuals, what the gradient of a step reads of it
+//   backward   (dc_t, dw, dx_t) = gradient(dc_t+1, dw, r_t, x_t, dy_t, w)        dw is added up in the carry
+#include <algorithm>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "absl/strings/str_cat.h"
+#include "adret/autograd/gradients.h"
+#include "adret/autograd/scan_internal.h"
+#include "adret/core/ancestors.h"
+#include "adret/core/import.h"
+#include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
+
+namespace adret {
+namespace {
+
+class ScanDifferentiator {
+ public:
+  explicit ScanDifferentiator(const GradientContext& c)
+      : c_(c),
+        attrs_(c.attrs<ScanAttrs>()),
+        carries_(static_cast<int>(attrs_.carries)),
+        captures_(static_cast<int>(attrs_.carries + attrs_.each)) {}
+
+  absl::StatusOr<Values> Run() {
+    AD_RETURN_IF_ERROR(CopyBody());
+    AD_RETURN_IF_ERROR(DifferentiateStep());
+    FindResiduals();
+    AD_ASSIGN_OR_RETURN(const Values residuals, AddExtended());
+    return AddBackward(residuals);
+  }
+
+ private:
+  bool IsSequence(int i) const { return i >= carries_ && i < captures_; }
+
+  // Puts a copy of the body into step_, where its gradient is built.
+  absl::Status CopyBody() {
+    std::vector<Substitution> substitutions;
+    for (int i = 0; i < attrs_.body->num_inputs(); ++i) {
+      const Type& type = attrs_.body->input_type(i);
+      xs_.push_back(step_.Input(absl::StrCat("x", i), type.dtype, type.shape, {}));
+      substitutions.push_back({attrs_.body->InputValues()[i], xs_.back()});
+    }
+    AD_ASSIGN_OR_RETURN(ys_, Import(attrs_.body->OutputValues(), substitutions, &step_));
+    forward_nodes_ = step_.num_nodes();
+    return absl::OkStatus();
+  }
+
+  Value NewInput(absl::string_view what, const Type& type) {
+    return step_.Input(absl::StrCat(what, step_.num_nodes()), type.dtype, type.shape, {});
+  }
+
+  // Adds the gradient of one step. The carry passes a gradient on at every step, whether or not anybody outside asks.
+  absl::Status DifferentiateStep() {
+    GradientOptions options{.overrides = c_.overrides()};
+    Values ys, xs;
+    for (int k = 0; k < static_cast<int>(ys_.size()); ++k) {
+      if (!IsFloating(ys_[k].dtype()) || (k >= carries_ && !c_.has_dy(k))) continue;
+      seeds_.push_back(NewInput("dy", ys_[k].type()));
+      seed_of_.push_back(k);
+      ys.push_back(ys_[k]);
+    }
+    options.seeds = seeds_;
+    for (int i = 0; i < static_cast<int>(xs_.size()); ++i) {
+      if (!IsFloating(xs_[i].dtype())) continue;
+      xs.push_back(xs_[i]);
+      place_.push_back(i);
+    }
+    if (!xs.empty()) dxs_ = Gradients(ys, xs, options);
+    return step_.status();
+  }
+
+  // Collects the values of the forward pass that the gradient's nodes read. Sequences and captures are there anyway.
+  void FindResiduals() {
+    absl::flat_hash_set<ValueId> seen;
+    const auto read = [&](ValueId v) {
+      const Node& node = step_.node(v.node);
+      if (v.node >= forward_nodes_ || node.attrs.Is<ConstantAttrs>()) return;
+      if (v.node >= carries_ && v.node < static_cast<int>(xs_.size())) return;
+      if (seen.insert(v).second) residuals_.push_back(Value(&step_, v));
+    };
+    for (const Value& dx : dxs_) read(dx.id());
+    const std::vector<bool> needed = Ancestors(step_, dxs_);
+    for (NodeId id = forward_nodes_; id < static_cast<NodeId>(needed.size()); ++id) {
+      if (!needed[id]) continue;
+      for (ValueId v : step_.node(id).inputs) read(v);
+    }
+  }
+
+  Values Inputs() const {
+    Values inputs;
+    for (int i = 0; i < c_.num_inputs(); ++i) inputs.push_back(c_.x(i));
+    return inputs;
+  }
+
+  // Adds the scan that leaves the residuals behind, and returns them, stacked.
+  absl::StatusOr<Values> AddExtended() {
+    if (residuals_.empty()) return Values{};
+    Values outputs = ys_;
+    outputs.insert(outputs.end(), residuals_.begin(), residuals_.end());
+    ScanAttrs attrs = attrs_;
+    AD_ASSIGN_OR_RETURN(attrs.body, Subgraph::Make(xs_, outputs));
+    const Values all = AddScan(c_.graph(), Inputs(), std::move(attrs), c_.node().location);
+    AD_RETURN_IF_ERROR(c_.graph()->status());
+    return Values(all.begin() + static_cast<int64_t>(ys_.size()), all.end());
+  }
+
+  // The cotangent of an output that nobody asked about is zero.
+  Value Cotangent(int k) const { return c_.has_dy(k) ? c_.dy(k) : ZerosLike(c_.y(k)); }
+
+  // Lays out the inputs of the backward scan (of its node, and of its body) and its body's outputs.
+  absl::StatusOr<Values> AddBackward(const Values& residuals) {
+    Values node, body, carry_out, out;
+    for (size_t j = 0; j < seeds_.size(); ++j) {
+      if (seed_of_[j] >= carries_) continue;
+      node.push_back(Cotangent(seed_of_[j])), body.push_back(seeds_[j]);
+    }
+    for (size_t j = 0; j < dxs_.size(); ++j) {
+      const int i = place_[j];
+      if (IsSequence(i)) {
+        out.push_back(dxs_[j]);
+      } else if (i < carries_) {
+        carry_out.push_back(dxs_[j]);
+      } else {
+        const Value sum = NewInput("sum", xs_[i].type());
+        node.push_back(ZerosLike(c_.x(i))), body.push_back(sum);
+        carry_out.push_back(sum + dxs_[j]);
+      }
+    }
+    const auto carries = static_cast<int64_t>(carry_out.size());
+    node.insert(node.end(), residuals.begin(), residuals.end());
+    body.insert(body.end(), residuals_.begin(), residuals_.end());
+    for (int i = carries_; i < captures_; ++i) node.push_back(c_.x(i)), body.push_back(xs_[i]);
+    for (size_t j = 0; j < seeds_.size(); ++j) {
+      if (seed_of_[j] >= carries_) node.push_back(c_.dy(seed_of_[j])), body.push_back(seeds_[j]);
+    }
+    const auto each = static_cast<int64_t>(node.size()) - carries;
+    for (int i = captures_; i < c_.num_inputs(); ++i) node.push_back(c_.x(i)), body.push_back(xs_[i]);
+    carry_out.insert(carry_out.end(), out.begin(), out.end());
+    if (carry_out.empty()) return Values(c_.num_inputs());
+    ScanAttrs attrs{.body = nullptr, .carries = carries, .each = each, .reverse = !attrs_.reverse};
+    AD_ASSIGN_OR_RETURN(attrs.body, Subgraph::Make(body, carry_out));
+    const Values all = AddScan(c_.graph(), node, std::move(attrs), c_.node().location);
+    AD_RETURN_IF_ERROR(c_.graph()->status());
+    return Sorted(all, carries);
+  }
+
+  // Returns the gradients in the order of the forward scan's inputs.
+  Values Sorted(const Values& all, int64_t carries) const {
+    Values result(c_.num_inputs());
+    int64_t carry = 0, out = carries;
+    for (int i : place_) result[i] = all[IsSequence(i) ? out++ : carry++];
+    return result;
+  }
+
+  const GradientContext& c_;
+  const ScanAttrs& attrs_;
+  const int carries_, captures_;
+  Graph step_;
+  Values xs_, ys_;            // of one step
+  NodeId forward_nodes_ = 0;  // the nodes before are the step's, those after its gradient's
+  Values seeds_;              // cotangents of ys_[seed_of_[j]]
+  std::vector<int> seed_of_;
+  Values dxs_;  // gradients of xs_[place_[j]]
+  std::vector<int> place_;
+  Values residuals_;
+};
+
+}  // namespace
+
+Values ScanGradient(const GradientContext& c) {
+  absl::StatusOr<Values> dx = ScanDifferentiator(c).Run();
+  if (dx.ok()) return *std::move(dx);
+  c.graph()->Fail(dx.status(), c.node().location);
+  return Values(c.num_inputs());
+}
+
+}  // namespace adret

@@ -1,0 +1,34 @@
+// The op "scan", for its builder and its gradient.
+#ifndef ADRET_AUTOGRAD_SCAN_INTERNAL_H_
+#define ADRET_AUTOGRAD_SCAN_INTERNAL_H_
+
+#include <cstdint>
+
+#include "adret/core/batch.h"
+#include "adret/core/graph.h"
+#include "adret/core/subgraph.h"
+
+namespace adret {
+
+// The node's inputs are the carry, the sequences and the captures, in this order, as the body's are. The body returns
+// the next carry and one element of each result.
+struct ScanAttrs {
+  SubgraphRef body;
+  int64_t carries = 0;  // how many of the inputs are the carry
+  int64_t each = 1;     // how many are sequences
+  bool reverse = false;
+  template <class V>
+  void Fields(V&& v) {
+    v("body", body), v("carries", carries), v("each", each), v("reverse", reverse);
+  }
+};
+
+// Adds a node; returns its outputs, the last carry and the results.
+Values AddScan(Graph* graph, const Values& inputs, ScanAttrs attrs, std::source_location location);
+
+Values ScanGradient(const GradientContext& c);
+Values ScanBatch(const BatchContext& c);
+
+}  // namespace adret
+
+#endif  // ADRET_AUTOGRAD_SCAN_INTERNAL_H_
