@@ -84,11 +84,19 @@ const Operand* FirstValue(absl::Span<const Operand> operands, int first) {
   return nullptr;
 }
 
-bool AllBuilt(absl::Span<const Operand> operands, const Graph* graph) {
+// Returns the graph of all operands (where some are of a body, and others of the graph around it: the body's), or
+// nullptr where one was never built or belongs elsewhere.
+Graph* GraphOfAll(absl::Span<const Operand> operands, Graph* graph) {
   for (const Operand& operand : operands) {
-    if (!operand.is_number() && (!operand.value().valid() || operand.graph() != graph)) return false;
+    if (operand.is_number()) continue;
+    if (!operand.value().valid()) return nullptr;
+    if (operand.graph()->IsInside(graph)) graph = operand.graph();
   }
-  return true;
+  for (const Operand& operand : operands) {
+    if (operand.is_number() || operand.graph() == graph || graph->IsInside(operand.graph())) continue;
+    return nullptr;
+  }
+  return graph;
 }
 
 // Returns the common shape, with the dimensions of x that are not 1: they look different where a run has to tell that
@@ -139,8 +147,8 @@ Value StopGradient(Operand x) { return Build("stop_gradient", {x}); }
 
 Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, Attrs attrs, int first) {
   const Operand* typed = FirstValue(operands, first);
-  if (typed == nullptr || !AllBuilt(operands, typed->graph())) return Build(op, operands, std::move(attrs));
-  Graph* graph = typed->graph();
+  Graph* const graph = typed == nullptr ? nullptr : GraphOfAll(operands, typed->graph());
+  if (graph == nullptr) return Build(op, operands, std::move(attrs));
   LocationScope scope(graph, operands[0].location());
   const bool has_dtype = typed >= &operands[first];
   Shape common;
@@ -161,7 +169,7 @@ Value BuildBroadcast(absl::string_view op, absl::Span<const Operand> operands, A
                       absl::StrCat(op, ": the number ", operand.number(), " is not a value of ", Name(dtype))),
                   operand.location());
     }
-    const Value value = operand.In(graph, dtype);
+    const Value value = operand.is_number() ? operand.In(graph, dtype) : graph->Capture(operand);
     shaped.emplace_back(BroadcastTo(Operand(value, operand.location()), Expanded(value.shape(), common)),
                         operand.location());
   }
