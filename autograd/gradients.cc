@@ -199,7 +199,12 @@ class Differentiator {
 Values Gradients(absl::Span<const Value> ys, absl::Span<const Value> xs, const GradientOptions& options,
                  std::source_location location) {
   Graph* const graph = GraphOf({ys, xs});
-  return graph == nullptr ? Values(xs.size()) : Differentiator(graph, ys, xs, options, location).Run();
+  if (graph == nullptr) return Values(xs.size());
+  Values own(xs.begin(), xs.end());
+  for (Value& x : own) {  // in a body, a value of the graph around is the input that stands for it
+    if (x.valid() && graph->IsInside(x.graph())) x = graph->Capture(x);
+  }
+  return Differentiator(graph, ys, own, options, location).Run();
 }
 
 Values Gradients(Value y, absl::Span<const Value> xs, const GradientOptions& options, std::source_location location) {

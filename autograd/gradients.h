@@ -24,6 +24,7 @@ struct GradientOptions {
 };
 
 // Returns d(sum of seeds . ys) / dx for every x of xs. Where no y depends on an x the gradient is zeros of x's type.
+// In a body (autograd/scan.h), an x may be a value of the graph around.
 // Errors (an op without gradient on the way, named with the path to it; a y that is not floating-point; another graph's
 // value) are kept by the graph, and the results are invalid.
 Values Gradients(absl::Span<const Value> ys, absl::Span<const Value> xs, const GradientOptions& options = {},

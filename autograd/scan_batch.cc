@@ -4,40 +4,11 @@
 #include <vector>
 
 #include "absl/strings/str_cat.h"
+#include "adret/autograd/body_internal.h"
 #include "adret/autograd/scan_internal.h"
-#include "adret/autograd/vmap.h"
-#include "adret/core/import.h"
 #include "adret/ops/batch.h"
 
 namespace adret {
-namespace {
-
-// Returns the body for a batch of the node's examples. batched: which of its inputs have them, in front.
-absl::StatusOr<SubgraphRef> BodyForBatch(const Subgraph& body, const std::vector<bool>& batched, int64_t size) {
-  Graph step;
-  Values inputs;
-  VmapOptions options;
-  for (int i = 0; i < body.num_inputs(); ++i) {
-    Shape shape = body.input_type(i).shape;
-    if (batched[i]) shape.insert(0, size);
-    inputs.push_back(step.Input(absl::StrCat("x", i), body.input_type(i).dtype, shape, {}));
-    options.in_axes.push_back(batched[i] ? 0 : kShared);
-  }
-  absl::Status imported;
-  const auto one_example = [&](Args example) {
-    std::vector<Substitution> substitutions;
-    for (int i = 0; i < body.num_inputs(); ++i) substitutions.push_back({body.InputValues()[i], example[i]});
-    absl::StatusOr<Values> outputs = Import(body.OutputValues(), substitutions, &step);
-    imported = outputs.status();
-    return outputs.ok() ? *std::move(outputs) : Values(body.outputs().size());
-  };
-  const Values outputs = Vmap(one_example, inputs, options);
-  AD_RETURN_IF_ERROR(imported);
-  AD_RETURN_IF_ERROR(step.status());
-  return Subgraph::Make(inputs, outputs);
-}
-
-}  // namespace
 
 Values ScanBatch(const BatchContext& c) {
   ScanAttrs attrs = c.attrs<ScanAttrs>();

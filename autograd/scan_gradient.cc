@@ -9,10 +9,10 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
+#include "adret/autograd/body_internal.h"
 #include "adret/autograd/gradients.h"
 #include "adret/autograd/scan_internal.h"
 #include "adret/core/ancestors.h"
-#include "adret/core/import.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 
@@ -40,13 +40,11 @@ class ScanDifferentiator {
 
   // Puts a copy of the body into step_, where its gradient is built.
   absl::Status CopyBody() {
-    std::vector<Substitution> substitutions;
     for (int i = 0; i < attrs_.body->num_inputs(); ++i) {
       const Type& type = attrs_.body->input_type(i);
       xs_.push_back(step_.Input(absl::StrCat("x", i), type.dtype, type.shape, {}));
-      substitutions.push_back({attrs_.body->InputValues()[i], xs_.back()});
     }
-    AD_ASSIGN_OR_RETURN(ys_, Import(attrs_.body->OutputValues(), substitutions, &step_));
+    AD_ASSIGN_OR_RETURN(ys_, Inline(*attrs_.body, xs_, &step_));
     forward_nodes_ = step_.num_nodes();
     return absl::OkStatus();
   }

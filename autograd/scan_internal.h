@@ -23,8 +23,19 @@ struct ScanAttrs {
   }
 };
 
+// Returns the type of one step's part of a sequence.
+inline Type ScanElement(Type sequence) {
+  sequence.shape.erase(0);
+  return sequence;
+}
+
 // Adds a node; returns its outputs, the last carry and the results.
 Values AddScan(Graph* graph, const Values& inputs, ScanAttrs attrs, std::source_location location);
+
+// Returns the same outputs by a scan over blocks of so many steps, each of which is a scan, and one over the steps that
+// are left. The gradient of the outer one finds nothing but the carry at the start of each block.
+Values AddScanOfBlocks(Graph* graph, const Values& inputs, const ScanAttrs& attrs, int64_t block,
+                       std::source_location location);
 
 Values ScanGradient(const GradientContext& c);
 Values ScanBatch(const BatchContext& c);

@@ -165,6 +165,12 @@ bool Graph::IsInside(const Graph* other) const {
   return false;
 }
 
+Graph* Graph::innermost() {
+  Graph* graph = this;
+  while (graph->inner_ != nullptr) graph = graph->inner_;
+  return graph;
+}
+
 Value Graph::Capture(const Value& value) {
   if (value.graph() == this) return value;
   if (!value.valid() || !IsInside(value.graph())) return Value(this, {-1, 0});

@@ -236,8 +236,12 @@ class Graph {
   // Records an error unless there is one already: "<message> at <file>:<line> (in <scope>)". Returns an invalid value
   // of this graph: what a builder returns after an error, so that whoever is given it finds the error.
   Value Fail(absl::Status status, std::source_location location);
+  // Returns the graph around this one, if it is that of a body, or nullptr.
+  Graph* outer() const { return outer_; }
   // Returns whether this is the graph of a body inside `other`, at any depth.
   bool IsInside(const Graph* other) const;
+  // Returns the innermost body that is being written inside this graph (BodyScope), or the graph itself.
+  Graph* innermost();
   // Returns what stands for a value of a graph around this one: its input, or the same constant. A value of
   // this graph is returned as it is; for one of an unrelated graph the result is invalid.
   Value Capture(const Value& value);
@@ -252,6 +256,7 @@ class Graph {
   int64_t NewRandomStream() { return next_stream_++; }
 
  private:
+  friend class BodyScope;
   friend class NameScope;
   friend class LocationScope;
   friend class DerivativeScope;
@@ -267,6 +272,7 @@ class Graph {
   static int64_t NextSerial();
 
   Graph* const outer_ = nullptr;
+  Graph* inner_ = nullptr;  // see BodyScope
   std::vector<std::pair<Value, Value>> captures_;
   const int64_t serial_ = NextSerial();
   std::deque<Node> nodes_;  // stable addresses
@@ -281,6 +287,19 @@ class Graph {
   int derivative_depth_ = 0;                               // see DerivativeScope
   int64_t next_stream_ = 1;
   std::vector<bool> is_named_;  // by node
+};
+
+// While it lives, a body is being written inside the graph around it: loops and branches that are added go there.
+class BodyScope {
+ public:
+  explicit BodyScope(Graph* body) : outer_(body->outer_), saved_(outer_->inner_) { outer_->inner_ = body; }
+  ~BodyScope() { outer_->inner_ = saved_; }
+  BodyScope(const BodyScope&) = delete;
+  BodyScope& operator=(const BodyScope&) = delete;
+
+ private:
+  Graph* outer_;
+  Graph* saved_;
 };
 
 // While it lives, names of new nodes start with "name/".

@@ -84,6 +84,7 @@ absl::Status ScanStructure(absl::string_view bytes, const ModelLimits& limits);
 // Which parts of a structure have no problem of their own, so that later rules can be applied to them.
 struct SoundParts {
   std::vector<bool> tensors;  // entries of the table
+  std::vector<bool> bodies;   // all that is in them
   std::vector<bool> nodes;    // op, inputs and attributes
   std::vector<bool> types;    // of nodes' outputs, as the file states them
 };

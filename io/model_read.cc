@@ -16,6 +16,7 @@
 #include "absl/strings/str_join.h"
 #include "adret/core/infer_types.h"
 #include "adret/core/status.h"
+#include "adret/core/subgraph.h"
 #include "adret/io/file.h"
 #include "adret/io/in_file.h"
 #include "adret/io/model.h"
@@ -131,7 +132,11 @@ absl::StatusOr<std::vector<Tensor>> ReadTensors(const Source& source, uint64_t s
   return tensors;
 }
 
-AttrValue ToAttrValue(const proto::Attr& attr, const std::vector<Tensor>& tensors) {
+using Nodes = google::protobuf::RepeatedPtrField<proto::Node>;
+// Those that could be read, null for the others.
+using Bodies = std::vector<SubgraphRef>;
+
+AttrValue ToAttrValue(const proto::Attr& attr, const std::vector<Tensor>& tensors, const Bodies& bodies) {
   switch (attr.value_case()) {
     case proto::Attr::kBoolean:
       return attr.boolean();
@@ -151,18 +156,27 @@ AttrValue ToAttrValue(const proto::Attr& attr, const std::vector<Tensor>& tensor
       return std::vector<int64_t>(attr.integers().values().begin(), attr.integers().values().end());
     case proto::Attr::kReals:
       return std::vector<double>(attr.reals().values().begin(), attr.reals().values().end());
+    case proto::Attr::kBody:
+      return bodies[attr.body()];
     case proto::Attr::VALUE_NOT_SET:
       break;
   }
   AD_CHECK(false);  // ValidateStructure() refuses it
 }
 
-std::string Describe(const proto::Model& model, int node) {
-  return absl::StrCat("node ", node, " ", Quoted(model.nodes(node).name()), " (", model.nodes(node).op(), ")");
-}
+// The nodes of the graph or of a body. where: "", or "body 3, ".
+struct NodeList {
+  const Nodes& nodes;
+  std::string where;
 
-bool HasSoundTensors(const proto::Node& node, const SoundParts& sound) {
+  std::string Describe(int node) const {
+    return absl::StrCat(where, "node ", node, " ", Quoted(nodes.at(node).name()), " (", nodes.at(node).op(), ")");
+  }
+};
+
+bool HasSoundParts(const proto::Node& node, const SoundParts& sound, const Bodies& bodies) {
   return std::all_of(node.attrs().begin(), node.attrs().end(), [&](const proto::Attr& attr) {
+    if (attr.value_case() == proto::Attr::kBody) return bodies[attr.body()] != nullptr;
     return attr.value_case() != proto::Attr::kTensor || sound.tensors[attr.tensor()];
   });
 }
@@ -170,21 +184,22 @@ bool HasSoundTensors(const proto::Node& node, const SoundParts& sound) {
 using MaybeAttrs = std::optional<Attrs>;
 
 // The attribute structs of the sound nodes, where they are right. One error lists many nodes.
-absl::StatusOr<std::vector<MaybeAttrs>> ParseAllAttrs(const proto::Model& model, const std::vector<Tensor>& tensors,
-                                                      const SoundParts& sound, Problems* problems) {
-  std::vector<MaybeAttrs> result(model.nodes_size());
+absl::StatusOr<std::vector<MaybeAttrs>> ParseAllAttrs(const NodeList& list, const std::vector<Tensor>& tensors,
+                                                      const Bodies& bodies, const SoundParts& sound,
+                                                      Problems* problems) {
+  std::vector<MaybeAttrs> result(list.nodes.size());
   std::vector<std::string> wrong;
-  for (int i = 0; i < model.nodes_size() && wrong.size() < kMaxProblems; ++i) {
-    const proto::Node& node = model.nodes(i);
-    if (!sound.nodes[i] || !HasSoundTensors(node, sound)) continue;
-    AttrList list;
-    for (const proto::Attr& attr : node.attrs()) list.push_back({attr.name(), ToAttrValue(attr, tensors)});
-    absl::StatusOr<Attrs> attrs = FindOp(node.op())->parse_attrs(list, MissingAttrs::kError);
+  for (int i = 0; i < list.nodes.size() && wrong.size() < kMaxProblems; ++i) {
+    const proto::Node& node = list.nodes.at(i);
+    if (!sound.nodes[i] || !HasSoundParts(node, sound, bodies)) continue;
+    AttrList attr_list;
+    for (const proto::Attr& attr : node.attrs()) attr_list.push_back({attr.name(), ToAttrValue(attr, tensors, bodies)});
+    absl::StatusOr<Attrs> attrs = FindOp(node.op())->parse_attrs(attr_list, MissingAttrs::kError);
     if (attrs.ok()) {
       result[i] = *std::move(attrs);
       continue;
     }
-    std::string message = absl::StrCat(Describe(model, i), ": ", attrs.status().message().substr(0, kMaxMessage));
+    std::string message = absl::StrCat(list.Describe(i), ": ", attrs.status().message().substr(0, kMaxMessage));
     if (problems->collects()) {
       AD_RETURN_IF_ERROR(problems->Note(Bad(message)));
     } else {
@@ -199,33 +214,54 @@ absl::StatusOr<std::vector<MaybeAttrs>> ParseAllAttrs(const proto::Model& model,
 // against the types that the file states for its inputs, so that one mistake is found once.
 class GraphReader {
  public:
-  GraphReader(const proto::Model& model, const ModelLimits& limits, const SoundParts& sound, Problems* problems)
-      : model_(model), limits_(limits), sound_(sound), problems_(*problems) {}
+  GraphReader(NodeList list, const ModelLimits& limits, const std::vector<bool>& sound_types, Problems* problems)
+      : list_(std::move(list)), limits_(limits), sound_types_(sound_types), problems_(*problems) {}
+
+  // Reads the nodes of a body, all of which are sound. Null when something was found.
+  absl::StatusOr<SubgraphRef> ReadBody(const proto::Body& body, std::vector<MaybeAttrs> attrs) {
+    AD_RETURN_IF_ERROR(ReadNodes(std::move(attrs)));
+    if (!Whole()) return nullptr;
+    Values inputs, outputs;
+    for (int i = 0; i < static_cast<int>(body.inputs()); ++i) inputs.emplace_back(graph_.get(), ValueId{i, 0});
+    for (int k = 0; k < body.output_nodes_size(); ++k) {
+      outputs.emplace_back(graph_.get(), At(body.output_nodes(k), body.output_outputs(k)));
+    }
+    absl::StatusOr<SubgraphRef> made = Subgraph::Make(inputs, outputs);
+    if (made.ok()) return made;
+    AD_RETURN_IF_ERROR(problems_.Note(InFile(list_.where.substr(0, list_.where.find(',')), made.status())));
+    return nullptr;
+  }
 
   // Null when something was found.
-  absl::StatusOr<std::unique_ptr<Graph>> Read(std::vector<MaybeAttrs> attrs) {
-    for (int i = 0; i < model_.nodes_size(); ++i) {
-      if (!attrs[i].has_value()) continue;
-      if (absl::Status s = CheckNode(i, *std::move(attrs[i])); !s.ok()) {
-        AD_RETURN_IF_ERROR(problems_.Note(
-            absl::Status(s.code(), absl::StrCat(Describe(model_, i), ": ", s.message().substr(0, kMaxMessage)))));
-      }
-    }
-    for (const proto::Update& u : model_.side_updates()) AD_RETURN_IF_ERROR(problems_.Note(CheckUpdate(u)));
-    for (const proto::Update& u : model_.updates()) AD_RETURN_IF_ERROR(problems_.Note(CheckUpdate(u)));
-    for (const proto::NamedValue& v : model_.inputs()) {
-      if (Stored(v.node(), v.output()) == nullptr || model_.nodes(v.node()).op() == "input") continue;
+  absl::StatusOr<std::unique_ptr<Graph>> Read(const proto::Model& model, std::vector<MaybeAttrs> attrs) {
+    AD_RETURN_IF_ERROR(ReadNodes(std::move(attrs)));
+    for (const proto::Update& u : model.side_updates()) AD_RETURN_IF_ERROR(problems_.Note(CheckUpdate(u)));
+    for (const proto::Update& u : model.updates()) AD_RETURN_IF_ERROR(problems_.Note(CheckUpdate(u)));
+    for (const proto::NamedValue& v : model.inputs()) {
+      if (Stored(v.node(), v.output()) == nullptr || list_.nodes.at(static_cast<int>(v.node())).op() == "input")
+        continue;
       AD_RETURN_IF_ERROR(
-          problems_.Note(Bad("input ", Quoted(v.name()), " is ", Describe(model_, v.node()), ", which cannot be fed")));
+          problems_.Note(Bad("input ", Quoted(v.name()), " is ", list_.Describe(v.node()), ", which cannot be fed")));
     }
     if (!Whole()) return nullptr;
-    for (const proto::Update& u : model_.side_updates()) {
+    for (const proto::Update& u : model.side_updates()) {
       graph_->AddSideUpdate(Value(graph_.get(), At(u.variable(), 0)), Value(graph_.get(), At(u.node(), u.output())));
     }
     return std::move(graph_);
   }
 
  private:
+  absl::Status ReadNodes(std::vector<MaybeAttrs> attrs) {
+    for (int i = 0; i < list_.nodes.size(); ++i) {
+      if (!attrs[i].has_value()) continue;
+      if (absl::Status s = CheckNode(i, *std::move(attrs[i])); !s.ok()) {
+        AD_RETURN_IF_ERROR(problems_.Note(
+            absl::Status(s.code(), absl::StrCat(list_.Describe(i), ": ", s.message().substr(0, kMaxMessage)))));
+      }
+    }
+    return absl::OkStatus();
+  }
+
   bool Whole() const { return problems_.found().empty(); }
   static ValueId At(uint32_t node, uint32_t output) {
     return {static_cast<NodeId>(node), static_cast<int32_t>(output)};
@@ -233,15 +269,16 @@ class GraphReader {
 
   // What the file says about a value; nullptr where a reference goes astray or there is no such type.
   const proto::Type* Stored(uint32_t node, uint32_t output) const {
-    if (node >= static_cast<uint32_t>(model_.nodes_size()) || !sound_.types[node]) return nullptr;
-    return output < static_cast<uint32_t>(model_.nodes(node).outputs_size()) ? &model_.nodes(node).outputs(output)
-                                                                             : nullptr;
+    if (node >= static_cast<uint32_t>(list_.nodes.size()) || !sound_types_[node]) return nullptr;
+    return output < static_cast<uint32_t>(list_.nodes.at(static_cast<int>(node)).outputs_size())
+               ? &list_.nodes.at(static_cast<int>(node)).outputs(output)
+               : nullptr;
   }
   static Type ToType(const proto::Type& stored) { return {static_cast<DType>(stored.dtype()), ToShape(stored)}; }
 
   // What the type rule says about a node; nothing where the file states no usable types for its inputs.
   absl::StatusOr<std::optional<Types>> Infer(int id, absl::Span<const ValueId> inputs, Attrs attrs) {
-    const proto::Node& node = model_.nodes(id);
+    const proto::Node& node = list_.nodes.at(id);
     const Op& op = *FindOp(node.op());
     if (Whole()) {
       std::optional<DerivativeScope> derivative;
@@ -262,7 +299,7 @@ class GraphReader {
   }
 
   absl::Status CheckNode(int id, Attrs attrs) {
-    const proto::Node& node = model_.nodes(id);
+    const proto::Node& node = list_.nodes.at(id);
     absl::InlinedVector<ValueId, 3> inputs;
     for (int i = 0; i < node.input_nodes_size(); ++i) {
       inputs.push_back(At(node.input_nodes(i), node.input_outputs_size() == 0 ? 0 : node.input_outputs(i)));
@@ -291,16 +328,40 @@ class GraphReader {
     const proto::Type* variable = Stored(u.variable(), 0);
     const proto::Type* value = Stored(u.node(), u.output());
     if (variable == nullptr || value == nullptr || ToType(*variable) == ToType(*value)) return absl::OkStatus();
-    return Bad("the update of ", Describe(model_, u.variable()), " is ", ToType(*value).ToString(),
+    return Bad("the update of ", list_.Describe(u.variable()), " is ", ToType(*value).ToString(),
                " but the variable is ", ToType(*variable).ToString());
   }
 
-  const proto::Model& model_;
+  const NodeList list_;
   const ModelLimits& limits_;
-  const SoundParts& sound_;
+  const std::vector<bool>& sound_types_;
   Problems& problems_;
   std::unique_ptr<Graph> graph_ = std::make_unique<Graph>();
 };
+
+// Reads the bodies that are sound, each of which uses those before it.
+absl::StatusOr<Bodies> ReadBodies(const proto::Model& model, const ModelLimits& limits,
+                                  const std::vector<Tensor>& tensors, const SoundParts& sound, Problems* problems) {
+  Bodies bodies;
+  for (int i = 0; i < model.bodies_size(); ++i) {
+    const proto::Body& body = model.bodies(i);
+    SubgraphRef read;
+    if (sound.bodies[i]) {
+      const NodeList list{body.nodes(), absl::StrCat("body ", i, ", ")};
+      SoundParts parts;
+      parts.tensors = sound.tensors;
+      parts.nodes.assign(body.nodes_size(), true);
+      parts.types = parts.nodes;
+      AD_ASSIGN_OR_RETURN(std::vector<MaybeAttrs> attrs, ParseAllAttrs(list, tensors, bodies, parts, problems));
+      const bool complete = std::all_of(attrs.begin(), attrs.end(), [](const MaybeAttrs& a) { return a.has_value(); });
+      if (complete) {
+        AD_ASSIGN_OR_RETURN(read, GraphReader(list, limits, parts.types, problems).ReadBody(body, std::move(attrs)));
+      }
+    }
+    bodies.push_back(std::move(read));
+  }
+  return bodies;
+}
 
 absl::StatusOr<Value> FindNamed(const std::vector<NamedValue>& values, absl::string_view name, absl::string_view what) {
   for (const NamedValue& v : values) {
@@ -347,8 +408,10 @@ absl::StatusOr<Model> ReadModel(const Source& source, const ModelLimits& limits,
   Model model;
   AD_ASSIGN_OR_RETURN(std::vector<Tensor> tensors,
                       ReadTensors(source, header.structure_bytes, stored, &sound, &model.report, problems));
-  AD_ASSIGN_OR_RETURN(std::vector<MaybeAttrs> attrs, ParseAllAttrs(stored, tensors, sound, problems));
-  AD_ASSIGN_OR_RETURN(model.graph, GraphReader(stored, limits, sound, problems).Read(std::move(attrs)));
+  AD_ASSIGN_OR_RETURN(const Bodies bodies, ReadBodies(stored, limits, tensors, sound, problems));
+  const NodeList list{stored.nodes(), ""};
+  AD_ASSIGN_OR_RETURN(std::vector<MaybeAttrs> attrs, ParseAllAttrs(list, tensors, bodies, sound, problems));
+  AD_ASSIGN_OR_RETURN(model.graph, GraphReader(list, limits, sound.types, problems).Read(stored, std::move(attrs)));
   if (model.graph == nullptr) return problems->found().front();
   const auto at = [&](const auto& ref) {
     return Value(model.graph.get(), {static_cast<NodeId>(ref.node()), static_cast<int32_t>(ref.output())});

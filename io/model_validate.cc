@@ -53,11 +53,10 @@ class Validator {
   absl::StatusOr<SoundParts> Run(uint64_t data_bytes) {
     AD_RETURN_IF_ERROR(CheckTensors(data_bytes));
     AD_RETURN_IF_ERROR(Note(CheckOps()));
-    for (int i = 0; i < model_.nodes_size(); ++i) {
-      const size_t before = problems_.found().size();
-      AD_RETURN_IF_ERROR(CheckNode(i));
-      sound_.nodes.push_back(FindOp(model_.nodes(i).op()) != nullptr && problems_.found().size() == before);
-    }
+    body_used_.assign(model_.bodies_size(), false);
+    for (int i = 0; i < model_.bodies_size(); ++i) AD_RETURN_IF_ERROR(CheckBody(i));
+    nodes_ = &model_.nodes(), where_ = "", bodies_before_ = model_.bodies_size();
+    AD_RETURN_IF_ERROR(CheckNodes(&sound_.nodes, &sound_.types).status());
     AD_RETURN_IF_ERROR(CheckNamedValues(model_.inputs(), "input"));
     AD_RETURN_IF_ERROR(CheckNamedValues(model_.outputs(), "output"));
     AD_RETURN_IF_ERROR(CheckUpdates(model_.updates(), "updates"));
@@ -66,6 +65,9 @@ class Validator {
     AD_RETURN_IF_ERROR(CheckMetadata());
     for (int i = 0; i < model_.tensors_size(); ++i) {
       if (!used_[i]) AD_RETURN_IF_ERROR(Note(Bad("tensor ", i, " belongs to no variable and no attribute")));
+    }
+    for (int i = 0; i < model_.bodies_size(); ++i) {
+      if (!body_used_[i]) AD_RETURN_IF_ERROR(Note(Bad("body ", i, " belongs to no attribute")));
     }
     return std::move(sound_);
   }
@@ -77,8 +79,60 @@ class Validator {
   absl::Status NoteNode(int node, const absl::Status& s) { return s.ok() ? s : Note(InFile(Describe(node), s)); }
 
   std::string Describe(int node) const {
-    return absl::StrCat("node ", node, " ", Quoted(model_.nodes(node).name()), " (", Quoted(model_.nodes(node).op()),
-                        ")");
+    return absl::StrCat(where_, "node ", node, " ", Quoted(nodes_->at(node).name()), " (",
+                        Quoted(nodes_->at(node).op()), ")");
+  }
+
+  // Checks nodes_. Returns how many nodes they are with those of their bodies.
+  absl::StatusOr<int64_t> CheckNodes(std::vector<bool>* sound_nodes, std::vector<bool>* sound_types) {
+    node_names_.clear();
+    expanded_ = nodes_->size();
+    for (int i = 0; i < nodes_->size(); ++i) {
+      const size_t before = problems_.found().size();
+      sound_types->push_back(true);
+      AD_RETURN_IF_ERROR(CheckNode(i, sound_types));
+      sound_nodes->push_back(FindOp(nodes_->at(i).op()) != nullptr && problems_.found().size() == before);
+    }
+    // A few bodies, each with the one before it twice, would be more nodes than any machine can plan.
+    if (expanded_ > limits_.nodes) {
+      return absl::ResourceExhaustedError(
+          absl::StrCat(where_, "with those of its bodies, there are more than ", limits_.nodes, " nodes"));
+    }
+    return expanded_;
+  }
+
+  absl::Status CheckBody(int i) {
+    const proto::Body& body = model_.bodies(i);
+    const size_t before = problems_.found().size();
+    nodes_ = &body.nodes(), where_ = absl::StrCat("body ", i, ", "), bodies_before_ = i;
+    std::vector<bool> sound_nodes, sound_types;
+    AD_ASSIGN_OR_RETURN(const int64_t expanded, CheckNodes(&sound_nodes, &sound_types));
+    body_nodes_.push_back(expanded);
+    AD_RETURN_IF_ERROR(Note(absl::StrCat("body ", i), CheckInterface(body)));
+    const bool known_ops = std::find(sound_nodes.begin(), sound_nodes.end(), false) == sound_nodes.end();
+    sound_.bodies.push_back(known_ops && problems_.found().size() == before);
+    return absl::OkStatus();
+  }
+
+  // What a body takes and returns.
+  absl::Status CheckInterface(const proto::Body& body) const {
+    if (body.inputs() > static_cast<uint32_t>(body.nodes_size())) {
+      return Bad("has ", body.inputs(), " inputs among ", body.nodes_size(), " nodes");
+    }
+    for (int i = 0; i < body.nodes_size(); ++i) {
+      const bool input = i < static_cast<int>(body.inputs());
+      if ((body.nodes(i).op() == "input") != input) {
+        return Bad(Describe(i), input ? " is no input" : " is an input in the wrong place");
+      }
+    }
+    if (body.output_nodes_size() == 0) return Bad("has no outputs");
+    if (body.output_nodes_size() != body.output_outputs_size()) {
+      return Bad("has ", body.output_nodes_size(), " outputs but ", body.output_outputs_size(), " output numbers");
+    }
+    for (int k = 0; k < body.output_nodes_size(); ++k) {
+      AD_RETURN_IF_ERROR(CheckReference(body.output_nodes(k), body.output_outputs(k), body.nodes_size()));
+    }
+    return absl::OkStatus();
   }
 
   absl::Status CheckTensors(uint64_t data_bytes) {
@@ -126,10 +180,13 @@ class Validator {
 
   absl::Status CheckOps() const {
     absl::btree_set<std::string> unknown;
-    for (const proto::Node& node : model_.nodes()) {
-      if (FindOp(node.op()) == nullptr) unknown.insert(Quoted(node.op()));
-      if (unknown.size() == 50) break;
-    }
+    const auto look = [&](const google::protobuf::RepeatedPtrField<proto::Node>& nodes) {
+      for (const proto::Node& node : nodes) {
+        if (unknown.size() < 50 && FindOp(node.op()) == nullptr) unknown.insert(Quoted(node.op()));
+      }
+    };
+    look(model_.nodes());
+    for (const proto::Body& body : model_.bodies()) look(body.nodes());
     if (unknown.empty()) return absl::OkStatus();
     return Bad("this build does not know the op", unknown.size() > 1 ? "s " : " ", absl::StrJoin(unknown, ", "));
   }
@@ -138,17 +195,17 @@ class Validator {
   absl::Status CheckReference(uint32_t node, uint32_t output, int before) const {
     if (node >= static_cast<uint32_t>(before)) {
       return Bad("refers to node ", node,
-                 before == model_.nodes_size() ? ", which does not exist" : ", which does not come before it");
+                 before == nodes_->size() ? ", which does not exist" : ", which does not come before it");
     }
-    if (output >= static_cast<uint32_t>(model_.nodes(node).outputs_size())) {
+    if (output >= static_cast<uint32_t>(nodes_->at(static_cast<int>(node)).outputs_size())) {
       return Bad("refers to output ", output, " of ", Describe(node), ", which has ",
-                 model_.nodes(node).outputs_size());
+                 nodes_->at(static_cast<int>(node)).outputs_size());
     }
     return absl::OkStatus();
   }
 
-  absl::Status CheckNode(int id) {
-    const proto::Node& node = model_.nodes(id);
+  absl::Status CheckNode(int id, std::vector<bool>* sound_types) {
+    const proto::Node& node = nodes_->at(id);
     AD_RETURN_IF_ERROR(NoteNode(id, CheckName(node.name(), "the node")));
     if (!node_names_.insert(node.name()).second) {
       AD_RETURN_IF_ERROR(NoteNode(id, Bad("the name is another node's")));
@@ -160,18 +217,17 @@ class Validator {
       AD_RETURN_IF_ERROR(
           NoteNode(id, Bad("has ", node.outputs_size(), " outputs, but the op has ", op->outputs.size())));
     }
-    sound_.types.push_back(true);
     for (const proto::Type& type : node.outputs()) {
       absl::Status status = CheckDType(type.dtype());
       if (status.ok()) status = ReadDims(type).status();
-      if (!status.ok()) sound_.types[id] = false;
+      if (!status.ok()) (*sound_types)[id] = false;
       AD_RETURN_IF_ERROR(NoteNode(id, status));
     }
     return CheckAttrs(id, op);
   }
 
   absl::Status CheckInputs(int id) {
-    const proto::Node& node = model_.nodes(id);
+    const proto::Node& node = nodes_->at(id);
     if (node.input_outputs_size() != 0 && node.input_outputs_size() != node.input_nodes_size()) {
       return NoteNode(
           id, Bad("has ", node.input_nodes_size(), " inputs but ", node.input_outputs_size(), " output numbers"));
@@ -186,7 +242,7 @@ class Validator {
 
   // op: nullptr when it is unknown.
   absl::Status CheckAttrs(int id, const Op* op) {
-    const proto::Node& node = model_.nodes(id);
+    const proto::Node& node = nodes_->at(id);
     if (node.attrs_size() > kMaxAttrsPerNode) return NoteNode(id, Bad("has ", node.attrs_size(), " attributes"));
     absl::flat_hash_set<absl::string_view> names;
     for (const proto::Attr& attr : node.attrs()) {
@@ -212,6 +268,13 @@ class Validator {
       case proto::Attr::kTensor:
         if (attr.tensor() >= used_.size()) return Bad("there is no tensor ", attr.tensor());
         used_[attr.tensor()] = true;
+        return absl::OkStatus();
+      case proto::Attr::kBody:
+        if (attr.body() >= static_cast<uint32_t>(bodies_before_)) {
+          return Bad("there is no body ", attr.body(), where_.empty() ? "" : " before this one");
+        }
+        body_used_[attr.body()] = true;
+        expanded_ = std::min(expanded_ + body_nodes_[attr.body()], limits_.nodes + 1);
         return absl::OkStatus();
       case proto::Attr::kInteger:
         // Streams of random numbers: graphs count on from them, initialisers have the upper half.
@@ -309,7 +372,14 @@ class Validator {
   const ModelLimits& limits_;
   Problems& problems_;
   SoundParts sound_;
-  std::vector<bool> used_;  // tensors
+  std::vector<bool> used_;           // tensors
+  std::vector<bool> body_used_;      // bodies
+  std::vector<int64_t> body_nodes_;  // how many nodes each has, with those of its bodies
+  // The nodes that are being checked: the graph's, or a body's, which may use the bodies before it.
+  const google::protobuf::RepeatedPtrField<proto::Node>* nodes_ = nullptr;
+  std::string where_;  // "", or "body 3, "
+  int bodies_before_ = 0;
+  int64_t expanded_ = 0;
   absl::flat_hash_set<absl::string_view> node_names_;
 };
 

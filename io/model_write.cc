@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <numeric>
 #include <utility>
 #include <vector>
 
@@ -9,6 +10,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/str_cat.h"
 #include "adret/core/status.h"
+#include "adret/core/subgraph.h"
 #include "adret/io/file.h"
 #include "adret/io/model.h"
 #include "adret/io/model.pb.h"
@@ -34,9 +36,7 @@ class StructureBuilder {
     AD_RETURN_IF_ERROR(CheckValues());
     ChooseNodes();
     for (NodeId id = 0; id < graph_.num_nodes(); ++id) {
-      if (new_id_[id] < 0) continue;
-      AD_RETURN_IF_ERROR(CheckAttrs(graph_.node(id)));
-      AddNode(graph_.node(id));
+      if (new_id_[id] >= 0) AddNode(graph_.node(id), new_id_, model.add_nodes());
     }
     AddSignature();
     AD_RETURN_IF_ERROR(AddState());
@@ -57,16 +57,6 @@ class StructureBuilder {
     if (value.valid() && value.graph() == &graph_) return absl::OkStatus();
     return absl::InvalidArgumentError(
         absl::StrCat("the ", what, value.valid() ? " belongs to another graph" : " is an invalid value"));
-  }
-
-  // Model files hold no bodies.
-  static absl::Status CheckAttrs(const Node& node) {
-    for (const Attr& attr : node.attrs.list()) {
-      if (!std::holds_alternative<std::shared_ptr<const Subgraph>>(attr.value)) continue;
-      return absl::UnimplementedError(
-          absl::StrCat("node ", node.name, " (", node.op->name, ") has a body, which model files cannot hold"));
-    }
-    return absl::OkStatus();
   }
 
   absl::Status CheckValues() const {
@@ -104,15 +94,15 @@ class StructureBuilder {
     }
   }
 
-  void AddNode(const Node& node) {
-    proto::Node* out = model.add_nodes();
+  // new_id: of each node of its graph, in the file.
+  void AddNode(const Node& node, const std::vector<NodeId>& new_id, proto::Node* out) {
     out->set_op(node.op->name);
     out->set_name(node.name);
     if (node.gradient) out->set_gradient(true);
     bool first_outputs = true;
     for (ValueId input : node.inputs) first_outputs &= input.output == 0;
     for (ValueId input : node.inputs) {
-      out->add_input_nodes(new_id_[input.node]);
+      out->add_input_nodes(new_id[input.node]);
       if (!first_outputs) out->add_input_outputs(input.output);
     }
     for (const Attr& attr : node.attrs.list()) AddAttr(attr, out->add_attrs());
@@ -137,14 +127,35 @@ class StructureBuilder {
       void operator()(const std::vector<int64_t>& v) const {
         out->mutable_integers()->mutable_values()->Add(v.begin(), v.end());
       }
-      // CheckAttrs() has refused it.
-      void operator()(const std::shared_ptr<const Subgraph>&) const { AD_CHECK(false); }
+      void operator()(const SubgraphRef& v) const { out->set_body(builder->AddBody(v)); }
       void operator()(const std::vector<double>& v) const {
         out->mutable_reals()->mutable_values()->Add(v.begin(), v.end());
       }
     };
     out->set_name(attr.name);
     std::visit(Setter{this, out}, attr.value);
+  }
+
+  // Bodies that are the same function are stored once; those that one holds come before it.
+  uint32_t AddBody(const SubgraphRef& body) {
+    AD_CHECK(body != nullptr);  // type rules refuse it
+    for (const auto& [known, index] : bodies_) {
+      if (known == body || known->SameAs(*body)) return index;
+    }
+    const Graph& graph = body->graph();
+    std::vector<NodeId> ids(graph.num_nodes());
+    std::iota(ids.begin(), ids.end(), 0);
+    proto::Body written;
+    for (NodeId id : ids) AddNode(graph.node(id), ids, written.add_nodes());
+    written.set_inputs(body->num_inputs());
+    for (ValueId output : body->outputs()) {
+      written.add_output_nodes(output.node);
+      written.add_output_outputs(output.output);
+    }
+    *model.add_bodies() = std::move(written);
+    const auto index = static_cast<uint32_t>(model.bodies_size() - 1);
+    bodies_.emplace_back(body, index);
+    return index;
   }
 
   // Tensors that share their numbers are stored once.
@@ -228,6 +239,7 @@ class StructureBuilder {
   const Graph& graph_;
   std::vector<NodeId> new_id_;  // in the file; -1: left out
   absl::flat_hash_map<std::pair<const void*, Type>, uint32_t> constants_;
+  std::vector<std::pair<SubgraphRef, uint32_t>> bodies_;
 };
 
 using Sink = std::function<absl::Status(absl::string_view)>;

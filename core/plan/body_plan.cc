@@ -3,6 +3,7 @@
 #include <cstring>
 #include <utility>
 
+#include "adret/core/rounding.h"
 #include "adret/core/subgraph.h"
 
 namespace adret {
@@ -17,7 +18,7 @@ class PlannedBody : public Body {
       : subgraph_(std::move(subgraph)), plan_(std::move(plan)) {
     const int64_t pointers = plan_->num_pointers() + static_cast<int64_t>(plan_->inputs().size()) +
                              static_cast<int64_t>(plan_->fetch_buffers().size());
-    table_bytes_ = (pointers * kPointerBytes + int64_t{kAlignment} - 1) / int64_t{kAlignment} * int64_t{kAlignment};
+    table_bytes_ = RoundUp(pointers * kPointerBytes, int64_t{kAlignment});
   }
 
   int64_t memory_bytes() const override { return table_bytes_ + plan_->arena_bytes(); }

@@ -246,6 +246,123 @@ TEST(ScanTest, RunsEveryExampleOfABatch) {
   }
 }
 
+// Steps of an Rnn with as many examples as there are lengths.
+Values Padded(Args args, const Value& lengths, bool reverse) {
+  const ScanResult r = Scan({.carry = {args[1]}, .each = {args[0]}, .reverse = reverse, .lengths = lengths},
+                            [&](const Values& h, const Values& xt) {
+                              const Value next = Tanh(MatMul(xt[0], args[2]) + MatMul(h[0], args[3]));
+                              return ScanStep{.carry = {next}, .out = {next * next}};
+                            });
+  return {r.carry[0], r.out[0]};
+}
+
+TEST(ScanTest, EndsEachExampleAtItsLength) {
+  const std::vector<Tensor> points = RnnPoints(5);
+  const std::vector<int64_t> lengths = {3, 0};
+  for (const bool reverse : {false, true}) {
+    Graph graph;
+    const Values args = Constants(&graph, points);
+    const Value n = graph.Constant(Tensor::From<int64_t>({2}, lengths));
+    const auto padded = Evaluate(Padded(args, n, reverse), FeedsOf(args, points));
+    ASSERT_TRUE(padded.ok()) << graph.status() << padded.status();
+    const Values cut = {Narrow(args[0], 0, Dim(int64_t{0}), Dim(int64_t{3})), args[1], args[2], args[3]};
+    const auto alone = Evaluate(Rnn(cut, reverse), FeedsOf(args, points));
+    ASSERT_TRUE(alone.ok()) << alone.status();
+    for (int j = 0; j < 4; ++j) {
+      EXPECT_EQ((*padded)[0].At(j), (*alone)[0].At(j)) << "example 0 has three steps";
+      EXPECT_EQ((*padded)[0].At(4 + j), points[1].At(4 + j)) << "example 1 has none";
+      for (int t = 0; t < 5; ++t) {
+        EXPECT_EQ((*padded)[1].At(t * 8 + j), t < 3 ? (*alone)[1].At(t * 8 + j) : 0);
+        EXPECT_EQ((*padded)[1].At(t * 8 + 4 + j), 0);
+      }
+    }
+    const absl::Status s = CheckGradients(
+        [&](Args a) { return Padded(a, a[0].graph()->Constant(Tensor::From<int64_t>({2}, lengths)), reverse); },
+        points);
+    EXPECT_TRUE(s.ok()) << s;
+  }
+}
+
+TEST(ScanTest, RefusesLengthsThatDoNotFit) {
+  Graph graph;
+  const std::vector<Tensor> points = RnnPoints(5);
+  const Values args = Constants(&graph, points);
+  const Value n = graph.Input("n", DType::kInt32, {2});
+  const Values y = Padded(args, n, false);
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  for (const int32_t length : {6, -1}) {
+    Feeds feeds = FeedsOf(args, points);
+    feeds.emplace_back(n, Tensor::From<int32_t>({2}, {5, length}));
+    EXPECT_THAT(Evaluate(y, feeds).status().message(),
+                HasSubstr(absl::StrCat("element 1 is ", length, ", outside of 0 to 5")));
+  }
+  Padded(args, args[1], false);
+  EXPECT_THAT(graph.status().message(), HasSubstr("lengths have to be i32[n] or i64[n], but are f64[2,4]"));
+  Graph other;
+  const Values others = Constants(&other, points);
+  Padded(others, other.Input("n", DType::kInt64, {3}), false);
+  EXPECT_THAT(other.status().message(), HasSubstr("needs an axis 0 of size 3, but one value is f64[2,4]"));
+}
+
+// The network of Rnn() with checkpoints.
+Values Checkpointed(Args args, int64_t every, bool reverse = false) {
+  const ScanResult r = Scan({.carry = {args[1]}, .each = {args[0]}, .reverse = reverse, .checkpoint_every = every},
+                            [&](const Values& h, const Values& xt) {
+                              const Value next = Tanh(MatMul(xt[0], args[2]) + MatMul(h[0], args[3]));
+                              return ScanStep{.carry = {next}, .out = {next * next}};
+                            });
+  return {r.carry[0], r.out[0]};
+}
+
+TEST(ScanTest, HasTheSameNumbersWithCheckpoints) {
+  for (const bool reverse : {false, true}) {
+    for (const int64_t steps : {0, 1, 6, 7}) {
+      Graph graph;
+      const std::vector<Tensor> points = RnnPoints(steps);
+      Values args = Constants(&graph, points);
+      const auto fetches = [&](const Values& y) {
+        Values all = y;
+        for (const Value& dx : Gradients({y[0], y[1]}, args)) all.push_back(dx);
+        return all;
+      };
+      const auto kept = Evaluate(fetches(Rnn(args, reverse)), FeedsOf(args, points));
+      const auto blocks = Evaluate(fetches(Checkpointed(args, 3, reverse)), FeedsOf(args, points));
+      ASSERT_TRUE(kept.ok()) << kept.status();
+      ASSERT_TRUE(blocks.ok()) << graph.status() << blocks.status();
+      for (size_t i = 0; i < kept->size(); ++i) {
+        if (i < 4) {
+          EXPECT_TRUE((*kept)[i].BitEqual((*blocks)[i])) << steps << " " << i;
+        }
+        for (int64_t j = 0; j < (*kept)[i].num_elements(); ++j) {  // sums over steps are sums of sums over blocks
+          EXPECT_NEAR((*kept)[i].At(j), (*blocks)[i].At(j), 1e-13);
+        }
+      }
+    }
+  }
+  const absl::Status s = CheckGradients([](Args a) { return Checkpointed(a, 2); }, RnnPoints(5));
+  EXPECT_TRUE(s.ok()) << s;
+}
+
+TEST(ScanTest, NeedsTheRootOfTheMemoryWithCheckpoints) {
+  int64_t bytes[2] = {};
+  for (const int64_t every : {0, 100}) {
+    Graph graph;
+    Values args = Constants(&graph, RnnPoints(10));
+    args[0] = graph.Input("x", DType::kFloat64, {Dim("time"), 2, 3});
+    const ScanResult r = Scan({.carry = {args[1]}, .each = {args[0]}, .checkpoint_every = every},
+                              [&](const Values& h, const Values& xt) {
+                                return ScanStep{.carry = {Tanh(MatMul(xt[0], args[2]) + MatMul(h[0], args[3]))}};
+                              });
+    const auto executor = Executor::Create(Gradients(r.carry[0], {args[2], args[3]}));
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    const auto peak = executor->PeakBytes({{"time", 10000}});
+    ASSERT_TRUE(peak.ok()) << peak.status();
+    bytes[every == 0 ? 0 : 1] = *peak;
+  }
+  const int64_t dx = 10000 * 2 * 3 * 8;  // the gradient of the sequence, which both compute
+  EXPECT_LT((bytes[1] - dx) * 20, bytes[0] - dx) << bytes[1] << " " << bytes[0];
+}
+
 TEST(ScanTest, RefusesRandomNumbersInBodies) {
   EXPECT_THAT(
       ErrorOf([](const Values& h, const Values&) { return ScanStep{.carry = {h[0] + RandomNormalLike(h[0])}}; }),

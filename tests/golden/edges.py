@@ -526,6 +526,35 @@ for mode, torch_mode in ("reflect", "reflect"), ("edge", "replicate"):
     edge("pad/" + mode, lambda x: F.pad(x[None], (1, 2, 2, 1), mode=torch_mode)[0], "square", wild=True)
 edge("shape_of", lambda x: torch.tensor(x.shape), "square")
 edge("shape_of/empty", lambda x: torch.tensor(x.shape), "empty")
+
+
+def running_sums(x):
+    """What scan/rows says: a carry that halves, added to each row."""
+    rows, carry = [], torch.zeros(x.shape[1], dtype=x.dtype)
+    for row in x:
+        carry = carry * 0.5 + row
+        rows.append(carry)
+    return torch.stack(rows) if rows else x * 1
+
+
+edge("scan", running_sums, "square")
+edge("scan/no_steps", running_sums, "no_rows")
+edge("if", lambda x: x * 2 if x.sum() > 0 else -x, "square", wild=True)
+edge("if/empty", lambda x: x * 2 if x.sum() > 0 else -x, "empty")
+
+
+def doubled(x):
+    for _ in range(3):
+        if not x.sum() < 4:
+            break
+        x = x * 2
+    return x * 1
+
+
+edge("while", doubled, "square")
+edge("while/scalar", doubled, "scalar")
+edge("check_bounds", lambda i: i.clone(), "places")
+edge("check_bounds/nothing", lambda i: i.clone(), "no_places")
 edge("slice/nothing", lambda x: x[2:2], "square")
 edge("concat/with_nothing", lambda x: torch.cat([x[:0], x]), "square", wild=True)
 edge("gather", lambda x, i: x.index_select(0, i), "square", "places", wild=True)
