@@ -158,9 +158,9 @@ bool DrawsNumbers(const Graph& graph) {
   return false;
 }
 
-bool HasBarriers(const Graph& graph) {
+bool HasBarriersOrBodies(const Graph& graph) {
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
-    if (graph.node(id).op->traits.barrier) return true;
+    if (graph.node(id).op->traits.barrier || graph.node(id).op->bodies != nullptr) return true;
   }
   return false;
 }
@@ -193,7 +193,7 @@ TEST_P(Rows, JvpMatchesFiniteDifferencesAndGradients) {
 }
 
 // Gradient rules are linear in the cotangent, and show it: what a Jvp computes does not need one. A barrier may wait
-// for it, but what is not a number stays out of the result.
+// for it and a loop may carry it along, but what is not a number stays out of the result.
 TEST_P(Rows, JvpComputesNothingFromItsCotangents) {
   const OpCase& c = GetParam();
   RowGraph g(c);
@@ -205,7 +205,7 @@ TEST_P(Rows, JvpComputesNothingFromItsCotangents) {
   const Values t = Gradients(dx, u, {.seeds = g.Constants(g.Directions(g.xs, &random))});
   Feeds feeds = g.feeds;
   for (const Value& v : u) {
-    if (HasBarriers(g.graph)) feeds.emplace_back(v, Tensor::Full(v.dtype(), v.shape(), NAN));
+    if (HasBarriersOrBodies(g.graph)) feeds.emplace_back(v, Tensor::Full(v.dtype(), v.shape(), NAN));
   }
   for (const Tensor& found : g.Results(t, feeds)) {
     for (int64_t i = 0; i < found.num_elements(); ++i) ASSERT_FALSE(std::isnan(found.At(i)));
