@@ -31,6 +31,8 @@ struct MachineLimits {
   double BytesPerSecond(int64_t bytes) const;
 };
 
+struct BodyReport;
+
 // One step of a plan: a kernel, a chain of element-wise ops, or a kernel and what follows it tile by tile.
 struct StepReport {
   std::vector<std::string> ops = {};  // fused into the step
@@ -47,10 +49,17 @@ struct StepReport {
   int64_t bytes = 0;
   double seconds = 0;                   // mean of the profiled runs
   double last_start = 0, last_end = 0;  // in the last profiled run, from its start
+  std::vector<BodyReport> bodies = {};  // what a loop or a branch runs
 
   // Returns the least time that these limits allow, and which of the two it is.
   double FlopsFloor(const MachineLimits& limits) const;
   double BytesFloor(const MachineLimits& limits) const;
+};
+
+// The plan of a body of a step: "then_branch". Costs are those of one time through it; the step's include them.
+struct BodyReport {
+  std::string name = {};
+  std::vector<StepReport> steps = {};
 };
 
 // What a pass over the plan's graph did (core/plan/passes.h).
@@ -73,7 +82,7 @@ struct PlanReport {
   int64_t bytes() const;
 };
 
-// Returns a table with one line per step, and a total. Times appear after profiled runs; with limits also the share of
+// Returns a table with one line per step, those of bodies below their step ("3.body.0"), and a total. Times appear after profiled runs; with limits also the share of
 // the limit: how much of a step's time its flops or bytes would take on a machine that reaches one of its limits.
 std::string ExplainTable(const PlanReport& report, const MachineLimits& limits = {});
 

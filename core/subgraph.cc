@@ -104,4 +104,13 @@ std::string Subgraph::ToString() const {
                       graph_->num_nodes() - num_inputs_, " nodes");
 }
 
+std::vector<NamedBody> BodiesOf(const Node& node) {
+  std::vector<NamedBody> bodies;
+  for (const Attr& attr : node.attrs.list()) {
+    const auto* body = std::get_if<SubgraphRef>(&attr.value);
+    if (body != nullptr && *body != nullptr) bodies.push_back({attr.name, *body});
+  }
+  return bodies;
+}
+
 }  // namespace adret

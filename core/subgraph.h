@@ -60,6 +60,14 @@ class Subgraph {
   size_t hash_ = 0;
 };
 
+// A body of a node, with the name of its attribute: "then_branch".
+struct NamedBody {
+  std::string name;
+  SubgraphRef body;
+};
+// Returns the bodies among the attributes, in order.
+std::vector<NamedBody> BodiesOf(const Node& node);
+
 }  // namespace adret
 
 #endif  // ADRET_CORE_SUBGRAPH_H_

@@ -7,6 +7,7 @@
 #include "absl/strings/str_replace.h"
 #include "absl/strings/str_split.h"
 #include "adret/core/ancestors.h"
+#include "adret/core/subgraph.h"
 #include "adret/core/text.h"
 #include "adret/io/dot_internal.h"
 
@@ -53,8 +54,24 @@ std::string Style(const Node& node) {
   return fill.empty() ? "" : absl::StrCat(", fillcolor=\"", fill, "\"");
 }
 
-// The boxes, each within the frames of its scopes. Nodes are ordered by scope, so that a frame is opened once.
-void AppendBoxes(const Graph& graph, const std::vector<bool>& drawn, const DotOptions& options, std::string* out) {
+void AppendGraph(const Graph& graph, const std::vector<bool>& drawn, const std::string& prefix,
+                 const DotOptions& options, std::string* out);
+
+// Frames with the bodies of a node. prefix: that of the node's own box, "n12".
+void AppendBodies(const Node& node, const std::string& prefix, const DotOptions& options, std::string* out) {
+  for (const auto& [name, body] : BodiesOf(node)) {
+    const std::string own = absl::StrCat(prefix, "_", name, "_");
+    absl::StrAppend(out, "  subgraph cluster_", own, " { label=\"", DotEscape(absl::StrCat(node.name, ": ", name)),
+                    "\"; style=dashed;\n");
+    AppendGraph(body->graph(), std::vector<bool>(body->graph().num_nodes(), true), own, options, out);
+    absl::StrAppend(out, "  }\n");
+  }
+}
+
+// The boxes, each within the frames of its scopes. Nodes are ordered by scope, so that a frame is opened once. prefix:
+// what names of boxes begin with.
+void AppendBoxes(const Graph& graph, const std::vector<bool>& drawn, const std::string& prefix,
+                 const DotOptions& options, std::string* out) {
   absl::btree_map<std::vector<std::string>, std::vector<NodeId>> by_scope;
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     if (drawn[id]) by_scope[absl::StrSplit(ScopeOf(graph.node(id).name), '/', absl::SkipEmpty())].push_back(id);
@@ -69,16 +86,29 @@ void AppendBoxes(const Graph& graph, const std::vector<bool>& drawn, const DotOp
     close_to(differ.first - open.begin());
     while (open.size() < scope.size()) {
       open.push_back(scope[open.size()]);
-      absl::StrAppend(out, std::string(2 * open.size(), ' '), "subgraph cluster_", frames++, " { label=\"",
-                      DotEscape(open.back()), "\";\n");
+      absl::StrAppend(out, std::string(2 * open.size(), ' '), "subgraph cluster_", prefix == "n" ? "" : prefix,
+                      frames++, " { label=\"", DotEscape(open.back()), "\";\n");
     }
     for (NodeId id : ids) {
       const Node& node = graph.node(id);
-      absl::StrAppend(out, std::string(2 * open.size() + 2, ' '), "n", id, " [label=\"", Label(node, options), "\"",
+      absl::StrAppend(out, std::string(2 * open.size() + 2, ' '), prefix, id, " [label=\"", Label(node, options), "\"",
                       Style(node), "];\n");
     }
   }
   close_to(0);
+}
+
+void AppendGraph(const Graph& graph, const std::vector<bool>& drawn, const std::string& prefix,
+                 const DotOptions& options, std::string* out) {
+  AppendBoxes(graph, drawn, prefix, options, out);
+  for (NodeId id = 0; id < graph.num_nodes(); ++id) {
+    if (!drawn[id]) continue;
+    for (ValueId input : graph.node(id).inputs) {
+      absl::StrAppend(out, "  ", prefix, input.node, " -> ", prefix, id, " [label=\"", graph.type(input).ToString(),
+                      "\"];\n");
+    }
+    AppendBodies(graph.node(id), absl::StrCat(prefix, id), options, out);
+  }
 }
 
 }  // namespace
@@ -98,13 +128,7 @@ std::vector<bool> DrawnNodes(const Graph& graph, const std::vector<Value>& fetch
 std::string Dot(const Graph& graph, const DotOptions& options) {
   const std::vector<bool> drawn = DrawnNodes(graph, options.fetches);
   std::string out = kDotHead;
-  AppendBoxes(graph, drawn, options, &out);
-  for (NodeId id = 0; id < graph.num_nodes(); ++id) {
-    if (!drawn[id]) continue;
-    for (ValueId input : graph.node(id).inputs) {
-      absl::StrAppend(&out, "  n", input.node, " -> n", id, " [label=\"", graph.type(input).ToString(), "\"];\n");
-    }
-  }
+  AppendGraph(graph, drawn, "n", options, &out);
   absl::StrAppend(&out, "}\n");
   return out;
 }

@@ -3,7 +3,8 @@
 //   AD_RETURN_IF_ERROR(io::WriteFile("net.dot", io::Dot(graph)));      // then: dot -Tsvg net.dot -o net.svg
 //
 // Values flow downwards. A box is a node: name, op and attributes; variables are green, inputs blue, constants grey. An
-// arrow carries the type of the value. Name scopes ("block1/") are frames.
+// arrow carries the type of the value. Name scopes ("block1/") are frames, and so are, dashed, the bodies of loops and
+// branches.
 #ifndef ADRET_IO_DOT_H_
 #define ADRET_IO_DOT_H_
 

@@ -23,6 +23,7 @@ class PlannedBody : public Body {
 
   int64_t memory_bytes() const override { return table_bytes_ + plan_->arena_bytes(); }
   double flops() const override { return plan_->Report().flops(); }
+  const Plan& plan() const { return *plan_; }
 
   absl::Status Run(absl::Span<const void* const> inputs, absl::Span<void* const> outputs, void* memory) const override {
     const auto own_pointers = static_cast<size_t>(plan_->num_pointers());
@@ -78,5 +79,7 @@ absl::StatusOr<std::vector<std::shared_ptr<const Body>>> PlanBodies(const Op& op
   }
   return planned;
 }
+
+const Plan& PlanOf(const Body& body) { return static_cast<const PlannedBody&>(body).plan(); }
 
 }  // namespace adret

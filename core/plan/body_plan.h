@@ -16,6 +16,9 @@ namespace adret {
 absl::StatusOr<std::vector<std::shared_ptr<const Body>>> PlanBodies(const Op& op, const Attrs& attrs,
                                                                     const PlanOptions& options);
 
+// Returns the plan of a body that PlanBodies() made.
+const Plan& PlanOf(const Body& body);
+
 }  // namespace adret
 
 #endif  // ADRET_CORE_PLAN_BODY_PLAN_H_

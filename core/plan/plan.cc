@@ -108,6 +108,7 @@ absl::Status Plan::MakeKernel(const Step& step, StepData* data) {
     return absl::Status(bodies.status().code(), absl::StrCat(node.node->name, ": ", bodies.status().message()));
   }
   auto kernel = op.kernel(KernelSpec{&op, &node.node->attrs, inputs, outputs, strict_, *bodies});
+  data->bodies = *std::move(bodies);
   if (!kernel.ok()) {
     return absl::Status(kernel.status().code(), absl::StrCat(node.node->name, ": ", kernel.status().message()));
   }

@@ -106,9 +106,10 @@ class Plan {
     std::vector<int> program_inputs, program_outputs;
     int64_t workspace = 0, kernel_scratch = 0, program_scratch = 0;  // arena offsets
     int64_t kernel_stride = 0, program_stride = 0;                   // of scratch, per thread
-    int consumer = -1;                   // the step that runs on each range of this one's result
-    int64_t tiles = 0, tile_stride = 0;  // as scratch
-    int first_pointer = 0;               // in Bindings::pointers, of the step's part
+    int consumer = -1;                                // the step that runs on each range of this one's result
+    int64_t tiles = 0, tile_stride = 0;               // as scratch
+    int first_pointer = 0;                            // in Bindings::pointers, of the step's part
+    std::vector<std::shared_ptr<const Body>> bodies;  // of the kernel
   };
   // A step's part of Bindings::pointers: one for each value of its lists, which lie there one after the other.
   struct StepPointers {

@@ -1,5 +1,6 @@
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <initializer_list>
 #include <utility>
 
@@ -8,8 +9,10 @@
 #include "absl/strings/str_format.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/string_view.h"
+#include "adret/core/plan/body_plan.h"
 #include "adret/core/plan/plan.h"
 #include "adret/core/plan_report.h"
+#include "adret/core/subgraph.h"
 #include "adret/core/text.h"
 #include "adret/core/text_table.h"
 
@@ -102,6 +105,10 @@ StepReport Plan::ReportStep(int s, const PlanTimes& times) const {
   const Node& node = *graph_.nodes[first.kernel >= 0 ? first.kernel : first.chain.back()].node;
   r.node = node.name;
   r.source = SourceLine(node.location);
+  const std::vector<NamedBody> bodies = BodiesOf(node);
+  for (size_t b = 0; b < data.bodies.size(); ++b) {
+    r.bodies.push_back({b < bodies.size() ? bodies[b].name : "body", PlanOf(*data.bodies[b]).Report().steps});
+  }
   absl::flat_hash_set<int> seen;
   absl::flat_hash_set<std::pair<ValuePlace::Kind, int64_t>> written;
   const auto list = [&](const std::vector<int>& values, std::vector<Type>* types) {
@@ -171,6 +178,22 @@ std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) 
     row.push_back(std::move(last));
     table.AddRow(std::move(row));
   };
+  // The steps of bodies, which no run times one by one.
+  const std::function<void(const StepReport&, const std::string&)> add_bodies = [&](const StepReport& host,
+                                                                                    const std::string& number) {
+    for (const BodyReport& body : host.bodies) {
+      for (size_t s = 0; s < body.steps.size(); ++s) {
+        const StepReport& step = body.steps[s];
+        const std::string own = absl::StrCat(number, ".", body.name, ".", s);
+        std::vector<std::string> cells = {FlopsText(step.flops), BytesText(step.bytes)};
+        cells.resize(2 + (timed ? 1 : 0) + (shares ? 2 : 0));
+        add({own, absl::StrCat(step.level), Shortened(absl::StrJoin(step.ops, " + "), kOpsWidth),
+             Shortened(ShapesText(step), kShapesWidth), step.arena_offset >= 0 ? absl::StrCat(step.arena_offset) : ""},
+            std::move(cells), absl::StrCat(step.source, step.source.empty() ? "" : " ", step.node));
+        add_bodies(step, own);
+      }
+    }
+  };
   for (size_t s = 0; s < report.steps.size(); ++s) {
     const StepReport& step = report.steps[s];
     const double by_flops = shares ? step.FlopsFloor(limits) : 0, by_bytes = shares ? step.BytesFloor(limits) : 0;
@@ -180,6 +203,7 @@ std::string ExplainTable(const PlanReport& report, const MachineLimits& limits) 
          step.arena_offset >= 0 ? absl::StrCat(step.arena_offset) : step.place},
         costs(step.flops, step.bytes, step.seconds, floor, by_flops > by_bytes ? "flops" : "bytes"),
         absl::StrCat(step.source, step.source.empty() ? "" : " ", step.node));
+    add_bodies(step, absl::StrCat(s));
     total_seconds += step.seconds;
     total_floor += floor;
   }
