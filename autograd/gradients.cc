@@ -51,7 +51,7 @@ class Differentiator {
           Fail(absl::StrCat("Gradients: a ", what, " is not a value of the graph"));
         } else if (v.graph() != graph_) {
           Fail("Gradients: values belong to different graphs");
-        } else if (!IsFloating(v.dtype())) {
+        } else if (!IsAnyFloating(v.dtype())) {
           Fail(absl::StrCat("Gradients: '", v.name(), "' is ", v.type().ToString(),
                             "; only floating-point values have gradients"));
         }
@@ -75,7 +75,7 @@ class Differentiator {
     for (NodeId id = first_; id <= last_; ++id) {
       for (ValueId v : graph_->node(id).inputs) {
         // Numbers that are not floating-point carry no gradient, and neither does what follows from them.
-        if (from_x[v.node] && IsFloating(graph_->type(v).dtype)) from_x[id] = true;
+        if (from_x[v.node] && IsAnyFloating(graph_->type(v).dtype)) from_x[id] = true;
       }
     }
     active_.assign(last_ + 1, false);

@@ -92,7 +92,7 @@ Values RecomputeGradient(const GradientContext& c) {
   std::vector<int> places;  // of xs among the inputs
   for (int i = n; i < c.num_inputs(); ++i) {
     const Value& x = late[i - n];
-    if (IsFloating(x.dtype()) && Reaches(x, ys)) xs.push_back(x), places.push_back(i);
+    if (IsAnyFloating(x.dtype()) && Reaches(x, ys)) xs.push_back(x), places.push_back(i);
   }
   const Values dx = Gradients(ys, xs, options);
   Values all(c.num_inputs());

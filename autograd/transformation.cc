@@ -25,7 +25,7 @@ bool Reaches(const Value& x, absl::Span<const Value> ys) {
   reached[0] = true;
   for (NodeId id = first + 1; id <= last; ++id) {
     for (ValueId v : graph.node(id).inputs) {
-      if (v.node >= first && reached[v.node - first] && IsFloating(graph.type(v).dtype)) reached[id - first] = true;
+      if (v.node >= first && reached[v.node - first] && IsAnyFloating(graph.type(v).dtype)) reached[id - first] = true;
     }
   }
   return std::any_of(ys.begin(), ys.end(),
@@ -41,7 +41,7 @@ bool Transformation::CheckValues(absl::Span<const Value> values, absl::string_vi
   for (const Value& v : values) {
     if (v.valid() && v.graph() != graph_) return Fail("values belong to different graphs");
     if (!v.valid()) return Fail(absl::StrCat("a", what == "x" ? "n " : " ", what, " is not a value of the graph"));
-    if (!IsFloating(v.dtype())) {
+    if (!IsAnyFloating(v.dtype())) {
       return Fail(
           absl::StrCat("'", v.name(), "' is ", v.type().ToString(), "; only floating-point values have derivatives"));
     }

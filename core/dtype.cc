@@ -1,27 +1,29 @@
 #include "adret/core/dtype.h"
 
+#include <iterator>
+
 namespace adret {
+namespace {
 
-size_t SizeOf(DType dtype) {
-  return VisitDType(dtype, [](auto tag) { return sizeof(typename decltype(tag)::type); });
-}
+#define ADRET_FACTS(id, number, T, name, kind, has_arithmetic, npy) \
+  {name, sizeof(T), DTypeKind::kind, has_arithmetic, npy, #id, #T},
+constexpr DTypeFacts kFacts[] = {{"invalid", 1, DTypeKind::kBool, false, "", "", ""}, ADRET_DTYPES(ADRET_FACTS)};
+#undef ADRET_FACTS
 
-absl::string_view Name(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return "f32";
-    case DType::kFloat64:
-      return "f64";
-    case DType::kInt32:
-      return "i32";
-    case DType::kInt64:
-      return "i64";
-    case DType::kUint8:
-      return "u8";
-    case DType::kBool:
-      return "bool";
+constexpr bool IsNumberedWithoutGaps() {
+  int number = 0;
+  for (DType dtype : kAllDTypes) {
+    if (static_cast<int>(dtype) != ++number) return false;
   }
-  return "invalid";
+  return true;
+}
+static_assert(IsNumberedWithoutGaps(), "FactsOf() counts");
+
+}  // namespace
+
+const DTypeFacts& FactsOf(DType dtype) {
+  const auto number = static_cast<size_t>(dtype);
+  return kFacts[number < std::size(kFacts) ? number : 0];
 }
 
 std::optional<DType> ParseDType(absl::string_view name) {

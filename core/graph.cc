@@ -74,16 +74,16 @@ Value Value::Named(absl::string_view name) const {
 }
 
 bool Operand::FitsIn(DType dtype) const {
-  if (IsFloating(dtype) || (dtype == DType::kInt64 && integer_.has_value())) return true;
-  // 2^63 is the one number that At() takes for another: i64 saturates to 2^63 - 1, which At() rounds up.
-  return Tensor::Scalar(dtype, number_).At(0) == number_ && number_ < 0x1p63;
+  if (IsAnyFloating(dtype) || (dtype == DType::kInt64 && integer_.has_value())) return true;
+  if (dtype == DType::kUint64 && integer_.has_value()) return *integer_ >= 0;
+  // One number looks like another to At(), which rounds: i64 saturates to 2^63 - 1, u64 to 2^64 - 1.
+  return Tensor::Scalar(dtype, number_).At(0) == number_ && number_ < (dtype == DType::kUint64 ? 0x1p64 : 0x1p63);
 }
 
 Value Operand::In(Graph* graph, DType dtype) const {
   if (!is_number_) return value_;
-  if (dtype != DType::kInt64 || !integer_.has_value())
-    return graph->Constant(Tensor::Scalar(dtype, number_), location_);
-  return graph->Constant(Tensor::From<int64_t>({}, {*integer_}), location_);
+  if (!IsInteger(dtype) || !integer_.has_value()) return graph->Constant(Tensor::Scalar(dtype, number_), location_);
+  return graph->Constant(Tensor::From<int64_t>({}, {*integer_}).Cast(dtype), location_);
 }
 
 Value Graph::Input(absl::string_view name, DType dtype, const Shape& shape, std::source_location location) {

@@ -104,9 +104,20 @@ absl::Status TypeContext::ErrorText(absl::string_view message) const {
   return absl::InvalidArgumentError(absl::StrCat(op_.name, ": ", message, types, types.empty() ? "" : ")"));
 }
 
+absl::string_view TypeContext::InputName(int i) const { return op_.inputs[std::min<size_t>(i, op_.inputs.size() - 1)]; }
+
 absl::Status TypeContext::RequireFloating(int i) const {
   if (IsFloating(dtype(i))) return absl::OkStatus();
-  return Error(op_.inputs[std::min<size_t>(i, op_.inputs.size() - 1)], " must be f32 or f64");
+  if (!IsHalf(dtype(i))) return Error(InputName(i), " must be f32 or f64");
+  return Error(InputName(i), " is ", Name(dtype(i)), ", but ", op_.name, " computes in f32 or f64: cast it");
+}
+
+absl::Status TypeContext::RequireArithmetic(int i) const {
+  if (HasArithmetic(dtype(i))) return absl::OkStatus();
+  if (IsBool(dtype(i))) return Error("takes numbers, not bool");
+  if (IsHalf(dtype(i))) return RequireFloating(i);
+  return Error(InputName(i), " is ", Name(dtype(i)), ", but ", op_.name,
+               " computes in f32, f64, i32, i64 or u8: cast it");
 }
 
 absl::Status TypeContext::RequireSameDType() const {
@@ -118,8 +129,7 @@ absl::Status TypeContext::RequireSameDType() const {
 
 absl::Status TypeContext::RequireRank(int i, int rank) const {
   if (shape(i).rank() == rank) return absl::OkStatus();
-  return Error(op_.inputs[std::min<size_t>(i, op_.inputs.size() - 1)], " must have rank ", rank, " but has rank ",
-               shape(i).rank());
+  return Error(InputName(i), " must have rank ", rank, " but has rank ", shape(i).rank());
 }
 
 absl::StatusOr<Types> SameType(const TypeContext& c) {

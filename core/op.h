@@ -63,6 +63,8 @@ class TypeContext {
   }
   // Fails unless input i is f32 or f64.
   absl::Status RequireFloating(int i) const;
+  // Fails unless ops have arithmetic for the dtype of input i (HasArithmetic()).
+  absl::Status RequireArithmetic(int i) const;
   // Fails unless all inputs have one dtype.
   absl::Status RequireSameDType() const;
   // Fails unless input i has this rank.
@@ -70,6 +72,7 @@ class TypeContext {
 
  private:
   absl::Status ErrorText(absl::string_view message) const;
+  absl::string_view InputName(int i) const;
 
   const Op& op_;
   absl::Span<const Type> inputs_;

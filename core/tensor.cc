@@ -1,45 +1,20 @@
 #include "adret/core/tensor.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdlib>
 #include <cstring>
-#include <limits>
+#include <type_traits>
 
 #ifdef __linux__
 #include <sys/mman.h>
 #endif
 
 #include "absl/strings/str_cat.h"
+#include "adret/core/convert.h"
 #include "adret/core/rounding.h"
 
 namespace adret {
 namespace {
-
-template <class To, class From>
-To Convert(From v) {
-  if constexpr (std::is_same_v<To, bool>) {
-    return v != From{0};
-  } else if constexpr (std::is_integral_v<To> && std::is_floating_point_v<From>) {
-    if (std::isnan(v)) return To{0};
-    // The limits themselves are not always representable in From, hence the comparisons with >=.
-    if (v >= static_cast<From>(std::numeric_limits<To>::max())) return std::numeric_limits<To>::max();
-    if (v <= static_cast<From>(std::numeric_limits<To>::min())) return std::numeric_limits<To>::min();
-    return static_cast<To>(v);
-  } else {
-    return static_cast<To>(v);
-  }
-}
-
-// Element i. A bool may be any byte, as a file or a feed has it: all but 0 are true.
-template <class T>
-T Element(const void* data, int64_t i) {
-  if constexpr (std::is_same_v<T, bool>) {
-    return static_cast<const uint8_t*>(data)[i] != 0;
-  } else {
-    return static_cast<const T*>(data)[i];
-  }
-}
 
 // Elements shown at each end of a long axis.
 constexpr int64_t kShown = 4;
@@ -47,7 +22,14 @@ constexpr int64_t kShown = 4;
 void AppendAxis(const Tensor& t, int axis, int64_t offset, const absl::InlinedVector<int64_t, 4>& strides,
                 std::string* out) {
   if (axis == t.rank()) {
-    absl::StrAppend(out, t.At(offset));
+    VisitDType(t.dtype(), [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (std::is_integral_v<T> && sizeof(T) == sizeof(int64_t)) {
+        absl::StrAppend(out, t.data<T>()[offset]);  // every digit
+      } else {
+        absl::StrAppend(out, t.At(offset));
+      }
+    });
     return;
   }
   const int64_t n = t.shape()[axis];
@@ -112,7 +94,7 @@ Tensor Tensor::Full(DType dtype, const Shape& shape, double value) {
   VisitDType(dtype, [&](auto tag) {
     using T = typename decltype(tag)::type;
     auto data = result.mutable_data<T>();
-    std::fill(data.begin(), data.end(), Convert<T>(value));
+    std::fill(data.begin(), data.end(), ConvertTo<T>(value));
   });
   return result;
 }
@@ -127,7 +109,7 @@ Tensor Tensor::Borrow(DType dtype, const Shape& shape, const void* data, std::sh
 double Tensor::At(int64_t i) const {
   return VisitDType(dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
-    return static_cast<double>(Element<T>(data_, i));
+    return static_cast<double>(LoadElement<T>(data_, i));
   });
 }
 
@@ -141,14 +123,7 @@ Tensor Tensor::Reshaped(const Shape& shape) const {
 Tensor Tensor::Cast(DType dtype) const {
   if (dtype == this->dtype()) return *this;
   Tensor result(dtype, shape());
-  VisitDType(this->dtype(), [&](auto from_tag) {
-    VisitDType(dtype, [&](auto to_tag) {
-      using From = typename decltype(from_tag)::type;
-      using To = typename decltype(to_tag)::type;
-      auto out = result.mutable_data<To>();
-      for (size_t i = 0; i < out.size(); ++i) out[i] = Convert<To>(Element<From>(data_, i));
-    });
-  });
+  FindConversion(this->dtype(), dtype)(&data_, result.data_, num_elements_, nullptr);
   return result;
 }
 

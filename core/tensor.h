@@ -75,13 +75,12 @@ class Tensor {
   const void* raw() const { return data_; }
   void* mutable_raw() { return data_; }
 
-  // Returns element i (row-major) as a double, whatever the dtype.
+  // Returns element i (row-major) as a double, whatever the dtype: exactly but for i64 and u64 above 2^53.
   double At(int64_t i) const;
 
   // Returns these numbers with another shape of as many elements; shares the buffer.
   Tensor Reshaped(const Shape& shape) const;
-  // Converts every element to dtype (to bool: is it nonzero; from floating to integer: truncation, saturating, NaN to
-  // 0). Returns *this when the dtype is the same.
+  // Converts every element to dtype by the rules of core/convert.h. Returns *this when the dtype is the same.
   Tensor Cast(DType dtype) const;
   // Copies the numbers into a buffer of their own.
   Tensor Clone() const;

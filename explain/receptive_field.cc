@@ -26,7 +26,7 @@ Value Indicator(const Value& x, double threshold = 0) { return Cast(Greater(Abs(
 Values Pass(const GradientContext& c) {
   Values dx;
   for (int i = 0; i < c.num_inputs(); ++i) {
-    dx.push_back(IsFloating(c.x(i).dtype()) ? Cast(c.dy(), c.x(i).dtype()) : Value());
+    dx.push_back(IsAnyFloating(c.x(i).dtype()) ? Cast(c.dy(), c.x(i).dtype()) : Value());
   }
   return dx;
 }

@@ -23,8 +23,8 @@ struct TypeCode {
   uint8_t code;
   DType dtype;
 };
-constexpr TypeCode kTypeCodes[] = {
-    {0x08, DType::kUint8}, {0x0C, DType::kInt32}, {0x0D, DType::kFloat32}, {0x0E, DType::kFloat64}};
+constexpr TypeCode kTypeCodes[] = {{0x08, DType::kUint8}, {0x09, DType::kInt8},    {0x0B, DType::kInt16},
+                                   {0x0C, DType::kInt32}, {0x0D, DType::kFloat32}, {0x0E, DType::kFloat64}};
 
 absl::Status Malformed(absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat("not a valid IDX file: ", what));

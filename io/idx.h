@@ -5,7 +5,7 @@
 //   Tensor pixels = *io::LoadIdx("train-images-idx3-ubyte.gz");     // u8 [60000,28,28]
 //
 // A file is two zero bytes, a type, a rank, the dimensions (32 bits each, big-endian) and the numbers (big-endian).
-// Read and written are u8, i32, f32 and f64.
+// Read and written are u8, i8, i16, i32, f32 and f64.
 #ifndef ADRET_IO_IDX_H_
 #define ADRET_IO_IDX_H_
 

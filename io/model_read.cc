@@ -391,9 +391,9 @@ Source FileSource(const InputFile& file) {
 
 SpecialNumbers CountSpecial(const Tensor& tensor) {
   SpecialNumbers count;
-  if (!IsFloating(tensor.dtype())) return count;
-  VisitFloating(tensor.dtype(), [&](auto tag) {
-    for (auto v : tensor.data<typename decltype(tag)::type>()) {
+  if (!IsAnyFloating(tensor.dtype())) return count;
+  VisitAnyFloating(tensor.dtype(), [&](auto tag) {
+    for (const double v : tensor.data<typename decltype(tag)::type>()) {
       count.nans += std::isnan(v);
       count.infinities += std::isinf(v);
     }

@@ -27,13 +27,6 @@ constexpr absl::string_view kMagic("\x93NUMPY", 6);
 constexpr size_t kMaxHeader = 65536;
 constexpr absl::string_view kSuffix = ".npy";
 
-struct TypeName {
-  absl::string_view descr;
-  DType dtype;
-};
-constexpr TypeName kTypeNames[] = {{"<f4", DType::kFloat32}, {"<f8", DType::kFloat64}, {"<i4", DType::kInt32},
-                                   {"<i8", DType::kInt64},   {"|u1", DType::kUint8},   {"|b1", DType::kBool}};
-
 struct Header {
   DType dtype = DType::kFloat32;
   bool fortran_order = false;
@@ -92,16 +85,18 @@ class HeaderReader {
   absl::Status ReadDType(DType* dtype) {
     if (absl::StartsWith(rest_, "[")) return Malformed("structured arrays are not supported");
     AD_ASSIGN_OR_RETURN(const absl::string_view descr, ReadString());
-    for (const TypeName& name : kTypeNames) {
-      if (name.descr != descr) continue;
-      *dtype = name.dtype;
+    std::string known;
+    for (DType candidate : kAllDTypes) {
+      const absl::string_view name = FactsOf(candidate).npy;
+      if (name.empty()) continue;
+      absl::StrAppend(&known, known.empty() ? "" : " ", name);
+      if (name != descr) continue;
+      *dtype = candidate;
       return absl::OkStatus();
     }
     return Malformed(absl::StrCat("the element type '", absl::CHexEscape(descr.substr(0, 40)), "' is not supported (",
-                                  absl::StrJoin(kTypeNames, " ", AppendDescr), " are)"));
+                                  known, " are)"));
   }
-
-  static void AppendDescr(std::string* out, const TypeName& name) { absl::StrAppend(out, name.descr); }
 
   absl::Status ReadBool(bool* value) {
     *value = Take("True");
@@ -212,10 +207,9 @@ absl::StatusOr<NamedTensors> LoadNpz(const std::string& path, const NpyLimits& l
 }
 
 std::string FormatNpy(const Tensor& tensor) {
-  const auto name = std::find_if(std::begin(kTypeNames), std::end(kTypeNames),
-                                 [&](const TypeName& t) { return t.dtype == tensor.dtype(); });
-  AD_CHECK(name != std::end(kTypeNames));
-  std::string dict = absl::StrCat("{'descr': '", name->descr, "', 'fortran_order': False, 'shape': (",
+  const absl::string_view name = FactsOf(tensor.dtype()).npy;
+  if (name.empty()) return FormatNpy(tensor.Cast(DType::kFloat32));  // bf16
+  std::string dict = absl::StrCat("{'descr': '", name, "', 'fortran_order': False, 'shape': (",
                                   absl::StrJoin(tensor.shape(), ", "), tensor.rank() == 1 ? "," : "", "), }");
   // The numbers start at a multiple of 64 bytes; magic, version and length take 10.
   dict.append(63 - (10 + dict.size()) % 64, ' ');

@@ -3,8 +3,9 @@
 //   std::map<std::string, Tensor> arrays = *io::LoadNpz("golden.npz");   // numpy.savez("golden.npz", x=x, y=y)
 //   AD_RETURN_IF_ERROR(io::SaveNpy("x.npy", x));                         // numpy.load("x.npy")
 //
-// Element types: float32, float64, int32, int64, uint8, bool, little-endian. Fortran-ordered arrays are read into
-// row-major tensors.
+// Element types: float16, float32, float64, the integers of 8 to 64 bits with and without a sign, bool, little-endian.
+// NumPy has no bf16: such tensors are written as float32, which holds the same numbers. Fortran-ordered arrays are read
+// into row-major tensors.
 #ifndef ADRET_IO_NPY_H_
 #define ADRET_IO_NPY_H_
 

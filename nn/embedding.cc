@@ -35,9 +35,10 @@ Layer Embedding(int64_t count, int64_t width, const EmbeddingOptions& o) {
           .That(IsFloating(o.dtype), "the dtype must be f32 or f64");
   return Layer("embedding", [count, width, o, check](LayerCall& call, Value x) -> Value {
     if (!check.status().ok()) return call.Fail(check.status().message());
-    if (x.dtype() != DType::kInt32 && x.dtype() != DType::kInt64) {
+    if (!IsInteger(x.dtype())) {
       return call.Fail(absl::StrCat("expects indices, i32 or i64, but x is ", x.type().ToString()));
     }
+    x = AsIndices(x).value();
     const bool padded = o.padding_index >= 0;
     const Value w = call.Variable("w", {o.dtype, {count, width}},
                                   padded ? WithZeroRow(o.initializer, o.padding_index) : o.initializer);

@@ -81,7 +81,7 @@ Value SoftmaxCrossEntropy(Operand logits, Operand label, const SoftmaxCrossEntro
   LocationScope place(logits.graph(), logits.location());
   if (!logits->valid() || !label->valid()) return InvalidResult("SoftmaxCrossEntropy", {logits, label});
   const bool by_index = !IsFloating(label->dtype());
-  Value target = label.value();
+  Value target = AsIndices(label).value();
   SoftmaxCrossEntropyAttrs attrs{.label_smoothing = options.label_smoothing, .ignore_index = options.ignore_index};
   if (options.class_weights.valid()) {
     if (!AreClassWeights(logits, options.class_weights)) {

@@ -8,6 +8,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/concat.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -90,6 +91,11 @@ std::vector<Inset> JoinAlong(int axis, std::vector<Inset> insets, std::source_lo
 Value AddUp(const Values& values, std::source_location location) {
   Graph* const graph = values[0].graph();
   LocationScope scope(graph, location);
+  if (IsHalf(values[0].dtype()) && values.size() > 1) {
+    Values wide;
+    for (const Value& v : values) wide.push_back(Cast(Operand(v, location), DType::kFloat32));
+    return Cast(Operand(AddUp(wide, location), location), values[0].dtype());
+  }
   const auto add = [&](Value a, Value b) { return a.valid() ? Add(Operand(a, location), Operand(b, location)) : b; };
   Value sum;
   std::vector<Inset> insets;

@@ -5,6 +5,7 @@
 #include "adret/ops/kernels/broadcast.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -118,6 +119,9 @@ Value BroadcastTo(Operand x, Shape shape) {
 Value SumTo(Operand x, const Shape& shape) {
   if (x.is_number() || !x.value().valid() || x->shape() == shape) return x;
   LocationScope scope(x.graph(), x.location());
+  if (IsHalf(x->dtype())) {
+    return AddingInF32(x.value(), [&](const Value& wide) { return SumTo(Operand(wide, x.location()), shape); });
+  }
   const Shape from = x->shape();
   const int extra = from.rank() - shape.rank();
   absl::StatusOr<Shape> common = BroadcastShapes(from, shape);

@@ -8,6 +8,7 @@ namespace {
 
 absl::StatusOr<Types> ComparisonType(const TypeContext& c) {
   AD_RETURN_IF_ERROR(c.RequireSameDType());
+  if (IsHalf(c.dtype(0))) return c.RequireFloating(0);
   return SameShapeBool(c);
 }
 

@@ -7,7 +7,7 @@
 namespace adret {
 
 absl::StatusOr<Types> ArithmeticType(const TypeContext& c) {
-  if (IsBool(c.dtype(0))) return c.Error("takes numbers, not bool");
+  AD_RETURN_IF_ERROR(c.RequireArithmetic(0));
   return SameType(c);
 }
 

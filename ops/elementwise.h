@@ -15,7 +15,7 @@
 
 namespace adret {
 
-// Gives SameType, as a type rule, for every dtype but bool.
+// Gives SameType, as a type rule, for the dtypes that have arithmetic.
 absl::StatusOr<Types> ArithmeticType(const TypeContext& c);
 
 // Returns the loop registered under the op's name for the dtype of the last input, with parameters for it.

@@ -1,5 +1,7 @@
 #include "adret/ops/gather.h"
 
+#include <cstring>
+
 #include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
@@ -8,6 +10,7 @@
 #include "adret/ops/kernels/copy.h"
 #include "adret/ops/kernels/gather.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -42,7 +45,7 @@ absl::Status RequireUpdates(const TypeContext& c, const Shape& expected) {
     return c.Error("updates must be ", Type{c.dtype(0), expected}.ToString());
   }
   if (IsBool(c.dtype(0))) return c.Error("x must be numbers");
-  return absl::OkStatus();
+  return c.RequireArithmetic(0);
 }
 
 template <class Index>
@@ -59,7 +62,7 @@ decltype(auto) VisitIndex(DType dtype, F&& f) {
   return f(Tag<int64_t>{});
 }
 
-// Every dtype but bool, which the type rule has excluded.
+// The dtypes with arithmetic; the type rule has excluded the others.
 template <class F>
 decltype(auto) VisitNumber(DType dtype, F&& f) {
   switch (dtype) {
@@ -74,6 +77,11 @@ decltype(auto) VisitNumber(DType dtype, F&& f) {
     default:
       return f(Tag<uint8_t>{});
   }
+}
+
+// Zeros of x's shape and the dtype of `like`.
+Value ZerosOf(const Value& x, const Value& like) {
+  return ZerosLike(x.dtype() == like.dtype() ? x : Cast(x, like.dtype()));
 }
 
 // Kernels of gather and gather_elements: `pick` is one of the two loops.
@@ -171,7 +179,11 @@ const OpRegistration kGather({
     },
     .gradient =
         [](const GradientContext& c) {
-          return Values{ScatterAdd(ZerosLike(c.x()), c.x(1), c.dy(), c.attrs<AxisAttrs>().axis), Value()};
+          return Values{AddingInF32(c.dy(),
+                                    [&](const Value& dy) {
+                                      return ScatterAdd(ZerosOf(c.x(), dy), c.x(1), dy, c.attrs<AxisAttrs>().axis);
+                                    }),
+                        Value()};
         },
     .batch = GatherBatch,
     .moves = Inputs({0}),
@@ -217,7 +229,12 @@ const OpRegistration kGatherElements({
     },
     .gradient =
         [](const GradientContext& c) {
-          return Values{ScatterElementsAdd(ZerosLike(c.x()), c.x(1), c.dy(), c.attrs<AxisAttrs>().axis), Value()};
+          return Values{AddingInF32(c.dy(),
+                                    [&](const Value& dy) {
+                                      return ScatterElementsAdd(ZerosOf(c.x(), dy), c.x(1), dy,
+                                                                c.attrs<AxisAttrs>().axis);
+                                    }),
+                        Value()};
         },
     .batch = AlongLaterAxis(),
 });
@@ -248,16 +265,17 @@ const OpRegistration kScatterElementsAdd({
 
 absl::StatusOr<Kernel> OneHotKernel(const KernelSpec& spec) {
   const int64_t depth = spec.As<OneHotAttrs>().depth, count = spec.x(0).num_elements();
-  const DType dtype = spec.outputs[0].dtype;
+  const Tensor one = Tensor::Scalar(spec.outputs[0].dtype, 1);
   return VisitIndex(spec.dtype(), [&](auto index) {
-    return VisitDType(dtype, [&](auto element) {
+    return kernels::VisitElementSize(SizeOf(one.dtype()), [&](auto element) {
       using Index = typename decltype(index)::type;
-      using T = typename decltype(element)::type;
+      using T = decltype(element);
+      std::memcpy(&element, one.raw(), sizeof(T));
       return Kernel{.run = [=, bytes = spec.outputs[0].bytes()](const KernelArgs& args) {
         const Index* indices = args.in<Index>(0);
         AD_RETURN_IF_ERROR(CheckIndices(indices, count, depth));
         kernels::ZeroBytes(args.outputs[0], bytes);
-        for (int64_t i = 0; i < count; ++i) args.out<T>()[i * depth + indices[i]] = T{1};
+        for (int64_t i = 0; i < count; ++i) args.out<T>()[i * depth + indices[i]] = element;
         return absl::OkStatus();
       }};
     });
@@ -285,24 +303,30 @@ const OpRegistration kOneHot({
 
 }  // namespace
 
+Operand AsIndices(Operand x) {
+  if (x.is_number() || !x.value().valid() || !IsInteger(x->dtype())) return x;
+  if (x->dtype() == DType::kInt32 || x->dtype() == DType::kInt64) return x;
+  return Operand(Cast(x, DType::kInt64), x.location());
+}
+
 Value Gather(Operand x, Operand indices, int64_t axis) {
-  return Build("gather", {x, indices}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+  return Build("gather", {x, AsIndices(indices)}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
 }
 
 Value ScatterAdd(Operand x, Operand indices, Operand updates, int64_t axis) {
-  return Build("scatter_add", {x, indices, updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+  return Build("scatter_add", {x, AsIndices(indices), updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
 }
 
 Value GatherElements(Operand x, Operand indices, int64_t axis) {
-  return Build("gather_elements", {x, indices}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+  return Build("gather_elements", {x, AsIndices(indices)}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
 }
 
 Value ScatterElementsAdd(Operand x, Operand indices, Operand updates, int64_t axis) {
-  return Build("scatter_elements_add", {x, indices, updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+  return Build("scatter_elements_add", {x, AsIndices(indices), updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
 }
 
 Value OneHot(Operand indices, int64_t depth, DType dtype) {
-  return Build("one_hot", {indices}, Attrs(OneHotAttrs{depth, dtype}));
+  return Build("one_hot", {AsIndices(indices)}, Attrs(OneHotAttrs{depth, dtype}));
 }
 
 }  // namespace adret

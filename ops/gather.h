@@ -4,8 +4,9 @@
 //   Value vectors = Gather(table, tokens);              // table [1000,64], tokens i64[?,12] -> [?,12,64]
 //   Value picked = GatherElements(logits, label, 1);    // logits [?,10], label i64[?,1] -> [?,1]
 //
-// An axis may be negative: counted from the end. Indices are i32 or i64 and lie in [0, size of the axis): anything else
-// fails at run time, naming the index and its place. Where an index occurs several times, updates are added in the
+// An axis may be negative: counted from the end. Indices are integers of any dtype (the ops take i32 and i64, to which
+// the builders cast the others) and lie in [0, size of the axis): anything else fails at run time, naming the index and
+// its place. Where an index occurs several times, updates are added in the
 // order of their place.
 #ifndef ADRET_OPS_GATHER_H_
 #define ADRET_OPS_GATHER_H_
@@ -20,8 +21,8 @@ namespace adret {
 // axis.
 Value Gather(Operand x, Operand indices, int64_t axis = 0);
 
-// Computes y = x, then y[.., indices[k], ..] += updates[.., k, ..]. x and updates have one dtype (not bool); updates
-// has the shape that Gather(x, indices, axis) has.
+// Computes y = x, then y[.., indices[k], ..] += updates[.., k, ..]. x and updates have one dtype, one with arithmetic;
+// updates has the shape that Gather(x, indices, axis) has.
 Value ScatterAdd(Operand x, Operand indices, Operand updates, int64_t axis = 0);
 
 // Computes y[.., k, ..] = x[.., indices[.., k, ..], ..]: the shape of indices, which equals x's (any dtype) but for the
@@ -30,6 +31,10 @@ Value GatherElements(Operand x, Operand indices, int64_t axis = 0);
 
 // Computes y = x, then y[.., indices[.., k, ..], ..] += updates[.., k, ..]; indices and updates have equal shapes.
 Value ScatterElementsAdd(Operand x, Operand indices, Operand updates, int64_t axis = 0);
+
+// Returns indices as the ops take them: integers that are neither i32 nor i64 are cast to i64, and all else is returned
+// as it is, for the type rule to refuse.
+Operand AsIndices(Operand x);
 
 struct OneHotAttrs {
   int64_t depth = 1;

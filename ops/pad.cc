@@ -6,6 +6,7 @@
 #include "adret/ops/batch.h"
 #include "adret/ops/kernels/pad.h"
 #include "adret/ops/slice.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -60,7 +61,7 @@ void NoBorderInFront(PadAttrs* a) {
   a->after.insert(a->after.begin(), 0);
 }
 
-bool CanHold(DType dtype, double value) { return IsFloating(dtype) || Tensor::Scalar(dtype, value).At(0) == value; }
+bool CanHold(DType dtype, double value) { return IsAnyFloating(dtype) || Tensor::Scalar(dtype, value).At(0) == value; }
 
 bool PadsNothing(const PadAttrs& a) {
   for (size_t i = 0; i < a.before.size(); ++i) {
@@ -110,7 +111,11 @@ const OpRegistration kPad({
         [](const GradientContext& c) {
           const auto& a = c.attrs<PadAttrs>();
           const Shape& x = c.x().shape();
-          if (a.mode != "constant") return Values{Build("pad_x_grad", {c.dy()}, Attrs(PadGradAttrs{x, a}))};
+          if (a.mode != "constant") {
+            return Values{AddingInF32(c.dy(), [&](const Value& dy) {
+              return Build("pad_x_grad", {dy}, Attrs(PadGradAttrs{x, a}));
+            })};
+          }
           SliceAttrs inside;
           for (int axis = 0; axis < x.rank(); ++axis) {
             if (a.before[axis] == 0 && a.after[axis] == 0) continue;

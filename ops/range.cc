@@ -19,7 +19,7 @@ absl::StatusOr<Types> RangeType(const TypeContext& c) {
   if (a.step == 0) return c.Error("step must not be 0");
   const double count = std::max(0.0, std::ceil((a.limit - a.start) / a.step));
   if (!(count < 0x1p53)) return c.Error("from ", a.start, " to ", a.limit, " by ", a.step, " are too many elements");
-  if (!IsFloating(a.dtype) && count > 0) {
+  if (!IsAnyFloating(a.dtype) && count > 0) {
     // Whole numbers at both ends and between: what lies in doubles exactly is computed exactly.
     const double last = a.start + (count - 1) * a.step;
     const bool whole = std::trunc(a.start) == a.start && std::trunc(a.step) == a.step;

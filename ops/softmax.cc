@@ -402,7 +402,7 @@ Value LogSoftmax(Operand x, int64_t axis) {
 }
 
 Value SoftmaxCrossEntropy(Operand logits, Operand labels, const SoftmaxCrossEntropyAttrs& attrs) {
-  return Build("softmax_cross_entropy", {logits, labels}, Attrs(attrs));
+  return Build("softmax_cross_entropy", {logits, AsIndices(labels)}, Attrs(attrs));
 }
 
 }  // namespace adret

@@ -33,26 +33,25 @@ const OpRegistration kWhere(DeclareLinear(Elementwise({.name = "where",
                                                        .same_as_input = SameAsChoice}),
                                           0, Inputs({1, 2})));
 
-const OpRegistration kCast({.name = "cast",
-                            .doc = "y = x converted to another dtype: truncating, saturating; to bool: x != 0.",
-                            .inputs = {"x"},
-                            .parse_attrs = &ParseAttrs<CastAttrs>,
-                            .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
-                              return Types{{c.attrs<CastAttrs>().dtype, c.shape(0)}};
-                            },
-                            .span_kernel =
-                                [](const KernelSpec& s) {
-                                  return SpanKernel{kernels::FindCast(s.inputs[0].dtype, s.outputs[0].dtype)};
-                                },
-                            .gradient =
-                                [](const GradientContext& c) {
-                                  return Values{IsFloating(c.x().dtype()) ? Cast(c.dy(), c.x().dtype()) : Value()};
-                                },
-                            .same_as_input =
-                                [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
-                                  return types[0].dtype == attrs.As<CastAttrs>().dtype ? 0 : -1;
-                                },
-                            .of_dims = [](absl::Span<const Dim> d) -> std::optional<Dim> { return d[0]; }});
+const OpRegistration kCast(
+    {.name = "cast",
+     .doc = "y = x converted to another dtype: truncating, saturating, rounding; to bool: x != 0.",
+     .inputs = {"x"},
+     .parse_attrs = &ParseAttrs<CastAttrs>,
+     .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+       return Types{{c.attrs<CastAttrs>().dtype, c.shape(0)}};
+     },
+     .span_kernel =
+         [](const KernelSpec& s) { return SpanKernel{kernels::FindCast(s.inputs[0].dtype, s.outputs[0].dtype)}; },
+     .gradient =
+         [](const GradientContext& c) {
+           return Values{IsAnyFloating(c.x().dtype()) ? Cast(c.dy(), c.x().dtype()) : Value()};
+         },
+     .same_as_input =
+         [](const Attrs& attrs, absl::Span<const Type> types, absl::Span<const Tensor* const>) {
+           return types[0].dtype == attrs.As<CastAttrs>().dtype ? 0 : -1;
+         },
+     .of_dims = [](absl::Span<const Dim> d) -> std::optional<Dim> { return d[0]; }});
 
 }  // namespace
 

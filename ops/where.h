@@ -22,9 +22,16 @@ struct CastAttrs {
     v("dtype", dtype);
   }
 };
-// Converts x: floating to integer truncates and saturates (NaN gives 0), wider to narrower integers saturate, anything
-// to bool asks whether it is nonzero. The gradient passes between floating dtypes only.
+// Converts x: to integers truncates and saturates (NaN gives 0), to floating dtypes rounds once to the nearest, to bool
+// asks whether it is nonzero (core/convert.h). The gradient passes between floating dtypes only, bf16 and f16 among
+// them: it is cast back.
 Value Cast(Operand x, DType dtype);
+
+// Returns add(x), for functions that add elements up. Where x is bf16 or f16, it is done in f32, and rounded once.
+template <class F>
+Value AddingInF32(const Value& x, F&& add) {
+  return IsHalf(x.dtype()) ? Cast(add(Cast(x, DType::kFloat32)), x.dtype()) : add(x);
+}
 
 }  // namespace adret
 

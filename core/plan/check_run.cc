@@ -11,15 +11,16 @@
 namespace adret {
 namespace {
 
-// Bytes that outputs are filled with before a step. Four of them make a NaN, and they are no bool. An element that
-// still looks like them afterwards may be a result all the same: so the step is run again over the second pattern.
+// Bytes that outputs are filled with before a step. Two, four or eight of the first make a NaN, and they are no bool. An
+// element that still looks like them afterwards may be a result all the same: so the step is run again over the second
+// pattern.
 constexpr uint8_t kPatterns[] = {0xFF, 0xFE};
 
 template <class T>
 int64_t FirstNotFinite(const void* data, int64_t n) {
   const T* x = static_cast<const T*>(data);
   for (int64_t i = 0; i < n; ++i) {
-    if (!std::isfinite(x[i])) return i;
+    if (!std::isfinite(static_cast<double>(x[i]))) return i;
   }
   return -1;
 }
@@ -28,14 +29,14 @@ int64_t FirstNotFinite(const void* data, int64_t n) {
 int64_t FirstNotFinite(const Type& type, const void* data) {
   if (data == nullptr) return -1;
   const int64_t n = type.shape.num_elements();
-  if (type.dtype == DType::kFloat32) return FirstNotFinite<float>(data, n);
-  if (type.dtype == DType::kFloat64) return FirstNotFinite<double>(data, n);
-  return -1;
+  if (!IsAnyFloating(type.dtype)) return -1;
+  return VisitAnyFloating(type.dtype, [&](auto tag) { return FirstNotFinite<typename decltype(tag)::type>(data, n); });
 }
 
 std::string NumberText(const Type& type, const void* data, int64_t i) {
-  const double x = type.dtype == DType::kFloat32 ? static_cast<double>(static_cast<const float*>(data)[i])
-                                                 : static_cast<const double*>(data)[i];
+  const double x = VisitAnyFloating(type.dtype, [&](auto tag) {
+    return static_cast<double>(static_cast<const typename decltype(tag)::type*>(data)[i]);
+  });
   return std::isnan(x) ? "NaN" : x > 0 ? "infinity" : "-infinity";
 }
 

@@ -83,6 +83,8 @@ void LoadBroadcast(const BroadcastPattern& pattern, const void* source, size_t e
   switch (element_size) {
     case 1:
       return LoadTyped(pattern, static_cast<const uint8_t*>(source), begin, n, static_cast<uint8_t*>(out));
+    case 2:
+      return LoadTyped(pattern, static_cast<const uint16_t*>(source), begin, n, static_cast<uint16_t*>(out));
     case 4:
       return LoadTyped(pattern, static_cast<const uint32_t*>(source), begin, n, static_cast<uint32_t*>(out));
     default:

@@ -36,7 +36,7 @@ struct BroadcastPattern {
 // Returns how `from` is repeated to fill `to`, to which it must broadcast. Both are concrete.
 BroadcastPattern MakeBroadcastPattern(const Shape& from, const Shape& to);
 
-// Writes elements [begin, begin + n) of the broadcast array to out. element_size is 1, 4 or 8.
+// Writes elements [begin, begin + n) of the broadcast array to out. element_size is 1, 2, 4 or 8.
 void LoadBroadcast(const BroadcastPattern& pattern, const void* source, size_t element_size, int64_t begin, int64_t n,
                    void* out);
 

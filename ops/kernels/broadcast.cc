@@ -22,6 +22,8 @@ void FillElements(void* out, const void* element, size_t size, int64_t count) {
   switch (size) {
     case 1:
       return FillTyped<uint8_t>(out, element, count);
+    case 2:
+      return FillTyped<uint16_t>(out, element, count);
     case 4:
       return FillTyped<uint32_t>(out, element, count);
     default:

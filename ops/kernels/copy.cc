@@ -66,6 +66,7 @@ void CopyRow(const T* src, int64_t src_stride, T* dst, int64_t dst_stride, int64
 // are powers of two and the lines of a column would evict each other.
 template <class T>
 inline constexpr int64_t kTile = sizeof(T) == 1   ? 64
+                                 : sizeof(T) == 2 ? 32
                                  : sizeof(T) == 4 ? 16
                                                   : 8;
 

@@ -1,5 +1,5 @@
 // Moving elements about: a copy between two strided views of equal size, as fast as memory allows. The loops behind
-// transpose, slice, concat, roll and pad. Elements are bytes here: 1, 4 or 8 of them.
+// transpose, slice, concat, roll and pad. Elements are bytes here: 1, 2, 4 or 8 of them.
 //
 //   // y[j,i] = x[i,j] for x f32[3,5]
 //   kernels::StridedCopy copy({5, 3}, /*src_strides=*/{1, 5}, /*dst_strides=*/{3, 1}, sizeof(float));
@@ -47,15 +47,17 @@ class StridedCopy {
 void CopyBytes(const void* src, void* dst, int64_t bytes);
 // dst[0 .. bytes) = 0, in parallel.
 void ZeroBytes(void* dst, int64_t bytes);
-// dst[i] = *value for i < n, in parallel; an element is 1, 4 or 8 bytes.
+// dst[i] = *value for i < n, in parallel; an element is 1, 2, 4 or 8 bytes.
 void FillElements(void* dst, const void* value, int64_t n, size_t element_size);
 
-// Calls f(T{}) with an unsigned integer type of 1, 4 or 8 bytes, which copies like any element of that size.
+// Calls f(T{}) with an unsigned integer type of 1, 2, 4 or 8 bytes, which copies like any element of that size.
 template <class F>
 decltype(auto) VisitElementSize(size_t element_size, F&& f) {
   switch (element_size) {
     case 1:
       return f(uint8_t{});
+    case 2:
+      return f(uint16_t{});
     case 4:
       return f(uint32_t{});
     default:

@@ -259,10 +259,10 @@ std::vector<SpanRow> MakeRows() {
   rows.push_back({"less_equal", DType::kFloat32, &Compare<LessEqual>});
   rows.push_back({"greater", DType::kFloat32, &Compare<Greater>});
   rows.push_back({"greater_equal", DType::kFloat32, &Compare<GreaterEqual>});
-  rows.push_back({"where", DType::kFloat32, &Where<int32_t>});
-  rows.push_back({"where", DType::kInt32, &Where<int32_t>});
-  rows.push_back({"where", DType::kFloat64, &Where<int64_t>});
-  rows.push_back({"where", DType::kInt64, &Where<int64_t>});
+  for (DType dtype : kAllDTypes) {
+    if (SizeOf(dtype) == 4) rows.push_back({"where", dtype, &Where<int32_t>});
+    if (SizeOf(dtype) == 8) rows.push_back({"where", dtype, &Where<int64_t>});
+  }
   return rows;
 }
 

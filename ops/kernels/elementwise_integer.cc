@@ -1,11 +1,10 @@
-// Plain loops: integer arithmetic, logic, comparisons other than of f32, and conversions.
+// Plain loops: integer arithmetic, logic, and comparisons other than of f32.
 #include <algorithm>
 #include <cmath>
-#include <limits>
 #include <type_traits>
 #include <vector>
 
-#include "adret/core/status.h"
+#include "adret/core/convert.h"
 #include "adret/ops/kernels/elementwise.h"
 
 namespace adret::kernels {
@@ -170,46 +169,23 @@ struct Not {
   static uint8_t Run(const double*, uint8_t x) { return x == 0; }
 };
 
-void WhereBytes(const void* const* in, void* out, int64_t n, const double*) {
+// Of elements of 1 or 2 bytes; the others have loops of their own.
+template <class T>
+void Where(const void* const* in, void* out, int64_t n, const double*) {
   const uint8_t* condition = static_cast<const uint8_t*>(in[0]);
-  const uint8_t* a = static_cast<const uint8_t*>(in[1]);
-  const uint8_t* b = static_cast<const uint8_t*>(in[2]);
-  for (int64_t i = 0; i < n; ++i) static_cast<uint8_t*>(out)[i] = condition[i] != 0 ? a[i] : b[i];
-}
-
-template <class To, class From>
-To Saturate(From x) {
-  using Limits = std::numeric_limits<To>;
-  if constexpr (std::is_same_v<To, bool>) {
-    return x != 0;
-  } else if constexpr (std::is_floating_point_v<To> || std::is_same_v<From, BoolByte>) {
-    return static_cast<To>(x);
-  } else if constexpr (std::is_floating_point_v<From>) {
-    if (!(x == x)) return 0;
-    // The limits as From round to powers of two, which are outside To at the upper end.
-    if (x >= static_cast<From>(Limits::max())) return Limits::max();
-    if (x <= static_cast<From>(Limits::min())) return Limits::min();
-    return static_cast<To>(x);
-  } else {
-    return static_cast<To>(std::clamp<int64_t>(static_cast<int64_t>(x), Limits::min(), Limits::max()));
-  }
+  const T* a = static_cast<const T*>(in[1]);
+  const T* b = static_cast<const T*>(in[2]);
+  for (int64_t i = 0; i < n; ++i) static_cast<T*>(out)[i] = condition[i] != 0 ? a[i] : b[i];
 }
 
 // p[0]: min, p[1]: max. Integer limits are the nearest integers within.
 template <class T>
 void Clip(const void* const* in, void* out, int64_t n, const double* params) {
-  const T lo = Saturate<T>(std::ceil(params[0])), hi = Saturate<T>(std::floor(params[1]));
+  const T lo = ConvertTo<T>(std::ceil(params[0])), hi = ConvertTo<T>(std::floor(params[1]));
   for (int64_t i = 0; i < n; ++i) {
     const T x = static_cast<const T*>(in[0])[i];
     static_cast<T*>(out)[i] = x < lo ? lo : x > hi ? hi : x;
   }
-}
-
-template <class From, class To>
-void Convert(const void* const* in, void* out, int64_t n, const double*) {
-  const From* x = static_cast<const From*>(in[0]);
-  To* y = static_cast<To*>(out);
-  for (int64_t i = 0; i < n; ++i) y[i] = Saturate<To>(x[i]);
 }
 
 template <class T>
@@ -231,7 +207,7 @@ void AddIntegerRows(std::vector<SpanRow>& rows) {
 }
 
 template <class T>
-void AddComparisonRows(DType t, std::vector<SpanRow>& rows) {
+void AddComparisonRows(std::vector<SpanRow>& rows, DType t = kDTypeOf<T>) {
   rows.insert(rows.end(), {{"equal", t, &Span<Equal, T, bool, 2>},
                            {"not_equal", t, &Span<NotEqual, T, bool, 2>},
                            {"less", t, &Span<Less, T, bool, 2>},
@@ -245,17 +221,23 @@ std::vector<SpanRow> MakeRows() {
   AddIntegerRows<int32_t>(rows);
   AddIntegerRows<int64_t>(rows);
   AddIntegerRows<uint8_t>(rows);
-  AddComparisonRows<double>(DType::kFloat64, rows);
-  AddComparisonRows<int32_t>(DType::kInt32, rows);
-  AddComparisonRows<int64_t>(DType::kInt64, rows);
-  AddComparisonRows<uint8_t>(DType::kUint8, rows);
-  AddComparisonRows<BoolByte>(DType::kBool, rows);
+  AddComparisonRows<double>(rows);
+  for (DType dtype : kAllDTypes) {
+    if (!IsInteger(dtype)) continue;
+    VisitDType(dtype, [&](auto tag) {
+      using T = typename decltype(tag)::type;
+      if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) AddComparisonRows<T>(rows);
+    });
+  }
+  AddComparisonRows<BoolByte>(rows, DType::kBool);
   rows.insert(rows.end(), {{"logical_and", DType::kBool, &Span<And, uint8_t, uint8_t, 2>},
                            {"logical_or", DType::kBool, &Span<Or, uint8_t, uint8_t, 2>},
                            {"logical_xor", DType::kBool, &Span<Xor, uint8_t, uint8_t, 2>},
-                           {"logical_not", DType::kBool, &Span<Not, uint8_t, uint8_t, 1>},
-                           {"where", DType::kUint8, &WhereBytes},
-                           {"where", DType::kBool, &WhereBytes}});
+                           {"logical_not", DType::kBool, &Span<Not, uint8_t, uint8_t, 1>}});
+  for (DType dtype : kAllDTypes) {
+    if (SizeOf(dtype) == 1) rows.push_back({"where", dtype, &Where<uint8_t>});
+    if (SizeOf(dtype) == 2) rows.push_back({"where", dtype, &Where<uint16_t>});
+  }
   return rows;
 }
 
@@ -266,13 +248,6 @@ absl::Span<const SpanRow> IntegerLoops() {
   return *rows;
 }
 
-SpanFn FindCast(DType from, DType to) {
-  return VisitDType(from, [to](auto from_tag) {
-    return VisitDType(to, [](auto to_tag) -> SpanFn {
-      using From = typename decltype(from_tag)::type;
-      return &Convert<std::conditional_t<std::is_same_v<From, bool>, BoolByte, From>, typename decltype(to_tag)::type>;
-    });
-  });
-}
+SpanFn FindCast(DType from, DType to) { return FindConversion(from, to); }
 
 }  // namespace adret::kernels

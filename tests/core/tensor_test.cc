@@ -64,6 +64,18 @@ TEST(Tensor, PrintsNestedRows) {
   EXPECT_EQ(Tensor::From<int32_t>({2, 2}, {1, 2, 3, 4}).ToString(), "i32[2,2] [[1, 2], [3, 4]]");
 }
 
+TEST(Tensor, PrintsEveryDType) {
+  const auto text = [](DType dtype) { return Tensor::From<double>({3}, {0, 1.5, 300}).Cast(dtype).ToString(); };
+  EXPECT_EQ(text(DType::kBFloat16), "bf16[3] [0, 1.5, 300]");
+  EXPECT_EQ(text(DType::kFloat16), "f16[3] [0, 1.5, 300]");
+  EXPECT_EQ(text(DType::kInt8), "i8[3] [0, 1, 127]");
+  EXPECT_EQ(text(DType::kInt16), "i16[3] [0, 1, 300]");
+  EXPECT_EQ(text(DType::kUint16), "u16[3] [0, 1, 300]");
+  EXPECT_EQ(text(DType::kUint32), "u32[3] [0, 1, 300]");
+  EXPECT_EQ(Tensor::From<uint64_t>({}, {~uint64_t{0}}).ToString(), "u64[] 18446744073709551615");
+  EXPECT_EQ(Tensor::From<int64_t>({}, {1234567890123456789}).ToString(), "i64[] 1234567890123456789");
+}
+
 TEST(Tensor, BorrowedMemoryCountsAsShared) {
   static const float kNumbers[] = {1, 2, 3};
   const Tensor t = Tensor::Borrow(DType::kFloat32, {3}, kNumbers, nullptr);

@@ -42,19 +42,21 @@ TEST(IdxTest, ReadsPlainAndGzip) {
 }
 
 TEST(IdxTest, EveryTypeSurvivesARoundTrip) {
-  for (const DType dtype : {DType::kUint8, DType::kInt32, DType::kFloat32, DType::kFloat64}) {
+  for (const DType dtype :
+       {DType::kUint8, DType::kInt8, DType::kInt16, DType::kInt32, DType::kFloat32, DType::kFloat64}) {
     for (const bool gzip : {false, true}) {
       const Tensor tensor = Tensor::Full(dtype, {3, 2}, 7);
       EXPECT_TRUE(ParseIdx(FormatIdx(tensor, {.gzip = gzip}).value())->BitEqual(tensor));
     }
   }
   EXPECT_FALSE(FormatIdx(Tensor::Zeros(DType::kBool, {1})).ok());
+  EXPECT_FALSE(FormatIdx(Tensor::Zeros(DType::kBFloat16, {1})).ok());
 }
 
 TEST(IdxTest, RefusesWhatIsMalformed) {
   EXPECT_THAT(ErrorOf(""), HasSubstr("shorter"));
   EXPECT_THAT(ErrorOf("abcdefgh"), HasSubstr("zero bytes"));
-  EXPECT_THAT(ErrorOf(Idx(0x0B, {1}, "ab")), HasSubstr("0x0b"));
+  EXPECT_THAT(ErrorOf(Idx(0x0A, {1}, "ab")), HasSubstr("0x0a"));
   EXPECT_THAT(ErrorOf(Idx(8, {2, 3}, "abcde")), HasSubstr("u8[2,3], 6 bytes, but 5 follow"));
   EXPECT_THAT(ErrorOf(Idx(8, {2, 3}, "abcdefg")), HasSubstr("but 7 follow"));
   EXPECT_THAT(ErrorOf(Idx(8, std::vector<uint32_t>(33, 1), "a")), HasSubstr("33 dimensions"));

@@ -192,7 +192,7 @@ TEST(Tensors6, TypesOfTensors) {
   };
   ExpectRefusedAfter([](RawModel& m) { m.structure.mutable_tensors(0)->set_dtype(0); },
                      "tensor 0: there is no dtype 0");
-  ExpectRefusedAfter([](RawModel& m) { m.structure.mutable_tensors(0)->set_dtype(7); }, "there is no dtype 7");
+  ExpectRefusedAfter([](RawModel& m) { m.structure.mutable_tensors(0)->set_dtype(14); }, "there is no dtype 14");
   ExpectRefusedAfter([](RawModel& m) { m.structure.mutable_tensors(0)->set_dtype(257); }, "there is no dtype 257");
   ExpectRefusedAfter([&](RawModel& m) { dims(m, {-1, 2}); }, "negative dimension");
   ExpectRefusedAfter([&](RawModel& m) { dims(m, {std::numeric_limits<int64_t>::min()}); }, "out of range");
@@ -338,7 +338,7 @@ TEST(Graph11, StoredTypesMustBeTheInferredOnes) {
   ExpectRefusedAfter([](RawModel& m) { m.node("y")->mutable_outputs(0)->set_dims(1, 3); },
                      "is stored as f32[?,3,3] but is f32[?,2,3]");
   ExpectRefusedAfter([](RawModel& m) { m.node("y")->mutable_outputs(0)->set_dtype(2); }, "is stored as f64");
-  ExpectRefusedAfter([](RawModel& m) { m.node("y")->mutable_outputs(0)->set_dtype(9); }, "there is no dtype 9");
+  ExpectRefusedAfter([](RawModel& m) { m.node("y")->mutable_outputs(0)->set_dtype(14); }, "there is no dtype 14");
   ExpectRefusedAfter([](RawModel& m) { m.node("y")->clear_outputs(); }, "has 0 outputs, but the op has 1");
   ExpectRefusedAfter([](RawModel& m) { m.node("y")->add_outputs()->set_dtype(1); }, "has 2 outputs, but the op has 1");
 }

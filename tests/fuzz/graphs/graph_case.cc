@@ -52,41 +52,7 @@ Values GraphCase::Add(absl::string_view op, const Values& inputs, const AttrList
 
 namespace {
 
-std::string CppName(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return "DType::kFloat32";
-    case DType::kFloat64:
-      return "DType::kFloat64";
-    case DType::kInt32:
-      return "DType::kInt32";
-    case DType::kInt64:
-      return "DType::kInt64";
-    case DType::kUint8:
-      return "DType::kUint8";
-    case DType::kBool:
-      break;
-  }
-  return "DType::kBool";
-}
-
-std::string CppType(DType dtype) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return "float";
-    case DType::kFloat64:
-      return "double";
-    case DType::kInt32:
-      return "int32_t";
-    case DType::kInt64:
-      return "int64_t";
-    case DType::kUint8:
-      return "uint8_t";
-    case DType::kBool:
-      break;
-  }
-  return "bool";
-}
+std::string CppName(DType dtype) { return absl::StrCat("DType::", FactsOf(dtype).enumerator); }
 
 // Digits that give back the same double; `single`: the same float.
 std::string Number(double v, bool single = false) {
@@ -136,6 +102,7 @@ std::string CppTensor(const Tensor& t) {
   const int64_t n = t.num_elements();
   if (n == 0) return absl::StrCat("Tensor(", CppName(t.dtype()), ", ", shape, ")");
   std::vector<std::string> numbers(n);
+  if (IsHalf(t.dtype())) return absl::StrCat(CppTensor(t.Cast(DType::kFloat32)), ".Cast(", CppName(t.dtype()), ")");
   if (IsFloating(t.dtype())) {
     for (int64_t i = 0; i < n; ++i) numbers[i] = Number(t.At(i), t.dtype() == DType::kFloat32);
   } else {
@@ -145,7 +112,8 @@ std::string CppTensor(const Tensor& t) {
   const bool same = IsFloating(t.dtype()) && n > 1 &&  // Full() takes a double
                     std::all_of(numbers.begin(), numbers.end(), [&](const std::string& s) { return s == numbers[0]; });
   if (same) return absl::StrCat("Tensor::Full(", CppName(t.dtype()), ", ", shape, ", ", numbers[0], ")");
-  return absl::StrCat("Tensor::From<", CppType(t.dtype()), ">(", shape, ", {", absl::StrJoin(numbers, ", "), "})");
+  return absl::StrCat("Tensor::From<", FactsOf(t.dtype()).cpp_type, ">(", shape, ", {", absl::StrJoin(numbers, ", "),
+                      "})");
 }
 
 struct CppAttr {
