@@ -1,7 +1,6 @@
 // Element types of tensors, and the bridge from a runtime DType to a C++ type.
 //
-//   IsHalf(DType::kBFloat16);                                   // a dtype's facts
-//   VisitDType(t.dtype(), [&](auto tag) { using T = typename decltype(tag)::type; ... });
+//   const size_t bytes = 10 * SizeOf(DType::kBFloat16);
 //
 // f32, f64, i32, i64 and u8 are computed with. The others hold data: they are stored, moved, compared (integers) and
 // cast. Wherever ops take indices, they take every integer dtype.
@@ -104,7 +103,8 @@ ADRET_DTYPES(ADRET_DTYPE_OF)
 template <class T>
 inline constexpr DType kDTypeOf = internal::DTypeOfImpl<T>::value;
 
-// Calls f(Tag<T>{}) with the C++ type of dtype.
+// Calls f(Tag<T>{}) with the C++ type of dtype:
+//   VisitDType(t.dtype(), [&](auto tag) { using T = typename decltype(tag)::type; ... });
 template <class F>
 decltype(auto) VisitDType(DType dtype, F&& f) {
   switch (dtype) {

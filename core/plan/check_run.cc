@@ -11,9 +11,8 @@
 namespace adret {
 namespace {
 
-// Bytes that outputs are filled with before a step. Two, four or eight of the first make a NaN, and they are no bool. An
-// element that still looks like them afterwards may be a result all the same: so the step is run again over the second
-// pattern.
+// Bytes that outputs are filled with before a step. Two, four or eight of the first make a NaN, and it is no bool. An
+// element that still looks like them afterwards may be a result all the same: so the step is run again over the second.
 constexpr uint8_t kPatterns[] = {0xFF, 0xFE};
 
 template <class T>

@@ -4,6 +4,8 @@
 #include <limits>
 
 #include "adret/io/file.h"
+#include "adret/ops/concat.h"
+#include "adret/ops/where.h"
 #include "adret/tests/io/model_file.h"
 #include "adret/tests/temp_folder.h"
 #include "gmock/gmock.h"
@@ -103,6 +105,44 @@ TEST(ModelTest, NaNAndInfAreCounted) {
   EXPECT_EQ(model->report.nan_count, 2);
   EXPECT_EQ(model->report.inf_count, 2);
   EXPECT_EQ(model->state.Digest(), state.Digest());
+}
+
+// Variables, constants, inputs and the attributes of casts.
+TEST(ModelTest, EveryDTypeSurvivesARoundTrip) {
+  Graph graph;
+  for (DType dtype : kAllDTypes) {
+    const std::string name(Name(dtype));
+    const Tensor numbers = Tensor::From<double>({5}, {0, 1, 2.5, 100, -3}).Cast(dtype);
+    const Value w = graph.Variable(name + "/w", numbers);
+    const Value x = graph.Input(name + "/x", dtype, {kAnyBatch});
+    Concat({w, x, graph.Constant(numbers)}, 0).Named(name + "/y");
+    Cast(x, DType::kFloat64).Named(name + "/wide");
+    Cast(graph.Constant(Tensor::Scalar(DType::kFloat64, 3)), dtype).Named(name + "/narrow");
+  }
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  const State state = *InitialState(graph, 1);
+  const std::string bytes = *SerializeModel({.graph = &graph, .state = &state});
+  auto model = ParseModel(bytes);
+  ASSERT_TRUE(model.ok()) << model.status();
+  ExpectSameGraph(graph, *model->graph);
+  EXPECT_EQ(model->state.Digest(), state.Digest());
+  for (DType dtype : kAllDTypes) {
+    const std::string name(Name(dtype));
+    EXPECT_TRUE(model->state.Get(name + "/w")->BitEqual(*state.Get(name + "/w"))) << name;
+    EXPECT_EQ(model->graph->Find(name + "/y")->type().ToString(), name + "[10+?]");
+  }
+  EXPECT_EQ(bytes, *SerializeModel({.graph = model->graph.get(), .state = &model->state}));
+}
+
+TEST(ModelTest, NaNAndInfOfHalvesAreCounted) {
+  Graph graph;
+  graph.Variable("b", Tensor::From<double>({3}, {NAN, INFINITY, 1}).Cast(DType::kBFloat16));
+  graph.Variable("h", Tensor::From<double>({3}, {1e6, NAN, NAN}).Cast(DType::kFloat16));
+  const State state = *InitialState(graph, 1);
+  auto model = ParseModel(*SerializeModel({.graph = &graph, .state = &state}));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->report.nan_count, 3);
+  EXPECT_EQ(model->report.inf_count, 2);
 }
 
 TEST(ModelTest, EmptyGraphAndEmptyTensors) {

@@ -11,6 +11,8 @@
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
+#include "adret/core/state.h"
+#include "adret/io/npy.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
@@ -234,6 +236,21 @@ TEST(HalfOpsTest, RangesPaddingsAndMasks) {
   EXPECT_EQ(Run(Where(mask, x, -1.5)).ToString(), "f16[2] [1, -1.5]");
   Range(&graph, {.dtype = DType::kInt8, .start = 0, .limit = 200});
   EXPECT_THAT(graph.status().message(), HasSubstr("i8 cannot hold the numbers from 0 to 199"));
+}
+
+// Rounded to 16 bits and back, with the gradient that is rounded on its way: bit for bit.
+TEST(HalfOpsTest, CastsArePyTorchs) {
+  const auto golden = io::LoadNpz("tests/golden/cast.npz");
+  ASSERT_TRUE(golden.ok()) << golden.status();
+  for (DType dtype : {DType::kBFloat16, DType::kFloat16}) {
+    const auto array = [&](const char* key) { return golden->at(absl::StrCat(Name(dtype), "/", key)); };
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, {array("x0").num_elements()});
+    const Value y = Cast(Cast(x, dtype), DType::kFloat32);
+    const Value dx = Gradients(y, {x}, {.seeds = {graph.Constant(array("dy"))}})[0];
+    EXPECT_TRUE(Run(y, {{x, array("x0")}}).BitEqual(array("y"))) << Name(dtype);
+    EXPECT_TRUE(Run(dx, {{x, array("x0")}}).BitEqual(array("dx0"))) << Name(dtype);
+  }
 }
 
 // ---- Gradients ------------------------------------------------------------------------------------------------------

@@ -5,7 +5,9 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/plan_report.h"
 #include "adret/io/npy.h"
+#include "adret/ops/binary.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 #include "adret/tests/tools/tool_test.h"
 
 namespace adret::tools {
@@ -122,6 +124,27 @@ TEST_F(FilesTest, DiffOfNumbers) {
   EXPECT_THAT(run.out, AllOf(ContainsRegex("dense2/b +0.5 +0.1\n"), ContainsRegex("step +0 +7"),
                              ContainsRegex("metadata +note +- +second")));
   EXPECT_THAT(run.out, Not(HasSubstr("dense1")));
+}
+
+TEST_F(FilesTest, StoredDTypesAreShown) {
+  const auto save = [&](const std::string& name, DType dtype, double last) {
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
+    const Value w = graph.Variable("w", Tensor::From<double>({3}, {3, 0, last}).Cast(dtype), /*trainable=*/false);
+    const Value y = x * Cast(w, DType::kFloat32);
+    const Value index = graph.Input("index", DType::kUint16, {kAnyBatch});
+    io::ModelContents contents{.graph = &graph, .inputs = {{"x", x}, {"index", index}}, .outputs = {{"y", y}}};
+    const State state = *InitialState(graph, 1);
+    contents.state = &state;
+    ASSERT_TRUE(io::SaveModel(Path(name), contents).ok());
+  };
+  save("a.adret", DType::kBFloat16, -4);
+  save("b.adret", DType::kBFloat16, -3.984375);
+  save("c.adret", DType::kFloat16, -4);
+  EXPECT_THAT(Adret("diff a.adret b.adret").out, ContainsRegex("w +0.0156 +0.0031"));
+  EXPECT_THAT(Adret("diff a.adret c.adret").out, ContainsRegex("attribute +w dtype +bf16 +f16"));
+  EXPECT_THAT(Adret("summary a.adret").out, AllOf(HasSubstr("f32[?,3]"), HasSubstr("u16[?]")));
+  EXPECT_EQ(Adret("check a.adret").code, 0);
 }
 
 TEST_F(FilesTest, DiffOfGraphs) {

@@ -68,7 +68,7 @@ class Groups {
   void Look(const NodeOutputs& outputs) {
     for (NodeId id = 0; id < static_cast<NodeId>(outputs.size()); ++id) {
       for (const Tensor& t : outputs[id]) {
-        for (int64_t i = 0; IsFloating(t.dtype()) && i < t.num_elements(); ++i) {
+        for (int64_t i = 0; IsAnyFloating(t.dtype()) && i < t.num_elements(); ++i) {
           if (!std::isfinite(t.At(i))) infinite_[Find(id)] = true;
         }
       }
@@ -203,10 +203,13 @@ class Tolerance {
   // Whether element i of value k may be `found`.
   bool Allows(size_t k, int64_t i, double found) {
     const double expected = reference_.values[k].At(i), off = std::abs(found - expected);
-    const bool floating = IsFloating(reference_.values[k].dtype());
-    const double epsilon = reference_.values[k].dtype() == DType::kFloat32 ? std::numeric_limits<float>::epsilon()
-                                                                           : std::numeric_limits<double>::epsilon();
-    if (floating && off <= 16 * epsilon * std::abs(expected)) return true;
+    const DType dtype = reference_.values[k].dtype();
+    // What is next to a tie may be rounded to either of two neighbours.
+    const double neighbour = dtype == DType::kBFloat16 ? 0x1p-7 : dtype == DType::kFloat16 ? 0x1p-10 : 0;
+    if (off <= neighbour * std::abs(expected)) return true;
+    const double epsilon =
+        dtype == DType::kFloat32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
+    if (IsFloating(dtype) && off <= 16 * epsilon * std::abs(expected)) return true;
     if (samples_.empty()) Measure();
     if (jumps_) return true;
     double spread = 0;
