@@ -11,6 +11,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
+#include "adret/ops/gather.h"
 #include "adret/ops/kernels/cross_entropy.h"
 #include "adret/ops/kernels/softmax.h"
 #include "adret/ops/reduce.h"

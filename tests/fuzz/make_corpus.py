@@ -107,6 +107,8 @@ def make_npz():
               "scalar": numpy.array(2.5)}
     for name, array in arrays.items():
         write("npz", name + ".npy", npy(array))
+    for kind in ["f2", "i1", "i2", "u2", "u4", "u8"]:
+        write("npz", kind + ".npy", npy(numpy.array([1, 2], kind)))
     for name, save in [("stored", numpy.savez), ("packed", numpy.savez_compressed)]:
         out = io.BytesIO()
         save(out, **arrays)

@@ -129,7 +129,7 @@ TEST(ModelTest, EveryDTypeSurvivesARoundTrip) {
   for (DType dtype : kAllDTypes) {
     const std::string name(Name(dtype));
     EXPECT_TRUE(model->state.Get(name + "/w")->BitEqual(*state.Get(name + "/w"))) << name;
-    EXPECT_EQ(model->graph->Find(name + "/y")->type().ToString(), name + "[10+?]");
+    EXPECT_EQ(model->graph->Find(name + "/y")->type().ToString(), name + "[? + 10]");
   }
   EXPECT_EQ(bytes, *SerializeModel({.graph = model->graph.get(), .state = &model->state}));
 }
