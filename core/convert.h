@@ -1,8 +1,8 @@
 // Conversion of numbers between dtypes: one rule for Tensor::Cast(), the op `cast` and everything else.
 //
-//   to bool      whether it is nonzero; NaN is
-//   to integers  truncated towards 0; the nearest number that the dtype holds where it is out of range; NaN becomes 0
-//   to floats    rounded once, to the nearest, a tie to the even one; too large becomes infinity; NaN stays NaN
+//  to bool      whether it is nonzero; NaN is
+//  to integers  truncated towards 0; the nearest number that the dtype holds where it is out of range; NaN becomes 0
+//  to floats    rounded once, to the nearest, a tie to the even one; too large becomes infinity; NaN stays NaN
 //
 // So nothing is undefined, and what the dtype can hold stays the same number.
 #ifndef ADRET_CORE_CONVERT_H_

@@ -36,7 +36,7 @@ Layer Embedding(int64_t count, int64_t width, const EmbeddingOptions& o) {
   return Layer("embedding", [count, width, o, check](LayerCall& call, Value x) -> Value {
     if (!check.status().ok()) return call.Fail(check.status().message());
     if (!IsInteger(x.dtype())) {
-      return call.Fail(absl::StrCat("expects indices, i32 or i64, but x is ", x.type().ToString()));
+      return call.Fail(absl::StrCat("expects indices, integers, but x is ", x.type().ToString()));
     }
     x = AsIndices(x).value();
     const bool padded = o.padding_index >= 0;

@@ -68,7 +68,7 @@ TEST(EmbeddingTest, Errors) {
   EXPECT_THAT(message(Embedding(0, 3), DType::kInt64), HasSubstr("embedding1: count must be at least 1, but is 0"));
   EXPECT_THAT(message(Embedding(4, 3, {.padding_index = 4}), DType::kInt64),
               HasSubstr("padding_index must be in [-1, 4), but is 4"));
-  EXPECT_THAT(message(Embedding(4, 3), DType::kFloat32), HasSubstr("expects indices, i32 or i64, but x is f32[?,3]"));
+  EXPECT_THAT(message(Embedding(4, 3), DType::kFloat32), HasSubstr("expects indices, integers, but x is f32[?,3]"));
   Graph graph;
   const Value x = graph.Input("x", DType::kInt64, {2});
   auto executor = Executor::Create({Embedding(4, 3)(x)});
