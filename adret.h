@@ -56,6 +56,7 @@
 #include "adret/ops/shape_of.h"
 #include "adret/ops/slice.h"
 #include "adret/ops/softmax.h"
+#include "adret/ops/sparse_gradient.h"
 #include "adret/ops/tile.h"
 #include "adret/ops/top_k.h"
 #include "adret/ops/transpose.h"

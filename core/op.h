@@ -199,9 +199,14 @@ struct PlaneArgs {
 
 // A kernel specialised for concrete shapes.
 struct Kernel {
-  // Writes every element of every output (which start uninitialised). Outputs never overlap inputs, unless in_place.
-  // Fails only for data errors (an index out of range); the op's name and the node's are added by the caller.
+  // Writes every element of every output (which start uninitialised). Outputs never overlap inputs, except as
+  // check_in_place says. Fails only for data errors (an index out of range); the op's name and the node's are added by
+  // the caller.
   std::function<absl::Status(const KernelArgs&)> run;
+  // Given by kernels whose output 0 may be input 0's memory, so that they change a few elements of a large array and
+  // move none of the others. Fails where `run` would fail and writes nothing: `run` on the same inputs succeeds after
+  // it. So the executor can ask all kernels that update a variable in place before the first of them writes.
+  std::function<absl::Status(const KernelArgs&)> check_in_place = nullptr;
   int64_t workspace_bytes = 0;
   int64_t scratch_bytes = 0;  // per thread slot
   double flops = 0;           // arithmetic of one run, for plans and summaries

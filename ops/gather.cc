@@ -6,10 +6,16 @@
 #include "adret/core/axis_rules.h"
 #include "adret/ops/axes.h"
 #include "adret/ops/batch.h"
+#include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/compare.h"
 #include "adret/ops/kernels/copy.h"
 #include "adret/ops/kernels/gather.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/scan.h"
+#include "adret/ops/shape_of.h"
+#include "adret/ops/slice.h"
+#include "adret/ops/sparse_gradient.h"
 #include "adret/ops/where.h"
 
 namespace adret {
@@ -41,11 +47,23 @@ absl::Status RequireElementIndices(const TypeContext& c, int64_t axis) {
 }
 
 absl::Status RequireUpdates(const TypeContext& c, const Shape& expected) {
-  if (c.dtype(2) != c.dtype(0) || c.shape(2) != expected) {
-    return c.Error("updates must be ", Type{c.dtype(0), expected}.ToString());
-  }
+  if (c.dtype(2) == c.dtype(0) && c.shape(2) == expected) return absl::OkStatus();
+  return c.Error("updates must be ", Type{c.dtype(0), expected}.ToString());
+}
+
+absl::Status RequireNumbers(const TypeContext& c) {
   if (IsBool(c.dtype(0))) return c.Error("x must be numbers");
   return c.RequireArithmetic(0);
+}
+
+// The type rule of scatter and, for numbers, of scatter_add.
+absl::StatusOr<Types> ScatterType(const TypeContext& c) {
+  AD_RETURN_IF_ERROR(RequireIndices(c, 1));
+  const int64_t axis = c.attrs<AxisAttrs>().axis;
+  AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
+  AD_ASSIGN_OR_RETURN(const Shape updates, GatheredShape(c, axis));
+  AD_RETURN_IF_ERROR(RequireUpdates(c, updates));
+  return Types{c.type(0)};
 }
 
 template <class Index>
@@ -97,20 +115,35 @@ Kernel PickKernel(const KernelSpec& spec, const kernels::GatherPlan& plan, const
   });
 }
 
-// Kernels of the two scatters: a copy of x, then `add`.
-template <class Scatter>
-Kernel ScatterKernel(const KernelSpec& spec, const kernels::GatherPlan& plan, const Scatter& add) {
+// A kernel of the scatters: a copy of x, unless the output is x, and then put(indices, args), which writes to the
+// places that the indices name.
+template <class Index, class Put>
+Kernel PutKernel(const KernelSpec& spec, int64_t extent, const Put& put) {
+  const auto check = [extent, count = spec.x(1).num_elements()](const KernelArgs& args) {
+    return CheckIndices(args.in<Index>(1), count, extent);
+  };
+  return Kernel{.run =
+                    [=, bytes = spec.outputs[0].bytes()](const KernelArgs& args) {
+                      AD_RETURN_IF_ERROR(check(args));
+                      if (args.outputs[0] != args.inputs[0]) {
+                        kernels::CopyBytes(args.inputs[0], args.outputs[0], bytes);
+                      }
+                      put(args.in<Index>(1), args);
+                      return absl::OkStatus();
+                    },
+                .check_in_place = check};
+}
+
+// Kernels of the two scatters that add: `add` is one of the two loops.
+template <class Add>
+Kernel ScatterAddKernel(const KernelSpec& spec, const kernels::GatherPlan& plan, const Add& add) {
   return VisitIndex(spec.inputs[1].dtype, [&](auto index) {
     using Index = typename decltype(index)::type;
     return VisitNumber(spec.dtype(), [&](auto number) {
       using T = typename decltype(number)::type;
-      return Kernel{
-          .run = [=, count = spec.x(1).num_elements(), bytes = spec.outputs[0].bytes()](const KernelArgs& args) {
-            AD_RETURN_IF_ERROR(CheckIndices(args.in<Index>(1), count, plan.extent));
-            kernels::CopyBytes(args.inputs[0], args.outputs[0], bytes);
-            add(plan, args.in<Index>(1), args.in<T>(2), args.out<T>());
-            return absl::OkStatus();
-          }};
+      return PutKernel<Index>(spec, plan.extent, [=](const Index* indices, const KernelArgs& args) {
+        add(plan, indices, args.in<T>(2), args.out<T>());
+      });
     });
   });
 }
@@ -160,6 +193,29 @@ Values ScatterAddBatch(const BatchContext& c) {
   return {ScatterElementsAdd(x, indices, Reshape(updates, indices.shape()), axis)};
 }
 
+// Examples that have indices of their own become one: those of example b count from b times the size of the axis. An
+// index out of range must not become another example's, so it is made -1.
+Values ScatterBatch(const BatchContext& c) {
+  const int axis = static_cast<int>(c.attrs<AxisAttrs>().axis);
+  const Value x = Stacked(c, 0), updates = Stacked(c, 2);
+  if (!c.batched(1)) return {Scatter(x, c.x(1), updates, axis + 1)};
+  const Value own = c.x(1);
+  if (!x.valid() || !updates.valid() || !own.valid()) return {InvalidResult("scatter", {x, own, updates})};
+  const int64_t extent = x.shape()[axis + 1];
+  Dim count(1);
+  for (int a = 1; a < own.rank(); ++a) count = count * own.shape().dim(a);
+  Shape line = updates.shape();
+  for (int a = 1; a < own.rank(); ++a) line.erase(axis + 1);
+  line.insert(axis + 1, count);
+  const Value indices = Cast(Reshape(own, {c.size(), count}), DType::kInt64);
+  const Value size = Slice(ShapeOf(x), 0, axis + 1, axis + 2);
+  const Value before = CumSum(OnesLike(indices), {.axis = 0, .exclusive = true}) * size;
+  const Value inside = LogicalAnd(GreaterEqual(indices, 0), Less(indices, size));
+  const Value y = Scatter(FoldExamples(x, axis), Reshape(Where(inside, indices + before, -1), {-1}),
+                          FoldExamples(Reshape(updates, line), axis), axis);
+  return {UnfoldExamples(y, axis, c.size(), extent)};
+}
+
 // ---- The ops ----------------------------------------------------------------------------------------------------
 
 const OpRegistration kGather({
@@ -195,21 +251,52 @@ const OpRegistration kScatterAdd({
     .inputs = {"x", "indices", "updates"},
     .parse_attrs = &ParseAttrs<AxisAttrs>,
     .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
-      AD_RETURN_IF_ERROR(RequireIndices(c, 1));
-      const int64_t axis = c.attrs<AxisAttrs>().axis;
-      AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
-      AD_ASSIGN_OR_RETURN(const Shape updates, GatheredShape(c, axis));
-      AD_RETURN_IF_ERROR(RequireUpdates(c, updates));
-      return Types{c.type(0)};
+      AD_ASSIGN_OR_RETURN(Types y, ScatterType(c));
+      AD_RETURN_IF_ERROR(RequireNumbers(c));
+      return y;
     },
     .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
-      return ScatterKernel(spec, GatherPlanOf(spec), [](const auto&... args) { kernels::ScatterAdd(args...); });
+      return ScatterAddKernel(spec, GatherPlanOf(spec), [](const auto&... args) { kernels::ScatterAdd(args...); });
     },
     .gradient =
         [](const GradientContext& c) {
           return Values{c.dy(), Value(), Gather(c.dy(), c.x(1), c.attrs<AxisAttrs>().axis)};
         },
     .batch = ScatterAddBatch,
+});
+
+// Where an index is there several times, only its last update is in y.
+Values ScatterGradient(const GradientContext& c) {
+  const int64_t axis = c.attrs<AxisAttrs>().axis;
+  const Value places = c.x(1), updates = c.x(2);
+  const Value last = LastOccurrence(Reshape(places, {-1}));
+  const Value is_last = Equal(last, CumSum(OnesLike(last), {.axis = 0, .exclusive = true}));
+  Shape rows = places.shape();
+  for (int64_t a = axis + 1; a < c.x(0).rank(); ++a) rows.push_back(1);
+  return {Scatter(c.dy(), places, ZerosLike(updates), axis), Value(),
+          Where(Reshape(is_last, rows), Gather(c.dy(), places, axis), 0.0)};
+}
+
+// scatter_add cannot put numbers in the place of others: x + (u - x) is not u.
+const OpRegistration kScatter({
+    .name = "scatter",
+    .doc = "y = x; y[.., indices[k], ..] = updates[.., k, ..] along an axis.",
+    .inputs = {"x", "indices", "updates"},
+    .parse_attrs = &ParseAttrs<AxisAttrs>,
+    .type = ScatterType,
+    .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
+      return VisitIndex(spec.inputs[1].dtype, [&](auto index) {
+        using Index = typename decltype(index)::type;
+        const kernels::GatherPlan plan = GatherPlanOf(spec);
+        return PutKernel<Index>(spec, plan.extent,
+                                [plan, size = SizeOf(spec.dtype())](const Index* indices, const KernelArgs& args) {
+                                  kernels::Scatter(plan, indices, args.inputs[2], args.outputs[0], size);
+                                });
+      });
+    },
+    .gradient = ScatterGradient,
+    .batch = ScatterBatch,
+    .moves = Inputs({0, 2}),
 });
 
 const OpRegistration kGatherElements({
@@ -250,11 +337,12 @@ const OpRegistration kScatterElementsAdd({
       AD_RETURN_IF_ERROR(RequireAxis(c, 0, axis));
       AD_RETURN_IF_ERROR(RequireElementIndices(c, axis));
       AD_RETURN_IF_ERROR(RequireUpdates(c, c.shape(1)));
+      AD_RETURN_IF_ERROR(RequireNumbers(c));
       return Types{c.type(0)};
     },
     .kernel = [](const KernelSpec& spec) -> absl::StatusOr<Kernel> {
-      return ScatterKernel(spec, ElementsPlanOf(spec),
-                           [](const auto&... args) { kernels::ScatterElementsAdd(args...); });
+      return ScatterAddKernel(spec, ElementsPlanOf(spec),
+                              [](const auto&... args) { kernels::ScatterElementsAdd(args...); });
     },
     .gradient =
         [](const GradientContext& c) {
@@ -315,6 +403,10 @@ Value Gather(Operand x, Operand indices, int64_t axis) {
 
 Value ScatterAdd(Operand x, Operand indices, Operand updates, int64_t axis) {
   return Build("scatter_add", {x, AsIndices(indices), updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
+}
+
+Value Scatter(Operand x, Operand indices, Operand updates, int64_t axis) {
+  return Build("scatter", {x, AsIndices(indices), updates}, Attrs(AxisAttrs{NormalizedAxis(x, axis)}));
 }
 
 Value GatherElements(Operand x, Operand indices, int64_t axis) {

@@ -23,6 +23,7 @@ PlanLayout Plan::LayoutBuilder::Build() {
   layout_.fetch_writers.assign(plan_.fetch_buffers_.size(), 0);
   area_of_.assign(plan_.places_.size(), -1);
   FindReaders();
+  FindLastFailure();
   layout_.arena.reserve(2 * plan_.steps_.size());
   layout_.overwrites.reserve(plan_.variables_.size());
   for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
@@ -59,6 +60,18 @@ void Plan::LayoutBuilder::FindReaders() {
   }
 }
 
+void Plan::LayoutBuilder::FindLastFailure() {
+  std::vector<int> failure(plan_.steps_.size(), -1);  // the level in which a step may fail, or -1
+  for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
+    if (plan_.steps_[s].kernel.run) failure[s] = Level(s);
+  }
+  // A check tells the truth when what the kernel reads is there.
+  for (const Check& check : plan_.checks_) {
+    if (check.level >= plan_.LevelOfInputs(check.step)) failure[check.step] = std::min(check.level, Level(check.step));
+  }
+  for (int level : failure) last_failure_ = std::max(last_failure_, level);
+}
+
 int Plan::LayoutBuilder::LastReadBesides(int s, int value) const {
   const int reader = readers_[value].last == s ? readers_[value].before : readers_[value].last;
   return reader < 0 ? -1 : Level(reader);
@@ -93,11 +106,19 @@ bool Plan::LayoutBuilder::MayOverwrite(int s, int output, int input) const {
 void Plan::LayoutBuilder::AddOverwrite(int s, int value) {
   const StepData& data = plan_.steps_[s];
   const int variable = static_cast<int>(plan_.places_[value].index), old = old_value_[variable];
+  PlanLayout::Overwrite overwrite{.variable = variable, .step = s, .level = Level(s), .last_failure = last_failure_};
+  overwrite.last_read = LastReadBesides(s, old);
+  if (Contains(data.outputs, value)) {
+    const auto& inputs = data.inputs;
+    overwrite.safe_in_place = data.kernel.check_in_place != nullptr && value == data.outputs[0] && inputs[0] == old &&
+                              std::find(inputs.begin() + 1, inputs.end(), old) == inputs.end() &&
+                              data.program_inputs.empty();
+    layout_.overwrites.push_back(overwrite);
+    return;
+  }
   const auto& outputs = data.program_outputs;
   const int output = static_cast<int>(std::find(outputs.begin(), outputs.end(), value) - outputs.begin());
-  PlanLayout::Overwrite overwrite{.variable = variable, .step = s, .level = Level(s)};
   overwrite.safe_in_place = output < static_cast<int>(outputs.size()) && !Contains(data.inputs, old);
-  overwrite.last_read = LastReadBesides(s, old);
   for (int k = 0; k < static_cast<int>(data.program_inputs.size()) && overwrite.safe_in_place; ++k) {
     if (data.program_inputs[k] == old) overwrite.safe_in_place = MayOverwrite(s, output, k);
   }

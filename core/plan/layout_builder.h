@@ -21,6 +21,7 @@ class Plan::LayoutBuilder {
   int LastReadBesides(int s, int value) const;
 
   void FindReaders();
+  void FindLastFailure();
   void AddValue(int s, int value);
   void AddOverwrite(int s, int value);
   void AddWorkAreas(int s);
@@ -39,6 +40,7 @@ class Plan::LayoutBuilder {
   std::vector<Readers> readers_;     // of values
   std::vector<bool> copied_at_end_;  // of values: read after the last step
   std::vector<int> old_value_;       // of variables: the leaf's value
+  int last_failure_ = -1;            // the last level in which the run may fail
 };
 
 }  // namespace adret

@@ -1,7 +1,9 @@
 #include "adret/core/plan/placer.h"
 
 #include <algorithm>
+#include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "adret/core/rounding.h"
 
 namespace adret {
@@ -76,21 +78,11 @@ void Plan::Placer::PlaceFetches() {
   }
 }
 
-bool Plan::Placer::UpdateInPlace(int variable, int value) const {
-  const int s = plan_.schedule_.step_of[value];
-  if (plan_.check_ || s < 0 || plan_.places_[value].kind != ValuePlace::Kind::kNone || in_place_.contains(value))
-    return false;
+bool Plan::Placer::CanOverwrite(int s, int variable, int value) const {
   const StepData& data = plan_.steps_[s];
-  if (data.kernel.run) return false;
-  // A kernel may fail as long as there is one, and a failed run must not have changed any variable.
-  for (int t = s; t < static_cast<int>(plan_.steps_.size()); ++t) {
-    if (plan_.steps_[t].kernel.run) return false;
-  }
-  for (int t = s; t-- > 0 && level(t) == level(s);) {
-    if (plan_.steps_[t].kernel.run) return false;
-  }
-  for (int reader : readers_[variable]) {
-    if (reader != s && level(reader) >= level(s)) return false;
+  if (data.kernel.run) {
+    return data.kernel.check_in_place != nullptr && data.outputs[0] == value && data.inputs[0] == variable &&
+           std::count(data.inputs.begin(), data.inputs.end(), variable) == 1;
   }
   const auto& outputs = data.program_outputs;
   const int out = static_cast<int>(std::find(outputs.begin(), outputs.end(), value) - outputs.begin());
@@ -100,20 +92,55 @@ bool Plan::Placer::UpdateInPlace(int variable, int value) const {
   return true;
 }
 
+bool Plan::Placer::CanUpdateInPlace(int variable, int value) const {
+  const int s = plan_.schedule_.step_of[value];
+  if (plan_.check_ || s < 0 || value == variable || plan_.places_[value].kind != ValuePlace::Kind::kNone) return false;
+  for (int reader : readers_[variable]) {
+    if (reader != s && level(reader) >= level(s)) return false;
+  }
+  return CanOverwrite(s, variable, value);
+}
+
+// A kernel may fail as long as there is one, and a failed run must not have changed any variable. Kernels that could
+// write into variables are asked as soon as they can tell (Plan::Check). A step that comes after the last possible
+// failure may write.
+std::vector<Plan::Placer::InPlace> Plan::Placer::FindInPlace() const {
+  std::vector<InPlace> found;
+  absl::flat_hash_set<int> values, asked;
+  for (auto [variable, new_value] : plan_.graph_.updates) {
+    const int value = root(new_value);
+    if (!CanUpdateInPlace(variable, value) || !values.insert(value).second) continue;
+    found.push_back({variable, value, plan_.schedule_.step_of[value]});
+    if (plan_.steps_[found.back().step].kernel.run) asked.insert(found.back().step);
+  }
+  int last_failure = -1;  // the last level in which the run may fail
+  for (int s = 0; s < static_cast<int>(plan_.steps_.size()); ++s) {
+    if (!plan_.steps_[s].kernel.run) continue;
+    last_failure = std::max(last_failure, asked.contains(s) ? plan_.LevelOfInputs(s) : level(s));
+  }
+  // A kernel that is left out is not asked, and fails in its own level: that is no later than the last failure.
+  std::erase_if(found, [&](const InPlace& u) { return level(u.step) <= last_failure; });
+  return found;
+}
+
 void Plan::Placer::PlaceUpdates() {
   const int end = plan_.schedule_.steps.empty() ? 0 : plan_.schedule_.steps.back().level + 1;
+  for (const InPlace& u : FindInPlace()) {
+    in_place_[u.value] = static_cast<int>(plan_.places_[u.variable].index);
+    plan_.places_[u.value] = plan_.places_[u.variable];
+    if (plan_.steps_[u.step].kernel.run) plan_.checks_.push_back({plan_.LevelOfInputs(u.step), u.step});
+  }
+  std::sort(plan_.checks_.begin(), plan_.checks_.end(),
+            [](const Check& a, const Check& b) { return std::pair(a.level, a.step) < std::pair(b.level, b.step); });
   for (auto [variable, new_value] : plan_.graph_.updates) {
     const ValuePlace target = plan_.places_[variable];
     plan_.written_variables_.push_back(static_cast<int>(target.index));
     const int value = root(new_value);
     if (value == variable) continue;
-    if (UpdateInPlace(variable, value)) {
-      in_place_[value] = static_cast<int>(target.index);
-      plan_.places_[value] = target;
-      continue;
-    }
+    const auto in_place = in_place_.find(value);
+    if (in_place != in_place_.end() && in_place->second == target.index) continue;
     ValuePlace source = plan_.places_[value];
-    if (source.kind == ValuePlace::Kind::kVariable && !in_place_.contains(value)) {
+    if (source.kind == ValuePlace::Kind::kVariable && in_place == in_place_.end()) {
       // Another variable's old value, which may be overwritten before it is copied: keep it aside.
       const int buffer = NewBuffer(Bytes(value), 0, end);
       plan_.copies_before_.push_back({source, {ValuePlace::Kind::kArena, buffer}, Bytes(value)});

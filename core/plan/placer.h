@@ -26,7 +26,14 @@ class Plan::Placer {
   bool FitsTile(int s, int value) const;
   bool ReuseTile(int s, int output_index);
   void PlaceUpdates();
-  bool UpdateInPlace(int variable, int value) const;
+  // An update whose step writes the new value into the variable.
+  struct InPlace {
+    int variable, value, step;
+  };
+  std::vector<InPlace> FindInPlace() const;
+  bool CanUpdateInPlace(int variable, int value) const;
+  // Whether the kernel or the chain of step s can write `value` into the variable's memory, which it may read.
+  bool CanOverwrite(int s, int variable, int value) const;
   void PlaceScratch(int s);
   void ReadOffsets();
 

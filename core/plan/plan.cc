@@ -264,7 +264,7 @@ class Plan::StepEpilogue : public Epilogue {
   char* arena_;
 };
 
-absl::Status Plan::RunKernel(int s, const Bindings& bindings) const {
+KernelArgs Plan::ArgsOf(int s, const Bindings& bindings) const {
   const StepData& data = steps_[s];
   const StepPointers pointers = PointersOf(s, bindings);
   KernelArgs args;
@@ -274,9 +274,36 @@ absl::Status Plan::RunKernel(int s, const Bindings& bindings) const {
   args.scratch = bindings.arena + data.kernel_scratch;
   args.scratch_stride = data.kernel_stride;
   args.random = bindings.random;
-  const StepEpilogue epilogue(*this, s, pointers, bindings);
+  return args;
+}
+
+absl::Status Plan::RunKernel(int s, const Bindings& bindings) const {
+  const StepData& data = steps_[s];
+  KernelArgs args = ArgsOf(s, bindings);
+  const StepEpilogue epilogue(*this, s, PointersOf(s, bindings), bindings);
   if (data.program.num_instructions() > 0 || data.consumer >= 0) args.epilogue = &epilogue;
-  absl::Status status = data.kernel.run(args);
+  return OfKernel(s, data.kernel.run(args));
+}
+
+int Plan::LevelOfInputs(int s) const {
+  int level = -1;
+  for (int v : steps_[s].inputs) {
+    const int maker = schedule_.step_of[v];
+    if (maker >= 0) level = std::max(level, schedule_.steps[maker].level);
+  }
+  return level;
+}
+
+absl::Status Plan::RunChecks(int level, size_t* next, const Bindings& bindings) const {
+  for (; *next < checks_.size() && checks_[*next].level < level; ++*next) {
+    const int s = checks_[*next].step;
+    FillPointers(s, bindings);
+    AD_RETURN_IF_ERROR(OfKernel(s, steps_[s].kernel.check_in_place(ArgsOf(s, bindings))));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status Plan::OfKernel(int s, const absl::Status& status) const {
   if (status.ok()) return status;
   const Node& node = *graph_.nodes[schedule_.steps[s].kernel].node;
   return absl::Status(status.code(), absl::StrCat(node.op->name, " (", node.name, "): ", status.message()));
@@ -327,8 +354,10 @@ absl::Status Plan::RunProfiled(const Bindings& bindings) const {
   using Clock = std::chrono::steady_clock;
   const Clock::time_point start = Clock::now();
   const auto elapsed = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
+  size_t checked = 0;
   for (int s = 0; s < static_cast<int>(steps_.size()); ++s) {
     if (IsConsumer(s)) continue;
+    AD_RETURN_IF_ERROR(RunChecks(schedule_.steps[s].level, &checked, bindings));
     const double begin = elapsed();
     AD_RETURN_IF_ERROR(RunStep(s, bindings));
     bindings.times[s] = {begin, elapsed()};
@@ -345,7 +374,9 @@ absl::Status Plan::Run(const Bindings& bindings) const {
 
 absl::Status Plan::RunLevels(const Bindings& bindings) const {
   const int n = static_cast<int>(steps_.size());
+  size_t checked = 0;
   for (int s = 0; s < n;) {
+    AD_RETURN_IF_ERROR(RunChecks(schedule_.steps[s].level, &checked, bindings));
     int end = s, pairs = 0;
     for (; end < n && schedule_.steps[end].level == schedule_.steps[s].level; ++end) {
       pairs += schedule_.steps[end].producer_step < 0;

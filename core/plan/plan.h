@@ -122,6 +122,12 @@ class Plan {
     ValuePlace from, to;
     int64_t bytes;
   };
+  // A step whose kernel writes into a variable, and the level after which Kernel::check_in_place asks whether it will
+  // succeed: the first by which all that it reads is final.
+  struct Check {
+    int level = -1;
+    int step = 0;
+  };
   class StepEpilogue;
   class Checker;
   friend class Checker;
@@ -155,7 +161,15 @@ class Plan {
   absl::Status RunStep(int s, const Bindings& bindings) const;
   void FillPointers(int s, const Bindings& bindings) const;
   StepPointers PointersOf(int s, const Bindings& bindings) const;
+  KernelArgs ArgsOf(int s, const Bindings& bindings) const;
   absl::Status RunKernel(int s, const Bindings& bindings) const;
+  // Makes the checks that are due before a step of this level, from *next on.
+  absl::Status RunChecks(int level, size_t* next, const Bindings& bindings) const;
+  // Adds the op and the name of step s's kernel to what it said.
+  absl::Status OfKernel(int s, const absl::Status& status) const;
+  // Returns the last level by which everything that step s's kernel reads has been made; -1: it is there from the
+  // start.
+  int LevelOfInputs(int s) const;
   void RunProgram(int s, const Bindings& bindings) const;
   void CopyAll(const std::vector<Copy>& copies, const Bindings& bindings) const;
 
@@ -169,6 +183,7 @@ class Plan {
   std::vector<Type> fetch_buffers_;
   std::vector<Fetch> fetches_;
   std::vector<Copy> copies_before_, copies_after_;
+  std::vector<Check> checks_;  // by level
   int64_t arena_bytes_ = 0;
   int num_pointers_ = 0;
   int threads_ = 1;

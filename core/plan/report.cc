@@ -82,7 +82,9 @@ int64_t PlanReport::bytes() const {
 }
 
 // What a step and its consumer write, the result first, and what they read from outside of themselves. What only they
-// read, in tiles, is not listed, nor is a kernel's output that its chain writes over: it never leaves the cache.
+// read, in tiles, is not listed, nor is a kernel's output that its chain writes over: it never leaves the cache. A
+// kernel that writes into a variable touches a few elements of it: the variable is listed and its bytes are not
+// counted.
 StepReport Plan::ReportStep(int s, const PlanTimes& times) const {
   const StepData& data = steps_[s];
   StepReport r{.level = schedule_.steps[s].level};
@@ -109,6 +111,9 @@ StepReport Plan::ReportStep(int s, const PlanTimes& times) const {
   for (size_t b = 0; b < data.bodies.size(); ++b) {
     r.bodies.push_back({b < bodies.size() ? bodies[b].name : "body", PlanOf(*data.bodies[b]).Report().steps});
   }
+  std::vector<int> in_place;  // the variable before and after
+  const bool asked = std::any_of(checks_.begin(), checks_.end(), [&](const Check& check) { return check.step == s; });
+  if (asked) in_place = {data.inputs[0], data.outputs[0]};
   absl::flat_hash_set<int> seen;
   absl::flat_hash_set<std::pair<ValuePlace::Kind, int64_t>> written;
   const auto list = [&](const std::vector<int>& values, std::vector<Type>* types) {
@@ -118,7 +123,8 @@ StepReport Plan::ReportStep(int s, const PlanTimes& times) const {
       if (place.kind == ValuePlace::Kind::kNone || place.kind == ValuePlace::Kind::kTile) continue;
       if (!seen.insert(v).second || (output && !written.emplace(place.kind, place.index).second)) continue;
       types->push_back(graph_.values[v].type);
-      r.bytes += types->back().bytes();
+      const bool touched = std::find(in_place.begin(), in_place.end(), v) != in_place.end();
+      if (!touched) r.bytes += types->back().bytes();
     }
   };
   for (auto part = parts.rbegin(); part != parts.rend(); ++part) {

@@ -360,6 +360,11 @@ class Scheduler {
   }
 
   void FormLevels() {
+    std::vector<bool> updates(plan_.nodes.size(), false);  // nodes that make a variable's new value
+    for (auto [variable, value] : plan_.updates) {
+      if (Producer(schedule_.root[value]) >= 0) updates[Producer(schedule_.root[value])] = true;
+    }
+    const auto updates_by_kernel = [&](const Step& step) { return step.kernel >= 0 && updates[step.kernel]; };
     int level = -1, level_start = 0;
     bool joinable = false;
     const int n = static_cast<int>(schedule_.steps.size());
@@ -380,7 +385,9 @@ class Scheduler {
         work += Work(schedule_.steps[t]);
       }
       const bool heavy = work >= kWorthOverlapping;
-      if (!(joinable && heavy && independent)) {
+      // A kernel that updates a variable can do so in place when no other kernel may fail at the same time.
+      const bool apart = updates_by_kernel(step) && (s == 0 || !updates_by_kernel(schedule_.steps[s - 1]));
+      if (!(joinable && heavy && independent) || apart) {
         ++level;
         level_start = s;
         joinable = heavy;

@@ -326,6 +326,10 @@ absl::Status VerifyOverwrites(const PlanLayout& layout) {
     if (o.variable >= static_cast<int>(written.size())) written.resize(o.variable + 1);
     if (written[o.variable]) return Broken(6, "variable ", o.variable, " is written by two steps");
     written[o.variable] = true;
+    if (o.last_failure >= o.level) {
+      return Broken(6, "step ", o.step, " overwrites variable ", o.variable, " in level ", o.level,
+                    ", but the run may still fail in level ", o.last_failure);
+    }
     if (o.last_read >= o.level || !o.safe_in_place) {
       return Broken(6, "step ", o.step, " overwrites variable ", o.variable, " in level ", o.level,
                     ", while its old value is still to be read");

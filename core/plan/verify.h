@@ -15,7 +15,9 @@
 //   (4) Levels never fall from one step to the next; a consumer has the level of its producer.
 //   (5) No two values or work areas that are in use during one level share memory, except that a chain may write a
 //       result over an operand of which it is the last reader, where its program says that this is safe.
-//   (6) A variable is overwritten once, after everybody else has read it.
+//   (6) A variable is overwritten once, after everybody else has read it and when no step may fail any more: a failed
+//       run changes nothing. A kernel that writes into a variable has been asked before whether it would fail
+//       (Kernel::check_in_place), when all that it reads was final.
 //   (7) A tensor that the run returns is written by one value.
 //   (8) A value that exists only as tiles, range by range, lies within them and is read by its step and that step's
 //       consumer only.
@@ -49,8 +51,9 @@ struct PlanLayout {
     int variable = 0;  // index of the variable
     int step = 0;
     int level = 0;
+    int last_failure = -1;      // highest level in which a step may fail
     int last_read = -1;         // highest level in which another step reads the old value
-    bool safe_in_place = true;  // if the step itself reads the old value: its program reads no element after writing it
+    bool safe_in_place = true;  // if the step itself reads the old value: it reads no element after writing it
   };
 
   // A value of which only the range that a thread works on exists, in that thread's tiles of a step.

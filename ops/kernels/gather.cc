@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <atomic>
+#include <bit>
 #include <cstring>
 #include <limits>
 #include <type_traits>
@@ -93,6 +94,38 @@ void ScatterAdd(const GatherPlan& plan, const Index* indices, const T* updates, 
 }
 
 template <class Index>
+void Scatter(const GatherPlan& plan, const Index* indices, const void* updates, void* y, size_t element_size) {
+  const int64_t size = static_cast<int64_t>(element_size), row = plan.inner * size;
+  ForEachLane(plan, [&](int64_t o, int64_t begin, int64_t end) {
+    for (int64_t k = 0; k < plan.n; ++k) {
+      char* to = static_cast<char*>(y) + (o * plan.extent + indices[k]) * row;
+      const char* from = static_cast<const char*>(updates) + (o * plan.n + k) * row;
+      std::memcpy(to + begin * size, from + begin * size, (end - begin) * size);
+    }
+  });
+}
+
+int64_t LastOccurrenceWorkspace(int64_t n) {
+  return static_cast<int64_t>(std::bit_ceil(static_cast<uint64_t>(2 * n + 1)) * sizeof(int64_t));
+}
+
+// A hash table of places, at most half full, with open addressing. Numbers go in from the last to the first, so that
+// the place found in it is the last one.
+template <class Index>
+void LastOccurrence(const Index* x, int64_t n, int64_t* table, int64_t* y) {
+  const uint64_t slots = std::bit_ceil(static_cast<uint64_t>(2 * n + 1));
+  const int shift = 64 - std::countr_zero(slots);
+  std::fill_n(table, slots, -1);
+  for (int64_t k = n; k-- > 0;) {
+    constexpr uint64_t kGolden = 0x9E3779B97F4A7C15;  // 2^64 by the golden ratio: spreads runs of numbers
+    uint64_t slot = static_cast<uint64_t>(x[k]) * kGolden >> shift;
+    while (table[slot] >= 0 && x[table[slot]] != x[k]) slot = (slot + 1) & (slots - 1);
+    if (table[slot] < 0) table[slot] = k;
+    y[k] = table[slot];
+  }
+}
+
+template <class Index>
 void GatherElements(const GatherPlan& plan, const void* x, const Index* indices, void* y, size_t element_size) {
   VisitElementSize(element_size, [&](auto element) {
     using T = decltype(element);
@@ -130,6 +163,8 @@ void ScatterElementsAdd(const GatherPlan& plan, const Index* indices, const T* u
   template int64_t FirstOutOfRange<Index>(const Index*, int64_t, int64_t);                          \
   template void Gather<Index>(const GatherPlan&, const void*, const Index*, void*, size_t);         \
   template void GatherElements<Index>(const GatherPlan&, const void*, const Index*, void*, size_t); \
+  template void Scatter<Index>(const GatherPlan&, const Index*, const void*, void*, size_t);        \
+  template void LastOccurrence<Index>(const Index*, int64_t, int64_t*, int64_t*);                   \
   ADRET_INSTANTIATE_SCATTER(float, Index)                                                           \
   ADRET_INSTANTIATE_SCATTER(double, Index)                                                          \
   ADRET_INSTANTIATE_SCATTER(int32_t, Index)                                                         \

@@ -25,6 +25,15 @@ void Gather(const GatherPlan& plan, const void* x, const Index* indices, void* y
 template <class T, class Index>
 void ScatterAdd(const GatherPlan& plan, const Index* indices, const T* updates, T* y);
 
+// y[o,indices[k],i] = updates[o,k,i], for k = 0, 1, ... in this order; elements of 1, 4 or 8 bytes.
+template <class Index>
+void Scatter(const GatherPlan& plan, const Index* indices, const void* updates, void* y, size_t element_size);
+
+// y[k] = the largest j < n with x[j] = x[k]. table: LastOccurrenceWorkspace(n) bytes.
+template <class Index>
+void LastOccurrence(const Index* x, int64_t n, int64_t* table, int64_t* y);
+int64_t LastOccurrenceWorkspace(int64_t n);
+
 // y[o,k,i] = x[o,indices[o,k,i],i].
 template <class Index>
 void GatherElements(const GatherPlan& plan, const void* x, const Index* indices, void* y, size_t element_size);

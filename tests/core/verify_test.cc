@@ -138,6 +138,7 @@ TEST(VerifyMemoryTest, TellsWhichInvariantIsBroken) {
       {"the one before reaches into it", "(5)", [](PlanLayout& l) { l.arena[3].offset = 32; }},
       {"in use a level longer", "(5)", [](PlanLayout& l) { l.arena[1].last = 3; }},
       {"outside the arena", "(5)", [](PlanLayout& l) { l.arena[3].bytes = 129; }},
+      {"a step fails later", "(6)", [](PlanLayout& l) { l.overwrites[0].last_failure = 3; }},
       {"a variable is read later", "(6)", [](PlanLayout& l) { l.overwrites[0].last_read = 3; }},
       {"a variable is read after it is written", "(6)", [](PlanLayout& l) { l.overwrites[0].safe_in_place = false; }},
       {"a variable is written twice", "(6)", [](PlanLayout& l) { l.overwrites.push_back(l.overwrites[0]); }},

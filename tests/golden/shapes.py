@@ -49,6 +49,7 @@ case("gather", lambda a, i: a.index_select(1, i), x(2, 5, 3), torch.tensor([4, 0
 case("gather_2d", lambda a, i: a[i], x(5, 3), torch.tensor([[4, 0], [4, 2]]))
 case("scatter_add", lambda a, i, u: a.index_add(1, i, u), x(2, 5, 3), torch.tensor([4, 0, 4, 2]), x(2, 4, 3))
 case("gather_elements", lambda a, i: a.gather(1, i), x(2, 5, 3), torch.randint(5, (2, 4, 3)))
+case("scatter", lambda a, i, u: a.index_copy(1, i, u), x(2, 5, 3), torch.tensor([4, 0, 2, 1]), x(2, 4, 3))
 case("scatter_elements_add", lambda a, i, u: a.scatter_add(1, i, u), x(2, 5, 3), torch.randint(5, (2, 4, 3)), x(2, 4, 3))
 case("range", lambda a: a * torch.arange(-1, 2, 0.25, dtype=torch.float64), x(12))
 

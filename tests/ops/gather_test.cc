@@ -49,6 +49,40 @@ const OpCases kCases({
                       g->Input("u", DType::kFloat32, {3, 4}));
          },
      .bad_message = "updates must be f32[2,4]"},
+    {.name = "scatter",
+     .build = [](Args x) { return Values{Scatter(x[0], x[1], x[2], 1)}; },
+     .inputs = {{.shape = {3, 5, 2}, .batch = true},
+                {.shape = {2, 3}, .dtype = DType::kInt64, .lo = 0, .hi = 5},
+                {.shape = {3, 2, 3, 2}, .batch = true}},
+     .reference = Picked({3, 5, 2},
+                         [](auto x, const Index& i) {
+                           double put = At(x[0], i);
+                           for (int64_t k = 0; k < 6; ++k) {
+                             if (x[1].At(k) == i[1]) put = At(x[2], {i[0], k / 3, k % 3, i[2]});
+                           }
+                           return put;
+                         }),
+     .bad =
+         [](Graph* g) {
+           Scatter(g->Input("x", DType::kFloat32, {3, 4}), g->Input("i", DType::kInt32, {2}),
+                   g->Input("u", DType::kFloat64, {2, 4}));
+         },
+     .bad_message = "scatter: updates must be f32[2,4]"},
+    {.name = "scatter/rows",
+     .build = [](Args x) { return Values{Scatter(x[0], x[1], x[2])}; },
+     .inputs = {{.shape = {4, 3}},
+                {.shape = {7}, .dtype = DType::kInt32, .lo = 0, .hi = 4, .batch = true},
+                {.shape = {7, 3}, .batch = true}},
+     .reference = Picked({4, 3},
+                         [](auto x, const Index& i) {
+                           double put = At(x[0], i);
+                           for (int64_t k = 0; k < 7; ++k) {
+                             if (x[1].At(k) == i[0]) put = At(x[2], {k, i[1]});
+                           }
+                           return put;
+                         }),
+     .bad = [](Graph* g) { Scatter(g->Input("x", DType::kFloat32, {}), g->Input("i", DType::kInt32, {}), 1.0); },
+     .bad_message = "scatter"},
     {.name = "gather_elements",
      .build = [](Args x) { return Values{GatherElements(x[0], x[1], 1)}; },
      .inputs = {{.shape = {3, 5, 2}, .batch = true},
@@ -98,6 +132,7 @@ const GoldenCases kGolden("shapes",
                               {"gather", [](Args x) { return Values{Gather(x[0], x[1], 1)}; }},
                               {"gather_2d", [](Args x) { return Values{Gather(x[0], x[1], 0)}; }},
                               {"scatter_add", [](Args x) { return Values{ScatterAdd(x[0], x[1], x[2], 1)}; }},
+                              {"scatter", [](Args x) { return Values{Scatter(x[0], x[1], x[2], 1)}; }},
                               {"gather_elements", [](Args x) { return Values{GatherElements(x[0], x[1], 1)}; }},
                               {"scatter_elements_add",
                                [](Args x) { return Values{ScatterElementsAdd(x[0], x[1], x[2], 1)}; }},
@@ -111,8 +146,9 @@ TEST(Gather, NamesAnIndexOutOfRange) {
     Value x = graph.Constant(Tensor::From<float>({3}, {1, 2, 3}));
     const Tensor indices = Tensor::From<int64_t>({4}, {0, 2, bad, bad});
     const std::string expected = absl::StrCat("index ", bad, " at place 2 is outside an axis of size 3");
-    for (Value y : {Gather(x, i), ScatterAdd(x, i, graph.Constant(Tensor::Zeros(DType::kFloat32, {4}))),
-                    GatherElements(x, i), OneHot(i, 3)}) {
+    const Value updates = graph.Constant(Tensor::Zeros(DType::kFloat32, {4}));
+    for (Value y :
+         {Gather(x, i), ScatterAdd(x, i, updates), Scatter(x, i, updates), GatherElements(x, i), OneHot(i, 3)}) {
       auto result = Evaluate(y, {{i, indices}});
       ASSERT_FALSE(result.ok());
       EXPECT_TRUE(absl::StrContains(result.status().message(), expected)) << result.status();

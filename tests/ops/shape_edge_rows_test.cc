@@ -9,6 +9,7 @@
 #include "adret/ops/reshape.h"
 #include "adret/ops/shape_of.h"
 #include "adret/ops/slice.h"
+#include "adret/ops/sparse_gradient.h"
 #include "adret/ops/tile.h"
 #include "adret/ops/transpose.h"
 #include "adret/tests/ops/edge_suite.h"
@@ -104,6 +105,11 @@ const EdgeRows kPlaces({
     Move("gather/nothing", {"square", "no_places"}, [](Args x) { return Gather(x[0], x[1]); }),
     Move("gather_elements", {"square", "square_places"}, [](Args x) { return GatherElements(x[0], x[1]); }),
     Move("scatter_add", {"square", "places", "updates"}, [](Args x) { return ScatterAdd(x[0], x[1], x[2]); }),
+    Move("scatter", {"square", "distinct_places", "updates"}, [](Args x) { return Scatter(x[0], x[1], x[2]); }),
+    Move("scatter/nothing", {"square", "no_places", "no_updates"}, [](Args x) { return Scatter(x[0], x[1], x[2]); }),
+    Move("last_occurrence", {"square_places"}, [](Args x) { return LastOccurrence(x[0]); }),
+    Move("last_occurrence/nothing", {"no_places"}, [](Args x) { return LastOccurrence(x[0]); }),
+    Move("sparse_gradient", {"specials"}, [](Args x) { return SparseGradient(x[0]); }),
     Move("scatter_elements_add", {"square", "square_places", "two_updates"},
          [](Args x) { return ScatterElementsAdd(x[0], x[1], x[2]); }),
     Move("one_hot", {"places"}, [](Args x) { return OneHot(x[0], 4); }),
