@@ -8,6 +8,7 @@
 #include "adret/ops/compare.h"
 #include "adret/ops/gather.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/sparse_gradient.h"
 #include "adret/ops/where.h"
 
 namespace adret::nn {
@@ -42,7 +43,7 @@ Layer Embedding(int64_t count, int64_t width, const EmbeddingOptions& o) {
     const bool padded = o.padding_index >= 0;
     const Value w = call.Variable("w", {o.dtype, {count, width}},
                                   padded ? WithZeroRow(o.initializer, o.padding_index) : o.initializer);
-    const Value y = Gather(w, x);
+    const Value y = Gather(o.sparse ? SparseGradient(w) : w, x);
     if (!padded) return y;
     return Where(Unsqueeze(Equal(x, o.padding_index), {-1}), StopGradient(y), y);
   });

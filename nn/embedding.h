@@ -16,6 +16,7 @@ struct EmbeddingOptions {
   int64_t padding_index = -1;  // its vector starts as zeros and has no gradient; -1: there is none
   DType dtype = DType::kFloat32;
   Initializer initializer = Normal(0, 1);
+  bool sparse = false;  // optimisers move the rows looked up and touch no others
 };
 
 // Makes a layer "embedding": y[..., :] = w[x[...], :] for x of i32 or i64, w [count, width]. An index outside [0,
@@ -23,6 +24,10 @@ struct EmbeddingOptions {
 //
 // The gradient of w is a tensor of w's shape, zero but for the rows looked up: a scatter_add of what the batch looks up
 // into zeros. Filling it, and an optimiser's update of all of w, cost what the table costs, not what the batch does.
+// With `sparse` an optimiser takes the gradient's rows instead (SparseRowsOf() in ops/sparse_gradient.h), and a step
+// costs what the batch looks up, in time and in memory. nn/optimizers.h says which optimisers do so; the others refuse.
+// A table that is also used otherwise (tied to a product that makes logits) has a dense gradient all the same, and is
+// moved as a whole.
 Layer Embedding(int64_t count, int64_t width, const EmbeddingOptions& options = {});
 
 }  // namespace adret::nn

@@ -1,7 +1,9 @@
 #include "adret/nn/optimizers.h"
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
+#include <optional>
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
@@ -12,8 +14,10 @@
 #include "adret/nn/options_internal.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/concat.h"
+#include "adret/ops/gather.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/sparse_gradient.h"
 #include "adret/ops/unary.h"
 #include "adret/ops/where.h"
 
@@ -82,18 +86,33 @@ Values AdamScalars(double beta1, double beta2, Value rate, Value t) {
   return {rate / (1.0 - power(beta1)), Rsqrt(1.0 - power(beta2))};
 }
 
-Value AdamStep(RuleContext& c, const AdamWOptions& o, Value w, Value gradient) {
+// The next averages of the gradient and of its square, which are stored.
+struct Moments {
+  Value m, v;
+};
+Moments NextMoments(RuleContext& c, double beta1, double beta2, Value gradient) {
   const Value g = Squarable(gradient);
   const Value m = c.Slot("m"), v = c.Slot("v");
-  const Value m_next = MovingAverage(m, o.beta1, g);
-  const Value v_next = MovingAverage(v, o.beta2, g * g);
-  c.Set(m, m_next);
-  c.Set(v, v_next);
-  return w - c.Scalar(0) * m_next / (Sqrt(v_next) * c.Scalar(1) + o.epsilon);
+  const Moments next{MovingAverage(m, beta1, g), MovingAverage(v, beta2, g * g)};
+  c.Set(m, next.m);
+  c.Set(v, next.v);
+  return next;
+}
+
+Value AdamStep(RuleContext& c, const AdamWOptions& o, Value w, Value gradient) {
+  const Moments next = NextMoments(c, o.beta1, o.beta2, gradient);
+  return w - c.Scalar(0) * next.m / (Sqrt(next.v) * c.Scalar(1) + o.epsilon);
 }
 
 // What Minimize() returns after an error.
 Updates FailedUpdates(Graph* graph) { return {{Value(graph, {-1, 0}), Value(graph, {-1, 0})}}; }
+
+absl::Status RefusesRows(absl::string_view rule, absl::string_view variable) {
+  return absl::InvalidArgumentError(
+      absl::StrCat(rule, ": the gradient of variable ", Quoted(variable),
+                   " is sparse, but these options move what has no gradient, too; SparseAdam, and Sgd and Adagrad "
+                   "without momentum and weight_decay, take sparse gradients"));
+}
 
 absl::Status CheckAdam(absl::string_view name, const AdamWOptions& o) {
   return OptionCheck(std::string(name))
@@ -107,7 +126,21 @@ absl::Status CheckAdam(absl::string_view name, const AdamWOptions& o) {
 }  // namespace
 
 Value RuleContext::Slot(absl::string_view slot, double initial) {
-  return FindOrCreate(variable_.graph(), absl::StrCat(slot, "/", variable_.name()), variable_.type(), initial);
+  const Value whole =
+      FindOrCreate(variable_.graph(), absl::StrCat(slot, "/", variable_.name()), variable_.type(), initial);
+  slots_.push_back({whole, Part(whole)});
+  return slots_.back().value;
+}
+
+void RuleContext::Set(Value slot, Value next) {
+  const auto known = std::find_if(slots_.begin(), slots_.end(), [&](const Update& s) { return s.value == slot; });
+  updates_->push_back(Store(known == slots_.end() ? slot : known->variable, next));
+}
+
+Value RuleContext::Part(const Value& whole) const { return indices_.valid() ? Gather(whole, indices_) : whole; }
+
+Update RuleContext::Store(const Value& whole, const Value& next) const {
+  return {whole, indices_.valid() ? Scatter(whole, indices_, next) : next};
 }
 
 Value RuleContext::Scalar(int i) const { return Cast((*scalars_)[i], variable_.dtype()); }
@@ -170,7 +203,13 @@ Updates Optimizer::Apply(absl::Span<const Value> gradients, absl::Span<const Val
   if (!Check(graph, gradients, variables)) return FailedUpdates(graph);
   NameScope scope(graph, ChooseScope(*graph, common_.name, rule_->name));
   const Value step = FindOrCreate(graph, "step", {DType::kInt64, {}}, 0);
-  Values clipped(gradients.begin(), gradients.end());
+  Values clipped(gradients.begin(), gradients.end()), indices(gradients.size());
+  for (size_t i = 0; i < clipped.size(); ++i) {
+    const std::optional<SparseRows> rows = SparseRowsOf(clipped[i]);
+    if (!rows.has_value()) continue;
+    clipped[i] = rows->rows, indices[i] = rows->indices;
+    if (!rule_->sparse) graph->Fail(RefusesRows(rule_->name, variables[i].name()), location);
+  }
   for (Value& g : clipped) {
     if (g.valid() && common_.clip_value > 0) g = Clip(g, {.min = -common_.clip_value, .max = common_.clip_value});
   }
@@ -192,9 +231,10 @@ Updates Optimizer::Apply(absl::Span<const Value> gradients, absl::Span<const Val
     RuleContext context;
     context.variable_ = variables[i];
     context.gradient_ = clipped[i];
+    context.indices_ = indices[i];
     context.scalars_ = &scalars;
     context.updates_ = &updates;
-    updates.push_back({variables[i], rule_->next(context)});
+    updates.push_back(context.Store(variables[i], rule_->next(context)));
   }
   if (!graph->status().ok()) return FailedUpdates(graph);
   return updates;
@@ -215,6 +255,7 @@ Optimizer Sgd(const SgdOptions& o) {
                           }
                           return c.variable() - c.Scalar(0) * g;
                         },
+                    .sparse = o.momentum == 0 && o.weight_decay == 0,
                     .options = OptionCheck("sgd")
                                    .Below1("momentum", o.momentum)
                                    .That(!o.nesterov || o.momentum > 0, "nesterov needs a momentum above 0")
@@ -232,6 +273,20 @@ Optimizer Adam(const AdamOptions& o) {
        .next = [o, shared](RuleContext& c) { return AdamStep(c, shared, c.variable(), Decayed(c, o.weight_decay)); },
        .options = CheckAdam("adam", shared)},
       o.common);
+}
+
+Optimizer SparseAdam(const SparseAdamOptions& o) {
+  return Optimizer({.name = "sparse_adam",
+                    .learning_rate = o.learning_rate,
+                    .scalars = [o](Value rate, Value t) { return AdamScalars(o.beta1, o.beta2, rate, t); },
+                    .next =
+                        [o](RuleContext& c) {
+                          const Moments next = NextMoments(c, o.beta1, o.beta2, c.gradient());
+                          return c.variable() - c.Scalar(0) * next.m / ((Sqrt(next.v) + o.epsilon) * c.Scalar(1));
+                        },
+                    .sparse = true,
+                    .options = CheckAdam("sparse_adam", {.beta1 = o.beta1, .beta2 = o.beta2, .epsilon = o.epsilon})},
+                   o.common);
 }
 
 Optimizer AdamW(const AdamWOptions& o) {
@@ -295,6 +350,7 @@ Optimizer Adagrad(const AdagradOptions& o) {
                           c.Set(s, s_next);
                           return c.variable() - c.Scalar(0) * g / (Sqrt(s_next) + o.epsilon);
                         },
+                    .sparse = o.weight_decay == 0,
                     .options = OptionCheck("adagrad")
                                    .AtLeast0("rate_decay", o.rate_decay)
                                    .AtLeast0("initial_accumulator", o.initial_accumulator)

@@ -11,6 +11,13 @@
 // Options that make no sense are an error of the graph, at the call of Minimize() or Apply(): rates that decay or
 // average (momentum, beta1, beta2, decay) must be in [0, 1), all other numbers finite and at least 0.
 //
+// Sparse gradients. The gradient of a table whose rows are looked up with nn::Embedding(..., {.sparse = true}) is taken
+// row by row: the rule is applied to the rows that the batch looked up and to their slots, and the other rows and slots
+// stay as they are. Rows that are looked up several times are added up first. Sgd and Adagrad, without momentum and
+// weight decay, move nothing where a gradient is zero, and give the same numbers as for a dense one (the same bits for
+// a table that is looked up once in a step, if nothing is clipped to a norm). SparseAdam is an Adam of that kind. All
+// others move every row at every step, and refuse. Clipping takes the norm of the rows, which is the gradient's.
+//
 // Ascending works the same way: minimise the negative, on whatever variables there are (an image, say).
 #ifndef ADRET_NN_OPTIMIZERS_H_
 #define ADRET_NN_OPTIMIZERS_H_
@@ -38,21 +45,28 @@ struct CommonOptions {
   std::string name = "";
 };
 
-// What an optimiser's rule sees of one variable. All values have the variable's type, scalars its dtype.
+// What an optimiser's rule sees of one variable. All values have the variable's type, scalars its dtype. Where the
+// gradient is sparse, they are the rows that it has, of the variable and of its slots.
 class RuleContext {
  public:
-  Value variable() const { return variable_; }
+  Value variable() const { return Part(variable_); }
   Value gradient() const { return gradient_; }
   // Adds a slot: a variable like this one, "<optimiser>/<slot>/<variable>".
   Value Slot(absl::string_view slot, double initial = 0);
   // Stores next into the slot.
-  void Set(Value slot, Value next) { updates_->push_back({slot, next}); }
+  void Set(Value slot, Value next);
   // Returns a number that was computed once for all variables (see Rule::scalars), as a scalar of the variable's dtype.
   Value Scalar(int i) const;
 
  private:
   friend class Optimizer;
+  // What the rule sees of a variable or a slot, and the update that makes this part of it `next`.
+  Value Part(const Value& whole) const;
+  Update Store(const Value& whole, const Value& next) const;
+
   Value variable_, gradient_;
+  Value indices_;  // of the gradient's rows; invalid: it is dense
+  Updates slots_;  // each slot, with what the rule sees of it
   const Values* scalars_;
   Updates* updates_;
 };
@@ -65,6 +79,8 @@ struct Rule {
   std::function<Values(Value learning_rate, Value t)> scalars;
   // The variable's next value.
   std::function<Value(RuleContext& context)> next;
+  // Whether the rule takes sparse gradients: it moves nothing where the gradient is zero, or means not to.
+  bool sparse = false;
   // Whether the options make sense.
   absl::Status options = absl::OkStatus();
 };
@@ -111,6 +127,19 @@ struct AdamOptions {
   CommonOptions common = {};
 };
 Optimizer Adam(const AdamOptions& options = {});
+
+// Adam for sparse gradients (torch.optim.SparseAdam): m and v of a row decay, and the row moves, only in steps that
+// look it up. epsilon is added before the correction of v: w' = w - rate m^ / ((sqrt(v') + epsilon) / sqrt(1 -
+// beta2^t)). PyTorch's refuses dense gradients; this one moves their variables as a whole, by the same rule, so that
+// one optimiser serves a network of an embedding and other layers.
+struct SparseAdamOptions {
+  Schedule learning_rate = 1e-3;
+  double beta1 = 0.9;
+  double beta2 = 0.999;
+  double epsilon = 1e-8;
+  CommonOptions common = {};
+};
+Optimizer SparseAdam(const SparseAdamOptions& options = {});
 
 // Loshchilov and Hutter 2019: Adam with w multiplied by (1 - rate weight_decay) at each step.
 struct AdamWOptions {

@@ -1,4 +1,5 @@
-// Pooling, matrix products, element-wise chains, the loss, and what an operation costs that does next to nothing.
+// Pooling, matrix products, element-wise chains, the loss, tables, and what an operation costs that does next to
+// nothing.
 #include "absl/strings/str_cat.h"
 #include "adret/adret.h"
 #include "bench.h"
@@ -61,6 +62,18 @@ void CrossEntropy(Bench& bench) {
   });
 }
 
+// A step of stochastic gradient descent on a table of `rows` vectors of 64 numbers, of which 128 are looked up.
+void TrainTable(Bench& bench, int64_t rows, bool sparse) {
+  constexpr int64_t kTokens = 128, kWidth = 64;
+  const std::string name = absl::StrCat("embedding/train/", rows, sparse ? "" : "/dense");
+  bench.Run(name, {static_cast<double>(kTokens), "token"}, [&] {
+    auto session = std::make_shared<Session>();
+    const Value tokens = FedInput(*session, "tokens", Labels(kTokens, static_cast<uint32_t>(rows)));
+    const Value loss = Mean(Square(nn::Embedding(rows, kWidth, {.sparse = sparse})(tokens)));
+    return OneRun(session, {loss}, nn::Sgd({.learning_rate = 1e-3}).Minimize(loss, session->graph.variables()), bench);
+  });
+}
+
 // Both the result and the slope are fetched, and the cotangent is fed, so that nothing of it can be known beforehand.
 void Overhead(Bench& bench) {
   bench.Run("overhead/1000_scalar_ops/train", {1000, "op"}, [&] {
@@ -81,6 +94,9 @@ void OtherJobs(Bench& bench) {
   for (int64_t n : {256, 1024, 2048}) MatrixProduct(bench, n);
   ElementwiseChain(bench);
   CrossEntropy(bench);
+  for (int64_t rows : {10'000, 100'000, 1'000'000}) {
+    for (const bool sparse : {true, false}) TrainTable(bench, rows, sparse);
+  }
   Overhead(bench);
 }
 

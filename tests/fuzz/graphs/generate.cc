@@ -11,6 +11,7 @@
 #include "adret/core/plan/run_op.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/gather.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/tests/fuzz/graphs/op_samples.h"
@@ -338,6 +339,7 @@ class Generator {
       (void)InitializeMissing(*graph(), case_.state.seed, &case_.state);
     } else {
       for (const Value& v : graph()->all_variables()) {
+        if (dice_.Chance(0.3) && AddScatter(v)) continue;
         for (const Item& item : pool_) {
           if (item.value.type() != v.type() || item.value == v || !dice_.Chance(0.4)) continue;
           case_.updates.push_back({v, item.value});
@@ -345,6 +347,29 @@ class Generator {
         }
       }
     }
+  }
+
+  // Updates a variable at the places that some indices name, which a plan can do in place. Indices of later runs may be
+  // out of range.
+  bool AddScatter(const Value& v) {
+    if (v.rank() == 0) return false;
+    AddLeaf({DType::kInt64, {dice_.Between(1, 4)}});
+    Values places;
+    for (const Item& item : pool_) {
+      const bool whole = item.value.dtype() == DType::kInt32 || item.value.dtype() == DType::kInt64;
+      bool fits = whole && item.tensor.num_elements() * v.shape().num_elements() <= kMaxElements;
+      for (int64_t i = 0; fits && i < item.tensor.num_elements(); ++i) {
+        fits = item.tensor.At(i) >= 0 && item.tensor.At(i) < static_cast<double>(v.shape()[0]);
+      }
+      if (fits) places.push_back(item.value);
+    }
+    if (places.empty()) return false;
+    const Value at = dice_.Pick(places), rows = Gather(v, at);
+    if (!rows.valid()) return false;
+    const Value updates = IsFloating(v.dtype()) ? rows * 0.75 : rows;
+    case_.updates.push_back(
+        {v, IsBool(v.dtype()) || dice_.Chance(0.5) ? Scatter(v, at, updates) : ScatterAdd(v, at, updates)});
+    return true;
   }
 
   // More runs: with other batches, or to see what the updates made of the variables.

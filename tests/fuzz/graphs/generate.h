@@ -47,8 +47,9 @@ Tensor RandomTensor(const Type& type, Dice* dice);
 // A network of layers, a loss and an optimiser: several steps with batches of 1 to 5.
 GraphCase GenerateNetwork(Dice* dice);
 
-// Updates of a random optimiser, with clipping and a schedule at times, that make the scalar loss smaller.
-Updates RandomOptimizerStep(Value loss, const Values& variables, Dice* dice);
+// Updates of a random optimiser, with clipping and a schedule at times, that make the scalar loss smaller; of one that
+// takes sparse gradients, if `sparse` says so.
+Updates RandomOptimizerStep(Value loss, const Values& variables, Dice* dice, bool sparse = false);
 
 }  // namespace adret::fuzz
 

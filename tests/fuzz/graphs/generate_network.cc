@@ -1,6 +1,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "adret/nn/embedding.h"
 #include "adret/nn/layers.h"
 #include "adret/nn/losses.h"
 #include "adret/nn/optimizers.h"
@@ -109,8 +110,8 @@ Value Penalized(Value loss, const Values& variables, Dice* dice) {
   return loss;
 }
 
-Value Network(Value x, Dice* dice) {
-  std::vector<nn::Layer> layers;
+Value Network(Value x, const nn::Layer& first, Dice* dice) {
+  std::vector<nn::Layer> layers{first};
   if (x.rank() == 4) {
     for (int n = dice->Between(1, 5); n > 0; --n) layers.push_back(ImageLayer(dice));
     if (dice->Chance(0.3)) layers.push_back(nn::GlobalAvgPool2d());
@@ -121,32 +122,42 @@ Value Network(Value x, Dice* dice) {
   return nn::Sequential(layers)(x);
 }
 
+// Looks up a table for each number of a row; with another table for the same numbers at times.
+nn::Layer LookUp(DType dtype, bool sparse, Dice* dice) {
+  const int64_t width = dice->PickOf<int64_t>({1, 2, 3, 5});
+  const auto table = [&] {
+    return nn::Embedding(dice->Between(4, 9), width,
+                         {.padding_index = dice->Chance(0.3) ? 1 : -1, .dtype = dtype, .sparse = sparse});
+  };
+  const nn::Layer one = table(), other = dice->Chance(0.3) ? table() : one;
+  const bool twice = dice->Chance(0.5);
+  return nn::Layer("", [=](nn::LayerCall&, Value x) {
+    const Value y = one(x);
+    return nn::Flatten()(twice ? y * other(x) : y);
+  });
+}
+
 }  // namespace
 
-Updates RandomOptimizerStep(Value loss, const Values& variables, Dice* dice) {
+Updates RandomOptimizerStep(Value loss, const Values& variables, Dice* dice, bool sparse) {
   const nn::Schedule rate = RandomSchedule(dice);
   nn::CommonOptions common;
   if (dice->Chance(0.3)) common.clip_value = 0.1;
   if (dice->Chance(0.4)) common.clip_norm = dice->PickOf({0.01, 1.0, 100.0});
-  const double decay = dice->Chance(0.3) ? 0.01 : 0, momentum = dice->Chance(0.5) ? 0.9 : 0;
-  switch (dice->Below(5)) {
-    case 0:
-      return nn::Adam({.learning_rate = rate, .weight_decay = decay, .common = common}).Minimize(loss, variables);
-    case 1:
-      return nn::AdamW({.learning_rate = rate, .common = common}).Minimize(loss, variables);
-    case 2:
-      return nn::RmsProp({.learning_rate = rate, .momentum = momentum, .weight_decay = decay, .common = common})
-          .Minimize(loss, variables);
-    case 3:
-      return nn::Adagrad({.learning_rate = rate, .weight_decay = decay, .common = common}).Minimize(loss, variables);
-    default:
-      return nn::Sgd({.learning_rate = rate,
-                      .momentum = momentum,
-                      .nesterov = momentum > 0 && dice->Chance(0.5),
-                      .weight_decay = decay,
-                      .common = common})
-          .Minimize(loss, variables);
-  }
+  const double decay = dice->Chance(0.3) && !sparse ? 0.01 : 0, momentum = dice->Chance(0.5) && !sparse ? 0.9 : 0;
+  const nn::Optimizer any[] = {
+      nn::Sgd({.learning_rate = rate,
+               .momentum = momentum,
+               .nesterov = momentum > 0 && dice->Chance(0.5),
+               .weight_decay = decay,
+               .common = common}),
+      nn::Adagrad({.learning_rate = rate, .weight_decay = decay, .common = common}),
+      nn::SparseAdam({.learning_rate = rate, .common = common}),
+      nn::Adam({.learning_rate = rate, .weight_decay = decay, .common = common}),
+      nn::AdamW({.learning_rate = rate, .common = common}),
+      nn::RmsProp({.learning_rate = rate, .momentum = momentum, .weight_decay = decay, .common = common}),
+  };
+  return any[dice->Below(sparse ? 3 : 6)].Minimize(loss, variables);
 }
 
 GraphCase GenerateNetwork(Dice* dice) {
@@ -154,6 +165,7 @@ GraphCase GenerateNetwork(Dice* dice) {
     GraphCase c;
     const DType dtype = dice->Chance(0.6) ? DType::kFloat64 : DType::kFloat32;
     const bool symbolic = dice->Chance(0.7), image = dice->Chance(0.5);
+    const bool tokens = !image && dice->Chance(0.4), sparse = tokens && dice->Chance(0.8);
     const int64_t batch = dice->PickOf<int64_t>({1, 1, 2, 3, 5}),
                   size = dice->PickOf<int64_t>({1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9});
     Shape shape{symbolic ? kAnyBatch : batch};
@@ -164,15 +176,16 @@ GraphCase GenerateNetwork(Dice* dice) {
     } else {
       shape.push_back(dice->PickOf<int64_t>({1, 2, 3, 7}));
     }
-    const Value x = c.graph->Input("x", dtype, shape);
-    const Value y = Network(x, dice);
+    const Value x = c.graph->Input("x", tokens ? DType::kInt64 : dtype, shape);
+    const Value y = Network(x, tokens ? LookUp(dtype, sparse, dice) : nn::Sequential{}, dice);
     if (!y.valid()) continue;
     Value loss = Loss(y, c.graph.get(), dice);
     const Values variables = c.graph->variables();
     if (dice->Chance(0.5)) loss = Penalized(loss, variables, dice);
     c.fetches = {loss};
     if (dice->Chance(0.3)) c.fetches.push_back(y);
-    if (!variables.empty()) c.updates = RandomOptimizerStep(loss, variables, dice);
+    // A penalty on a table makes its gradient dense, and then any optimiser will do; the others need not.
+    if (!variables.empty()) c.updates = RandomOptimizerStep(loss, variables, dice, sparse);
     if (!c.graph->status().ok()) continue;
     absl::StatusOr<State> state = InitialState(*c.graph, 1 + dice->Below(1000));
     if (!state.ok()) continue;
