@@ -65,11 +65,14 @@ Value Attend(LayerCall& call, int64_t heads, const MultiHeadAttentionOptions& o,
   if (heads < 1 || width < 1 || width % heads != 0) {
     return call.Fail(absl::StrCat(heads, " heads do not divide a width of ", width));
   }
+  if (!(o.dropout >= 0 && o.dropout < 1))
+    return call.Fail(absl::StrCat("dropout must be in [0, 1), but is ", o.dropout));
   const ProjectionOptions dense{.bias = o.bias, .initializer = o.initializer, .bias_initializer = o.bias_initializer};
   const Value q = SplitHeads(Project(call, "q", query, width, dense), heads);
   const Value k = SplitHeads(Project(call, "k", key, width, dense), heads);
   const Value v = SplitHeads(Project(call, "v", value, width, dense), heads);
-  const Value y = ScaledDotProductAttention(q, k, v, {.mask = inputs.mask, .causal = o.causal});
+  const Value y = ScaledDotProductAttention(
+      q, k, v, {.mask = inputs.mask, .causal = o.causal, .dropout = call.training() ? o.dropout : 0});
   return Project(call, "out", JoinHeads(y), width, dense);
 }
 
@@ -96,7 +99,7 @@ struct TransformerEncoderLayer::Parts {
   Parts(int64_t heads, const TransformerEncoderLayerOptions& o)
       : options(o),
         check(OptionCheck("").Count("hidden", o.hidden).Below1("dropout", o.dropout).AtLeast0("epsilon", o.epsilon)),
-        attention(MultiHeadAttention(heads, {.causal = o.causal}).Named("attention")),
+        attention(MultiHeadAttention(heads, {.causal = o.causal, .dropout = o.dropout}).Named("attention")),
         norm1(LayerNorm({.epsilon = o.epsilon}).Named("norm1")),
         norm2(LayerNorm({.epsilon = o.epsilon}).Named("norm2")) {}
 

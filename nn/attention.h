@@ -32,6 +32,7 @@ struct MultiHeadAttentionOptions {
   int64_t width = 0;  // features of the result, and of all heads together; 0: as many as the queries have
   bool bias = true;
   bool causal = false;  // query i sees keys 0 .. i
+  double dropout = 0;   // of the weights, in training
   Initializer initializer = GlorotUniform();
   Initializer bias_initializer = Zeros();
 };
@@ -39,7 +40,7 @@ struct MultiHeadAttentionOptions {
 // A layer "attention": out(concat over heads of attention(q(query), k(key), v(value))) (Vaswani et al. 2017), where q,
 // k, v and out are x w^T + b. Each head takes width / heads neighbouring features. Variables: q_w, k_w, v_w [width,
 // features], out_w [width, width]; q_b, k_b, v_b, out_b [width]. PyTorch's in_proj_weight is q_w, k_w and v_w one below
-// the other. There is no dropout of weights.
+// the other.
 class MultiHeadAttention : public Layer {
  public:
   explicit MultiHeadAttention(int64_t heads, const MultiHeadAttentionOptions& options = {});
@@ -57,7 +58,7 @@ class MultiHeadAttention : public Layer {
 
 struct TransformerEncoderLayerOptions {
   int64_t hidden = 2048;    // features between the two linear maps
-  double dropout = 0.1;     // of what attention gives, of the hidden features, and of what the linear maps give
+  double dropout = 0.1;     // of attention's weights and what it gives, and of what both linear maps give, in training
   bool gelu = false;        // in place of relu
   bool norm_first = false;  // pre-norm: x + f(norm(x)); else post-norm: norm(x + f(x))
   bool causal = false;
@@ -65,9 +66,8 @@ struct TransformerEncoderLayerOptions {
 };
 
 // A layer "encoder": self-attention, then out(relu(hidden(x))) of each place, each with a shortcut and a norm (Vaswani
-// et al. 2017; with norm_first Xiong et al. 2020). As PyTorch's, except that weights of attention are not dropped. It
-// has the layers attention, norm1 and norm2, and variables hidden_w [hidden, features], hidden_b, out_w [features,
-// hidden], out_b.
+// et al. 2017; with norm_first Xiong et al. 2020). As PyTorch's. It has the layers attention, norm1 and norm2, and
+// variables hidden_w [hidden, features], hidden_b, out_w [features, hidden], out_b.
 class TransformerEncoderLayer : public Layer {
  public:
   explicit TransformerEncoderLayer(int64_t heads, const TransformerEncoderLayerOptions& options = {});

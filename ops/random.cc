@@ -114,6 +114,38 @@ const OpRegistration kBernoulli({
     .traits = {.random = true},
 });
 
+absl::StatusOr<Kernel> BernoulliOfKernel(const KernelSpec& spec) {
+  const auto& a = spec.As<BernoulliOfAttrs>();
+  const int64_t keys = spec.x(0).num_elements(), n = keys == 0 ? 0 : spec.y().num_elements() / keys;
+  return Kernel{.run = [=, p = a.p, dtype = a.dtype](const KernelArgs& args) {
+    for (int64_t k = 0; k < keys; ++k) {
+      char* const y = args.out<char>() + k * n * static_cast<int64_t>(SizeOf(dtype));
+      kernels::FillBernoulli({.seed = static_cast<uint64_t>(args.in<int64_t>(0)[k])}, dtype, p, n, y);
+    }
+    return absl::OkStatus();
+  }};
+}
+
+// Not a random node, since the key decides: what random_bernoulli drew cannot be drawn a second time elsewhere.
+const OpRegistration kBernoulliOf({
+    .name = "bernoulli_of",
+    .doc = "y[key.., i..] is 1 with probability p, else 0: a function of the key and of the place i.",
+    .inputs = {"key"},
+    .parse_attrs = &ParseAttrs<BernoulliOfAttrs>,
+    .type = [](const TypeContext& c) -> absl::StatusOr<Types> {
+      const auto& a = c.attrs<BernoulliOfAttrs>();
+      if (c.dtype(0) != DType::kInt64) return c.Error("key must be i64");
+      if (!(a.p >= 0 && a.p <= 1)) return c.Error("p must be in [0, 1], not ", a.p);
+      Shape y = c.shape(0);
+      for (int64_t dim : a.shape) y.push_back(dim);
+      if (absl::Status status = y.Validate(); !status.ok()) return c.Error(status.message());
+      return Types{{a.dtype, y}};
+    },
+    .kernel = BernoulliOfKernel,
+    .gradient = [](const GradientContext&) { return Values{Value()}; },
+    .batch = [](const BatchContext& c) { return BuildStacked(c, c.node().attrs); },
+});
+
 template <class A>
 Value AddRandom(Graph* graph, absl::string_view op, const Type& type, A attrs, std::source_location location) {
   attrs.random = {type.dtype, type.shape, graph->NewRandomStream()};
@@ -144,6 +176,13 @@ Value RandomBernoulli(Graph* graph, DType dtype, const Shape& shape, RandomBerno
 Value RandomUniformLike(Operand x, RandomUniformAttrs attrs) { return AddRandomLike(x, "random_uniform", attrs); }
 Value RandomNormalLike(Operand x, RandomNormalAttrs attrs) { return AddRandomLike(x, "random_normal", attrs); }
 Value RandomBernoulliLike(Operand x, RandomBernoulliAttrs attrs) { return AddRandomLike(x, "random_bernoulli", attrs); }
+
+Value DrawKey(Graph* graph, std::source_location location) {
+  const LocationScope scope(graph, location);
+  return Cast(RandomUniform(graph, DType::kFloat64, {}, {.lo = 0, .hi = 0x1p53}), DType::kInt64);
+}
+
+Value BernoulliOf(Operand key, const BernoulliOfAttrs& attrs) { return Build("bernoulli_of", {key}, Attrs(attrs)); }
 
 Value Dropout(Operand x, DropoutOptions options) {
   if (x.is_number() || !x.value().valid()) return Identity(x);

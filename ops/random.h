@@ -2,6 +2,7 @@
 //
 //   Value noise = RandomNormal(&graph, DType::kFloat32, {kAnyBatch, 10}, {.stddev = 0.1});
 //   Value y = Dropout(x, {.rate = 0.5});
+//   Value key = DrawKey(&graph), drawn = BernoulliOf(key, {.p = 0.1, .shape = {10}});   // the same for the same key
 //
 // The numbers are a pure function of the run's seed and step, the node's stream (each node has its own) and the
 // element's index: the same for any number of threads, different in every step. Shapes may be symbolic. No gradient
@@ -65,6 +66,23 @@ struct RandomBernoulliAttrs {
 Value RandomBernoulli(Graph* graph, DType dtype, const Shape& shape, RandomBernoulliAttrs attrs = {},
                       std::source_location location = std::source_location::current());
 Value RandomBernoulliLike(Operand x, RandomBernoulliAttrs attrs = {});
+
+// Draws a key, i64[]: a number that other random numbers are a function of, so that several nodes can draw the same
+// ones.
+Value DrawKey(Graph* graph, std::source_location location = std::source_location::current());
+
+struct BernoulliOfAttrs {
+  double p = 0.5;  // in [0, 1]; to 24 bits
+  DType dtype = DType::kFloat32;
+  Shape shape;
+  template <class V>
+  void Fields(V&& v) {
+    v("p", p), v("dtype", dtype), v("shape", shape);
+  }
+};
+// Computes 1 with probability p, else 0, for each element of the shape: a function of the key and the element's place.
+// key is i64; several keys, of any shape, give one after the other.
+Value BernoulliOf(Operand key, const BernoulliOfAttrs& attrs);
 
 struct DropoutOptions {
   double rate = 0.5;  // in [0, 1]

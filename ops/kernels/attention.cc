@@ -8,6 +8,7 @@
 #include "adret/core/rounding.h"
 #include "adret/ops/kernels/attention_rows.h"
 #include "adret/ops/kernels/gemm.h"
+#include "adret/ops/kernels/random.h"
 
 namespace adret::kernels {
 namespace {
@@ -33,11 +34,11 @@ bool HasNan(const T* x, int64_t n) {
 
 }  // namespace
 
-int64_t MaskLayout::HeadOffset(int64_t head) const {
+int64_t RepeatedAxes::Offset(int64_t i) const {
   int64_t offset = 0;
   for (size_t a = dims.size(); a-- > 0;) {
-    offset += head % dims[a] * strides[a];
-    head /= dims[a];
+    offset += i % dims[a] * strides[a];
+    i /= dims[a];
   }
   return offset;
 }
@@ -48,7 +49,10 @@ Attention<T>::Attention(const AttentionShape& shape)
       query_rows_(RowsOfBlocks(shape.queries, kQueryRows)),
       key_rows_(RowsOfBlocks(shape.keys, kKeyRows)),
       query_blocks_(CeilDiv(shape.queries, query_rows_)),
-      key_blocks_(CeilDiv(shape.keys, key_rows_)) {}
+      key_blocks_(CeilDiv(shape.keys, key_rows_)) {
+  drop_.threshold = static_cast<uint32_t>(std::lround((1 - shape.dropout) * 0x1p24));
+  drop_.factor = static_cast<T>(1 / (1 - shape.dropout));
+}
 
 template <class T>
 double Attention<T>::products() const {
@@ -57,14 +61,39 @@ double Attention<T>::products() const {
 
 template <class T>
 int64_t Attention<T>::scratch_bytes() const {
-  return 2 * query_rows_ * key_rows_ * static_cast<int64_t>(sizeof(T));
+  const int64_t bits = drops() ? RoundUp(key_rows_ + 8, 4) + kDropPadding : 0;
+  return 2 * query_rows_ * key_rows_ * static_cast<int64_t>(sizeof(T)) + bits * static_cast<int64_t>(sizeof(uint32_t));
+}
+
+template <class T>
+uint32_t* Attention<T>::BitsIn(T* scratch) const {
+  return drops() ? reinterpret_cast<uint32_t*>(scratch + 2 * query_rows_ * key_rows_) : nullptr;
+}
+
+template <class T>
+const uint32_t* Attention<T>::DrawBits(const Head& h, int64_t query, int64_t key, int64_t n, uint32_t* bits) const {
+  const uint64_t word = h.first_word + static_cast<uint64_t>(query * s_.keys + key), skipped = word % 4;
+  RandomWords(h.random, word / 4, CeilDiv(n + static_cast<int64_t>(skipped), 4), bits);
+  return bits + skipped;
+}
+
+template <class T>
+T Attention<T>::KeptShare(const Head& h, int64_t query, int64_t key) const {
+  if (!drops()) return 1;
+  const uint64_t word = h.first_word + static_cast<uint64_t>(query * s_.keys + key);
+  return h.random.Block(word / 4)[word % 4] >> 8 < drop_.threshold ? drop_.factor : T{0};
 }
 
 template <class T>
 typename Attention<T>::Head Attention<T>::HeadOf(const Inputs& in, int64_t head) const {
-  Head h{in.q + head * s_.queries * s_.features, in.k + head * s_.keys * s_.features, in.v + head * s_.keys * s_.values,
-         nullptr, nullptr};
-  const int64_t offset = s_.mask.HeadOffset(head);
+  Head h{};
+  h.q = in.q + head * s_.queries * s_.features, h.k = in.k + head * s_.keys * s_.features;
+  h.v = in.v + head * s_.keys * s_.values;
+  if (drops()) {
+    h.random.seed = static_cast<uint64_t>(in.seeds[s_.examples.Offset(head / s_.heads_of_example)]);
+    h.first_word = static_cast<uint64_t>(head % s_.heads_of_example * s_.queries * s_.keys);
+  }
+  const int64_t offset = s_.mask.heads.Offset(head);
   if (s_.mask.additive) {
     h.add = static_cast<const T*>(in.mask) + offset;
   } else {
@@ -153,6 +182,9 @@ void Attention<T>::ForwardBlock(const Head& h, const Range& queries, T* y, T* ls
       T* const row = s + i * keys.size();
       const int64_t seen = Seen(queries.begin + i, keys);
       const T factor = WeighScores(seen, scale, row, &sums[i]);
+      if (drops()) {
+        DropWeights(seen, drop_, DrawBits(h, queries.begin + i, keys.begin, seen, BitsIn(s)), row);
+      }
       std::fill(row + seen, row + keys.size(), T{0});
       if (block > 0 && factor != 1) ScaleRow(values, factor, rows + i * values);
     }
@@ -191,8 +223,9 @@ void Attention<T>::ForwardExactly(const Head& h, int64_t query, T* y, T* lse) co
   *lse = static_cast<T>(max + std::log(sum));
   for (int64_t j = 0; j < seen; ++j) {
     const T score = Score(h, query, j);
-    if (score == -kInfinity) continue;
-    const T weight = static_cast<T>(std::exp(score - max) / sum);
+    const T kept = KeptShare(h, query, j);
+    if (score == -kInfinity || kept == 0) continue;
+    const T weight = static_cast<T>(std::exp(score - max) / sum) * kept;
     for (int64_t e = 0; e < s_.values; ++e) y[e] += weight * h.v[j * s_.values + e];
   }
 }
@@ -285,7 +318,10 @@ void Attention<T>::AddBlock(const Head& h, const HeadCotangents& at, const Range
   for (int64_t i = 0; i < m; ++i) {
     const int64_t query = queries.begin + i, seen = Seen(query, keys);
     const ScoreGrad<T> at_row{scale, static_cast<T>(s_.scale), at.lse[query], at.delta[query]};
+    const uint32_t* const bits = drops() ? DrawBits(h, query, keys.begin, seen, BitsIn(scratch)) : nullptr;
+    if (drops()) DropWeights(seen, drop_, bits, ds + i * n);
     WeighScoresGrad(seen, at_row, p + i * n, ds + i * n);
+    if (drops()) DropWeights(seen, drop_, bits, p + i * n);
     std::fill(p + i * n + seen, p + (i + 1) * n, T{0});
     std::fill(ds + i * n + seen, ds + (i + 1) * n, T{0});
   }
@@ -319,11 +355,11 @@ void Attention<T>::AddBlockExactly(const Head& h, const HeadCotangents& at, cons
     for (int64_t j = keys.begin, end = keys.begin + Seen(i, keys); j < end; ++j) {
       const T score = Score(h, i, j);
       if (score == -std::numeric_limits<T>::infinity()) continue;
-      const T p = std::exp(score - at.lse[i]);
+      const T p = std::exp(score - at.lse[i]), kept = KeptShare(h, i, j);
       T dp = 0;
-      for (int64_t e = 0; e < values; ++e) dp += dy[e] * h.v[j * values + e];
+      for (int64_t e = 0; kept != 0 && e < values; ++e) dp += kept * dy[e] * h.v[j * values + e];
       const T ds = p * (dp - at.delta[i]) * static_cast<T>(s_.scale);
-      if (g.dv != nullptr) add(p, dy, values, g.dv + j * values);
+      if (g.dv != nullptr && kept != 0) add(p * kept, dy, values, g.dv + j * values);
       if (g.dk != nullptr) add(ds, q, features, g.dk + j * features);
       if (g.dq != nullptr) add(ds, h.k + j * features, features, g.dq + i * features);
     }

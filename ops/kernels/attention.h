@@ -8,15 +8,24 @@
 
 #include "absl/container/inlined_vector.h"
 #include "absl/functional/function_ref.h"
+#include "adret/core/random.h"
+#include "adret/ops/kernels/attention_rows.h"
 
 namespace adret::kernels {
 
+// Axes along some of which an array is repeated, the outermost first.
+struct RepeatedAxes {
+  absl::InlinedVector<int64_t, 4> dims, strides;  // a stride of 0: the same number for all
+  void Add(int64_t dim, int64_t stride) { dims.push_back(dim), strides.push_back(stride); }
+  // Returns where the number is for place i, counted along all axes.
+  int64_t Offset(int64_t i) const;
+};
+
 // Where the number for a query and a key of a head is in a mask that is repeated along some axes.
 struct MaskLayout {
-  bool additive = false;                          // numbers are added to scores; else true says: takes part
-  absl::InlinedVector<int64_t, 4> dims, strides;  // of the axes that heads count, the outermost first
-  int64_t query_stride = 0, key_stride = 0;       // 0: the same number for all
-  int64_t HeadOffset(int64_t head) const;
+  bool additive = false;  // numbers are added to scores; else true says: takes part
+  RepeatedAxes heads;
+  int64_t query_stride = 0, key_stride = 0;  // 0: the same number for all
 };
 
 // q [heads, queries, features], k [heads, keys, features], v [heads, keys, values]. causal: query i sees keys 0 .. i.
@@ -25,6 +34,11 @@ struct AttentionShape {
   double scale = 1;
   bool causal = false;
   MaskLayout mask = {};
+  // In [0, 1): each weight is 0 with this probability, else divided by 1 - dropout. A head is one of an example's, and
+  // each example has a key, which it may share with others.
+  double dropout = 0;
+  int64_t heads_of_example = 1;
+  RepeatedAxes examples = {};
 };
 
 template <class T>
@@ -33,6 +47,9 @@ class Attention {
   struct Inputs {
     const T *q, *k, *v;
     const void* mask;  // bools, or T where it is additive
+    // Of dropout: whether a weight stays is decided by word (head queries + query) keys + key of the example's
+    // sequence, as FillBernoulli() draws it. So the gradients drop what the forward pass has dropped.
+    const int64_t* seeds = nullptr;
   };
   // lse: the logarithm of the sum of a row's exponentials; +infinity where no key takes part, so that exp(score - lse)
   // are always the weights.
@@ -65,6 +82,8 @@ class Attention {
     const T *q, *k, *v;
     const uint8_t* keep;  // nullptr: no such mask
     const T* add;
+    RandomKey random;
+    uint64_t first_word;  // of the words that decide what is dropped
   };
   struct HeadCotangents {
     const T *lse, *delta, *dy;
@@ -78,6 +97,12 @@ class Attention {
   // The scores of a block, [queries, keys]. Returns what they must still be multiplied by.
   T Scores(const Head& h, const Range& queries, const Range& keys, T* s) const;
   T Score(const Head& h, int64_t query, int64_t key) const;
+  // Whether anything is dropped, and then: what a weight is multiplied by (0: it is dropped), and dropping from n
+  // weights of a query, from a key on. bits: a row of them, in scratch memory.
+  bool drops() const { return s_.dropout > 0; }
+  T KeptShare(const Head& h, int64_t query, int64_t key) const;
+  const uint32_t* DrawBits(const Head& h, int64_t query, int64_t key, int64_t n, uint32_t* bits) const;
+  uint32_t* BitsIn(T* scratch) const;
 
   void ForwardBlock(const Head& h, const Range& queries, T* y, T* lse, T* s) const;
   void ForwardExactly(const Head& h, int64_t query, T* y, T* lse) const;
@@ -91,6 +116,7 @@ class Attention {
                       const Gradients& g, T* scratch) const;
 
   AttentionShape s_;
+  DropRule<T> drop_;
   int64_t query_rows_, key_rows_;  // of a block
   int64_t query_blocks_, key_blocks_;
 };

@@ -69,6 +69,35 @@ void WeighScoresGradT(int64_t n, const ScoreGrad<T>& g, T* s, T* dp) {
   }
 }
 
+// The words of a row's lanes, as numbers of its type's size.
+template <class D>
+auto DrawnBits(D, const uint32_t* bits) {
+  const hn::RebindToUnsigned<D> du;
+  if constexpr (sizeof(hn::TFromD<D>) == sizeof(uint32_t)) {
+    return hn::ShiftRight<8>(hn::LoadU(du, bits));
+  } else {
+    return hn::ShiftRight<8>(hn::PromoteTo(du, hn::LoadU(hn::Rebind<uint32_t, D>(), bits)));
+  }
+}
+
+template <class T>
+void DropWeightsT(int64_t n, const DropRule<T>& rule, const uint32_t* bits, T* w) {
+  const Row<T> row(n);
+  const hn::RebindToSigned<decltype(row.d)> di;
+  const auto threshold = hn::Set(di, static_cast<hn::TFromD<decltype(di)>>(rule.threshold));
+  const auto factor = hn::Set(row.d, rule.factor);
+  for (int64_t i = 0; i < n; i += row.lanes) {
+    const auto kept = hn::Lt(hn::BitCast(di, DrawnBits(row.d, bits + i)), threshold);
+    row.Store(hn::IfThenElseZero(hn::RebindMask(row.d, kept), hn::Mul(row.Load(w, i, 0), factor)), w, i);
+  }
+}
+
+void DropWeightsF32(int64_t n, const DropRule<float>& rule, const uint32_t* bits, float* w) {
+  DropWeightsT(n, rule, bits, w);
+}
+void DropWeightsF64(int64_t n, const DropRule<double>& rule, const uint32_t* bits, double* w) {
+  DropWeightsT(n, rule, bits, w);
+}
 float WeighScoresF32(int64_t n, float scale, float* s, ScoreSum<float>* sum) { return WeighScoresT(n, scale, s, sum); }
 double WeighScoresF64(int64_t n, double scale, double* s, ScoreSum<double>* sum) {
   return WeighScoresT(n, scale, s, sum);
@@ -90,6 +119,8 @@ HWY_EXPORT(WeighScoresF32);
 HWY_EXPORT(WeighScoresF64);
 HWY_EXPORT(WeighScoresGradF32);
 HWY_EXPORT(WeighScoresGradF64);
+HWY_EXPORT(DropWeightsF32);
+HWY_EXPORT(DropWeightsF64);
 HWY_EXPORT(ScaleRowF32);
 HWY_EXPORT(ScaleRowF64);
 
@@ -106,6 +137,12 @@ void WeighScoresGrad(int64_t n, const ScoreGrad<float>& g, float* s, float* dp) 
 }
 void WeighScoresGrad(int64_t n, const ScoreGrad<double>& g, double* s, double* dp) {
   HWY_DYNAMIC_DISPATCH(WeighScoresGradF64)(n, g, s, dp);
+}
+void DropWeights(int64_t n, const DropRule<float>& rule, const uint32_t* bits, float* w) {
+  HWY_DYNAMIC_DISPATCH(DropWeightsF32)(n, rule, bits, w);
+}
+void DropWeights(int64_t n, const DropRule<double>& rule, const uint32_t* bits, double* w) {
+  HWY_DYNAMIC_DISPATCH(DropWeightsF64)(n, rule, bits, w);
 }
 void ScaleRow(int64_t n, float factor, float* y) { HWY_DYNAMIC_DISPATCH(ScaleRowF32)(n, factor, y); }
 void ScaleRow(int64_t n, double factor, double* y) { HWY_DYNAMIC_DISPATCH(ScaleRowF64)(n, factor, y); }

@@ -29,6 +29,18 @@ struct ScoreGrad {
 void WeighScoresGrad(int64_t n, const ScoreGrad<float>& g, float* s, float* dp);
 void WeighScoresGrad(int64_t n, const ScoreGrad<double>& g, double* s, double* dp);
 
+// What becomes of a weight with a word of random bits: w factor where bits >> 8 is below the threshold, else 0,
+// whatever w is.
+template <class T>
+struct DropRule {
+  uint32_t threshold = 0;
+  T factor = 1;
+};
+// Drops some of n weights. bits: words as FillBernoulli() draws them, readable up to n + kDropPadding.
+constexpr int64_t kDropPadding = 64;
+void DropWeights(int64_t n, const DropRule<float>& rule, const uint32_t* bits, float* w);
+void DropWeights(int64_t n, const DropRule<double>& rule, const uint32_t* bits, double* w);
+
 // y *= factor
 void ScaleRow(int64_t n, float factor, float* y);
 void ScaleRow(int64_t n, double factor, double* y);

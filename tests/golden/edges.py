@@ -417,11 +417,14 @@ give("score_biases", lambda n: np.where(inputs["seen"].numpy(), 0.25 * grid([6, 
 edge("scaled_dot_product_attention", attention, "queries", "keys", "values", wide=True)
 edge("scaled_dot_product_attention/causal", lambda q, k, v: attention(q, k, v, causal=True), "queries", "keys", "values",
      wide=True)
+edge("scaled_dot_product_attention_dropout/hardly_ever", attention, "queries", "keys", "values", wide=True)
+edge("scaled_dot_product_attention_dropout/hardly_ever_masked", attention, "queries", "keys", "values", "seen", wide=True)
 edge("scaled_dot_product_attention/masked", attention, "queries", "keys", "values", "seen", wide=True)
 edge("scaled_dot_product_attention/biased", lambda q, k, v, b: attention(q, k, v, bias=b), "some_queries", "some_keys",
      "some_values", "score_biases", wide=True)
 for name, (q, k, v) in {"no_queries": ("no_queries", "keys", "values"), "no_keys": ("some_queries", "no_keys", "no_values")}.items():
     edge("scaled_dot_product_attention/" + name, attention, q, k, v)
+    edge("scaled_dot_product_attention_dropout/" + name, attention, q, k, v)
 
 pixels = lambda n: grid([2, 2, 8, 9], {30: nan, 65: inf, 200: -inf, 270: n.max, 150: n.den})
 give("pixels", pixels)
@@ -579,6 +582,9 @@ edge("random_normal/no_deviation", lambda x: torch.full_like(x, 3.0), "specials"
 edge("random_normal/nothing", lambda x: torch.zeros_like(x), "empty")
 edge("random_bernoulli/never", lambda x: torch.zeros_like(x), "specials")
 edge("random_bernoulli/always", lambda x: torch.ones_like(x), "specials")
+edge("bernoulli_of/never", lambda key: torch.zeros(3, 2), "places")
+edge("bernoulli_of/always", lambda key: torch.ones(3, 2), "places")
+edge("bernoulli_of/nothing", lambda key: torch.zeros(0, 2), "no_places")
 edge("random_uniform/nothing", lambda x: torch.zeros_like(x), "empty")
 
 save(__file__)

@@ -74,7 +74,7 @@ TEST(AttentionLayersTest, TrainingDropsAndInferenceDoesNot) {
     for (NodeId id = 0; id < graph.num_nodes(); ++id) count += graph.node(id).op->traits.random;
     return count;
   };
-  EXPECT_EQ(dropouts(Mode::kTraining, 0.1), 3);
+  EXPECT_EQ(dropouts(Mode::kTraining, 0.1), 4);
   EXPECT_EQ(dropouts(Mode::kTraining, 0), 0);
   EXPECT_EQ(dropouts(Mode::kInference, 0.1), 0);
 }
@@ -114,6 +114,8 @@ TEST(AttentionLayersTest, Errors) {
                 MultiHeadAttention(2)(x, {.mask = x.graph()->Input("mask", DType::kBool, {kAnyBatch, 7})});
               }),
               HasSubstr("mask must broadcast to [?,2,7,7]"));
+  EXPECT_THAT(message([](Value x) { MultiHeadAttention(2, {.dropout = 1})(x); }),
+              HasSubstr("attention1: dropout must be in [0, 1), but is 1"));
   EXPECT_THAT(message([](Value x) { TransformerEncoderLayer(2, {.dropout = 1})(x); }),
               HasSubstr("encoder1: dropout must be in [0, 1), but is 1"));
   EXPECT_THAT(message([](Value x) { SinusoidalPositions({.base = 0})(x); }), HasSubstr("base must be"));

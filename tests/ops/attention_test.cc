@@ -5,10 +5,12 @@
 #include <vector>
 
 #include "adret/autograd/gradients.h"
+#include "adret/autograd/vmap.h"
 #include "adret/core/executor.h"
 #include "adret/core/random.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/matmul.h"
+#include "adret/ops/random.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/softmax.h"
 #include "adret/ops/where.h"
@@ -56,9 +58,9 @@ std::function<std::vector<Tensor>(absl::Span<const Tensor>)> Reference(double sc
   };
 }
 
-std::function<Values(Args)> Attention(bool causal = false, double scale = 0) {
+std::function<Values(Args)> Attention(bool causal = false, double scale = 0, double dropout = 0) {
   return [=](Args x) {
-    Options options{.causal = causal, .scale = scale};
+    Options options{.causal = causal, .scale = scale, .dropout = dropout};
     if (x.size() == 4) options.mask = x[3];
     return Values{ScaledDotProductAttention(x[0], x[1], x[2], options)};
   };
@@ -129,6 +131,30 @@ const OpCases kCases({
     {.name = "scaled_dot_product_attention/no_keys",
      .build = Attention(),
      .inputs = {{.shape = {2, 3, 4}}, {.shape = {2, 0, 4}}, {.shape = {2, 0, 3}}}},
+    // What is dropped is compared with a composition below.
+    {.name = "scaled_dot_product_attention_dropout",
+     .build = Attention(false, 0, 0.4),
+     .inputs = {{.shape = {2, 5, 4}, .batch = true},
+                {.shape = {2, 7, 4}, .batch = true},
+                {.shape = {2, 7, 3}, .batch = true}},
+     .bad =
+         [](Graph* g) {
+           const Value q = g->Input("q", DType::kFloat32, {2, 5, 4});
+           ScaledDotProductAttention(q, q, q, {.dropout = 1});
+         },
+     .bad_message = "scaled_dot_product_attention_dropout: the rate of dropout must be in [0, 1), but is 1"},
+    {.name = "scaled_dot_product_attention_dropout/causal",
+     .build = Attention(true, -1.5, 0.3),
+     .inputs = {{.shape = {2, 6, 3}}, {.shape = {2, 6, 3}}, {.shape = {2, 6, 2}}}},
+    {.name = "scaled_dot_product_attention_dropout/bias",
+     .build = Attention(false, 0, 0.5),
+     .inputs = {{.shape = {2, 5, 4}}, {.shape = {2, 7, 4}}, {.shape = {2, 7, 4}}, {.shape = {5, 7}}}},
+    {.name = "scaled_dot_product_attention_dropout/mask",
+     .build = Attention(false, 0, 0.2),
+     .inputs = {{.shape = {2, 1, 5, 4}, .batch = true},
+                {.shape = {2, 1, 7, 4}, .batch = true},
+                {.shape = {2, 1, 7, 4}, .batch = true},
+                {.shape = {5, 7}, .dtype = DType::kBool, .values = kSeen}}},
 });
 
 const GoldenCases kGoldens("attention", {
@@ -158,6 +184,11 @@ const EdgeRows kEdges({
     Edge("/biased", Attention(), {"some_queries", "some_keys", "some_values", "score_biases"}),
     Edge("/no_queries", Attention(), {"no_queries", "keys", "values"}),
     Edge("/no_keys", Attention(), {"some_queries", "no_keys", "no_values"}),
+    // Too rarely for a random number of 24 bits to say so.
+    Edge("_dropout/hardly_ever", Attention(false, 0, 1e-17), {"queries", "keys", "values"}),
+    Edge("_dropout/hardly_ever_masked", Attention(false, 0, 1e-17), {"queries", "keys", "values", "seen"}),
+    Edge("_dropout/no_queries", Attention(false, 0, 0.5), {"no_queries", "keys", "values"}),
+    Edge("_dropout/no_keys", Attention(false, 0, 0.5), {"some_queries", "no_keys", "no_values"}),
 });
 
 // ---- Blocks -----------------------------------------------------------------------------------------------------
@@ -223,6 +254,60 @@ TEST_P(AttentionBlocks, GiveWhatTheWholeMatrixGives) {
   }
 }
 
+// What dropout does, with the numbers that another node draws for the same key; derivatives of order 1 and 2.
+TEST_P(AttentionBlocks, DropWhatAMatrixOfRandomNumbersDrops) {
+  const Sizes s = GetParam();
+  RandomStream random(/*seed=*/14);
+  Graph graph;
+  Feeds feeds;
+  const auto input = [&](const char* name, const Shape& shape) {
+    const Value v = graph.Input(name, DType::kFloat64, shape);
+    feeds.emplace_back(v, Normal(shape, &random));
+    return v;
+  };
+  const Value q = input("q", {s.heads, s.queries, s.features}), k = input("k", {s.heads, s.keys, s.features});
+  const Value v = input("v", {s.heads, s.keys, s.values}), dy = input("dy", {s.heads, s.queries, s.values});
+  constexpr double kRate = 0.3;
+  const Value blocks = ScaledDotProductAttention(q, k, v, {.causal = s.causal, .dropout = kRate});
+  const Value key(&graph, graph.node(blocks.node()).inputs.back());
+  const Value kept =
+      BernoulliOf(key, {.p = 1 - kRate, .dtype = DType::kFloat64, .shape = {s.heads, s.queries, s.keys}});
+  Tensor seen(DType::kBool, {s.queries, s.keys});
+  for (int64_t i = 0; i < seen.num_elements(); ++i) {
+    seen.mutable_data<bool>()[i] = !s.causal || i % s.keys <= i / s.keys;
+  }
+  const Value scores = MatMul(q, k, {.transpose_b = true}) * (1 / std::sqrt(static_cast<double>(s.features)));
+  const Value weights = Softmax(Where(graph.Constant(seen), scores, -std::numeric_limits<double>::infinity()));
+  const Value whole = MatMul(weights * kept * (1 / (1 - kRate)), v);
+  const bool second = s.heads * s.queries * s.keys <= 20'000;
+  Values fetches;
+  size_t half = 0;
+  for (const Value& y : {whole, blocks}) {
+    half = fetches.size();
+    fetches.push_back(y);
+    const Values first = Gradients(Values{y}, {q, k, v}, {.seeds = {dy}});
+    fetches.insert(fetches.end(), first.begin(), first.end());
+    if (!second) continue;
+    Value sum = Sum(y * y * y);
+    for (const Value& d : first) sum = sum + Sum(d * d);
+    for (const Value& d : Gradients(sum, {q, k, v, dy})) fetches.push_back(d);
+  }
+  auto executor = Executor::Create(fetches);
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  State state;
+  state.seed = 5, state.step = 7;
+  auto results = executor->Run(feeds, &state);
+  ASSERT_TRUE(results.ok()) << results.status();
+  for (size_t i = 0; i < half; ++i) {
+    const Tensor &expected = (*results)[i], &found = (*results)[half + i];
+    ASSERT_EQ(found.shape(), expected.shape());
+    for (int64_t e = 0; e < expected.num_elements(); ++e) {
+      ASSERT_NEAR(found.At(e), expected.At(e), 1e-11 * std::max(1.0, std::abs(expected.At(e))))
+          << "result " << i << ", element " << e;
+    }
+  }
+}
+
 std::vector<Sizes> AllSizes() {
   std::vector<Sizes> result;
   for (const bool causal : {false, true}) {
@@ -246,7 +331,8 @@ TEST(AttentionTest, ThreadsKeepTheBits) {
     Graph graph;
     const Value x = graph.Input("x", DType::kFloat32, {heads, 300, 24});
     const Value y = ScaledDotProductAttention(x, x, x, {.causal = true});
-    const Values fetches{y, Gradients(Sum(y * y), {x})[0]};
+    const Value z = ScaledDotProductAttention(x, x, x, {.causal = true, .dropout = 0.5});
+    const Values fetches{y, Gradients(Sum(y * y), {x})[0], z, Gradients(Sum(z * z), {x})[0]};
     const Tensor numbers = Normal(x.shape(), &random).Cast(DType::kFloat32);
     std::vector<std::vector<Tensor>> results;
     for (const int threads : {1, 2, 4}) {
@@ -255,7 +341,7 @@ TEST(AttentionTest, ThreadsKeepTheBits) {
       auto result = executor->Run({{x, numbers}});
       ASSERT_TRUE(result.ok()) << result.status();
       results.push_back(*result);
-      for (int i = 0; i < 2; ++i) EXPECT_TRUE(results.back()[i].BitEqual(results.front()[i])) << threads << " threads";
+      for (int i = 0; i < 4; ++i) EXPECT_TRUE(results.back()[i].BitEqual(results.front()[i])) << threads << " threads";
     }
   }
 }
@@ -276,16 +362,101 @@ TEST(AttentionTest, TimeMayBeSymbolic) {
   }
 }
 
-// What is kept is far less than the matrix of scores.
+// What is kept is far less than the matrix of scores, also where weights are dropped.
 TEST(AttentionTest, MemoryDoesNotGrowWithTheSquare) {
+  for (const double dropout : {0.0, 0.1}) {
+    Graph graph;
+    const Value x = graph.Input("x", DType::kFloat32, {1, 4096, 16});
+    const Value y = ScaledDotProductAttention(x, x, x, {.causal = true, .dropout = dropout});
+    auto executor = Executor::Create({Gradients(Sum(y), {x})[0]});
+    ASSERT_TRUE(executor.ok()) << executor.status();
+    auto bytes = executor->PeakBytes(1);
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    EXPECT_LT(*bytes, 8 << 20);  // the matrix would take 64 MiB
+  }
+}
+
+// Each step drops other weights, and constants are no reason to draw once only.
+TEST(AttentionTest, DropsOtherWeightsAtEachStep) {
   Graph graph;
-  const Value x = graph.Input("x", DType::kFloat32, {1, 4096, 16});
-  const Value dx = Gradients(Sum(ScaledDotProductAttention(x, x, x, {.causal = true})), {x})[0];
-  auto executor = Executor::Create({dx});
+  const Value x = graph.Constant(Tensor::Full(DType::kFloat32, {1, 40, 4}, 1));
+  const Value y = ScaledDotProductAttention(x, x, x, {.dropout = 0.5});
+  const Value other = ScaledDotProductAttention(x, x, x, {.dropout = 0.5});
+  auto executor = Executor::Create({y, other});
   ASSERT_TRUE(executor.ok()) << executor.status();
-  auto bytes = executor->PeakBytes(1);
-  ASSERT_TRUE(bytes.ok()) << bytes.status();
-  EXPECT_LT(*bytes, 8 << 20);  // the matrix would take 64 MiB
+  State state;
+  const auto one = executor->Run({}, &state), again = executor->Run({}, &state);
+  ++state.step;
+  const auto two = executor->Run({}, &state);
+  ASSERT_TRUE(one.ok() && again.ok() && two.ok());
+  EXPECT_TRUE((*one)[0].BitEqual((*again)[0]));
+  EXPECT_FALSE((*one)[0].BitEqual((*two)[0]));
+  EXPECT_FALSE((*one)[0].BitEqual((*one)[1]));
+  double mean = 0;
+  for (int64_t i = 0; i < 160; ++i) mean += (*one)[0].At(i) / 160;
+  EXPECT_NEAR(mean, 1, 0.1);
+}
+
+// Examples draw for themselves where each makes its key, and alike where they share one; their gradients follow.
+TEST(AttentionTest, DropsForEachExample) {
+  Graph graph;
+  const Value q = graph.Input("q", DType::kFloat64, {3, 2, 5, 4}), k = graph.Input("k", DType::kFloat64, {3, 2, 6, 4});
+  RandomStream random(/*seed=*/15);
+  Feeds feeds = {{q, Normal(q.shape(), &random)}, {k, Normal(k.shape(), &random)}};
+  for (int64_t i = 1; i < 3; ++i) {  // all examples are alike
+    for (auto& [input, numbers] : feeds) {
+      const int64_t n = numbers.num_elements() / 3;
+      std::copy_n(numbers.data<double>().begin(), n, numbers.mutable_data<double>().begin() + i * n);
+    }
+  }
+  const auto sum = [](const Value& y) { return Sum(y * y * y); };
+  const auto own = [&](Args x) {
+    const Value y = ScaledDotProductAttention(x[0], x[1], x[1], {.dropout = 0.4});
+    return Values{y, Gradients(sum(y), {x[1]})[0], Gradients(sum(Gradients(sum(y), {x[1]})[0]), {x[0]})[0]};
+  };
+  const Values each = Vmap(own, {q, k});
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  // What all examples together say of their gradients, with the same keys.
+  Values fetches = each;
+  fetches.push_back(Gradients(sum(each[0]), {k})[0]);
+  fetches.push_back(Gradients(sum(each[1]), {q})[0]);
+  const auto results = Evaluate(fetches, feeds);
+  ASSERT_TRUE(results.ok()) << results.status();
+  for (int i = 0; i < 2; ++i) {
+    for (int64_t e = 0; e < (*results)[i + 1].num_elements(); ++e) {
+      ASSERT_NEAR((*results)[i + 1].At(e), (*results)[i + 3].At(e), 1e-11) << "gradient " << i << ", element " << e;
+    }
+  }
+  int64_t differences = 0;
+  for (int64_t e = 0; e < 40; ++e) differences += (*results)[0].At(e) != (*results)[0].At(40 + e);
+  EXPECT_GT(differences, 20) << "examples drop the same weights";
+}
+
+// A dropped key does not count, however large its value.
+TEST(AttentionTest, WhatIsDroppedDoesNotCount) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {1, 1, 1}), k = graph.Input("k", DType::kFloat32, {1, 4, 1});
+  const Value v = graph.Input("v", DType::kFloat32, {1, 4, 1});
+  const Value y = ScaledDotProductAttention(x, k, v, {.dropout = 0.5});
+  auto executor = Executor::Create({y, Gradients(y, {k})[0], Gradients(y, {v})[0]});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  int finite = 0;
+  for (uint64_t step = 0; step < 40; ++step) {
+    State state;
+    state.step = step;
+    const float inf = std::numeric_limits<float>::infinity();
+    const auto results = executor->Run({{x, Tensor::Full(DType::kFloat32, {1, 1, 1}, 1)},
+                                        {k, Tensor::Full(DType::kFloat32, {1, 4, 1}, 1)},
+                                        {v, Tensor::From<float>({1, 4, 1}, {inf, 1, inf, 1})}},
+                                       &state);
+    ASSERT_TRUE(results.ok()) << results.status();
+    const bool dropped = (*results)[2].At(0) == 0 && (*results)[2].At(2) == 0;
+    EXPECT_EQ(std::isfinite((*results)[0].At(0)), dropped) << "step " << step;
+    for (int64_t j = 0; dropped && j < 4; ++j) EXPECT_TRUE(std::isfinite((*results)[1].At(j)));
+    finite += dropped;
+  }
+  EXPECT_GT(finite, 0);
+  EXPECT_LT(finite, 40);
 }
 
 }  // namespace

@@ -12,6 +12,7 @@
 #include "adret/ops/reduce.h"
 #include "adret/ops/unary.h"
 #include "adret/tests/ops/op_suite.h"
+#include "adret/tests/ops/picked.h"
 #include "gtest/gtest.h"
 
 namespace adret {
@@ -49,7 +50,46 @@ const OpCases kRandom({
          .inputs = {{.shape = {5, 13}, .batch = true}}},
         [](Graph* g) { Dropout(g->Input("x", DType::kFloat32, {2}), {.rate = 2}); },
         "dropout: expects a rate in [0, 1]"),
+    {.name = "bernoulli_of",
+     .build =
+         [](Args x) {
+           return Values{BernoulliOf(x[0], {.p = 0.3, .dtype = DType::kFloat64, .shape = {3, 5}})};
+         },
+     .inputs = {{.shape = {4}, .dtype = DType::kInt64, .batch = true, .values = {-1, 0, 7, 1e15}}},
+     .reference = Picked({4, 3, 5},
+                         [](auto x, const Index& i) {
+                           const uint64_t key = static_cast<uint64_t>(x[0].template data<int64_t>()[i[0]]);
+                           const int64_t place = i[1] * 5 + i[2];
+                           const uint32_t word = RandomKey{.seed = key}.Block(place / 4)[place % 4];
+                           return UnitFloat(word) < std::lround(0.3 * 0x1p24) * 0x1p-24 ? 1.0 : 0.0;
+                         }),
+     .differentiable = false,
+     .bad = [](Graph* g) { BernoulliOf(g->Input("key", DType::kInt32, {}), {.shape = {2}}); },
+     .bad_message = "bernoulli_of: key must be i64 (key i32[])"},
+    {.name = "draw_key",
+     .build =
+         [](Args x) {
+           const Value drawn = BernoulliOf(DrawKey(x[0].graph()), {.dtype = x[0].dtype(), .shape = {13}});
+           return Values{x[0] * drawn};
+         },
+     .inputs = {{.shape = {5, 13}, .batch = true}}},
 });
+
+TEST(DrawKey, IsAnotherOneInEachStepAndForEachNode) {
+  Graph graph;
+  auto executor = Executor::Create({DrawKey(&graph), DrawKey(&graph)});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  std::set<int64_t> keys;
+  for (uint64_t step = 0; step < 10; ++step) {
+    State state;
+    state.seed = 3, state.step = step;
+    const auto drawn = executor->Run({}, &state);
+    ASSERT_TRUE(drawn.ok()) << drawn.status();
+    for (const Tensor& key : *drawn) keys.insert(key.data<int64_t>()[0]);
+  }
+  EXPECT_EQ(keys.size(), 20u);
+  EXPECT_GE(*keys.begin(), 0);
+}
 
 TEST(RandomKernels, WordsAreThoseOfTheKey) {
   const RandomKey key{.seed = 0x123456789ABCDEF0, .stream = 77, .step = (uint64_t{3} << 40) + 5};

@@ -124,6 +124,9 @@ const EdgeRows kMade({
     Move("random_normal/nothing", {"empty"}, [](Args x) { return RandomNormalLike(x[0]); }),
     Move("random_uniform/nothing", {"empty"}, [](Args x) { return RandomUniformLike(x[0]); }),
     Move("random_bernoulli/never", {"specials"}, [](Args x) { return RandomBernoulliLike(x[0], {.p = 0}); }),
+    Move("bernoulli_of/never", {"places"}, [](Args x) { return BernoulliOf(x[0], {.p = 0, .shape = {2}}); }),
+    Move("bernoulli_of/always", {"places"}, [](Args x) { return BernoulliOf(x[0], {.p = 1, .shape = {2}}); }),
+    Move("bernoulli_of/nothing", {"no_places"}, [](Args x) { return BernoulliOf(x[0], {.shape = {2}}); }),
     Move("random_bernoulli/always", {"specials"}, [](Args x) { return RandomBernoulliLike(x[0], {.p = 1}); }),
 });
 
