@@ -73,6 +73,7 @@
 #include "adret/autograd/jvp.h"
 #include "adret/autograd/per_example_gradients.h"
 #include "adret/autograd/recompute.h"
+#include "adret/autograd/scan.h"
 #include "adret/autograd/vmap.h"
 
 // nn: layers and training.
@@ -89,6 +90,7 @@
 #include "adret/nn/optimizers.h"
 #include "adret/nn/progress.h"
 #include "adret/nn/recompute.h"
+#include "adret/nn/recurrent.h"
 #include "adret/nn/schedules.h"
 #include "adret/nn/summary.h"
 #include "adret/nn/trainer.h"

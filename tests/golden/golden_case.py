@@ -29,13 +29,18 @@ def case(name, f, *inputs):
 
 
 def layer(name, f, inputs, variables):
-    """A layer's call f(*inputs, **variables): y, dy and dx0, ... as above; w/<variable>, dw/<variable>."""
+    """A layer's call f(*inputs, **variables): y, dy (y0, dy0, ... where f gives several) and dx0, ... as above;
+    w/<variable>, dw/<variable>."""
     xs = [v.clone().requires_grad_(v.is_floating_point()) for v in inputs]
     ws = {key: v.clone().requires_grad_() for key, v in variables.items()}
-    y = f(*xs, **ws)
-    dy = torch.randn_like(y)
-    (dy * y).sum().backward()
-    arrays.update({f"{name}/y": y.detach().numpy(), f"{name}/dy": dy.numpy()})
+    ys = f(*xs, **ws)
+    results = {str(i): y for i, y in enumerate(ys)} if isinstance(ys, tuple) else {"": ys}
+    total = 0
+    for key, y in results.items():
+        dy = torch.randn_like(y)
+        total = total + (dy * y).sum()
+        arrays.update({f"{name}/y{key}": y.detach().numpy(), f"{name}/dy{key}": dy.numpy()})
+    total.backward()
     for prefix, leaves in ("x", dict(enumerate(xs))), ("w/", ws):
         for key, v in leaves.items():
             arrays[f"{name}/{prefix}{key}"] = v.detach().numpy()

@@ -8,7 +8,11 @@
 
 namespace adret::nn {
 
-void ExpectGolden(const std::string& file, const std::string& name, const std::function<Value(Args)>& build) {
+namespace {
+
+// results: what the case calls the results ("" and no more, or "0", "1", ...).
+void Expect(const std::string& file, const std::string& name, const std::function<Values(Args)>& build,
+            const std::vector<std::string>& results) {
   const auto array = [&](absl::string_view key) { return GoldenArray(file, absl::StrCat(name, "/", key)); };
   Graph graph;
   Values x;
@@ -18,8 +22,9 @@ void ExpectGolden(const std::string& file, const std::string& name, const std::f
     x.push_back(graph.Input(absl::StrCat("x", x.size()), t.dtype(), t.shape()));
     feeds.emplace_back(x.back(), t);
   }
-  const Value y = build(x);
+  const Values y = build(x);
   ASSERT_TRUE(graph.status().ok()) << graph.status();
+  ASSERT_EQ(y.size(), results.size());
   const Values variables = graph.variables();
   ASSERT_FALSE(variables.empty());
   State state;
@@ -33,13 +38,29 @@ void ExpectGolden(const std::string& file, const std::string& name, const std::f
     state.Set(v.name(), array("w/" + variable));
     xs.push_back(v), keys.push_back("dw/" + variable);
   }
-  Values fetches = Gradients(Values{y}, xs, {.seeds = {graph.Constant(array("dy"))}});
-  fetches.push_back(y), keys.push_back("y");
+  Values seeds;
+  for (const std::string& result : results) seeds.push_back(graph.Constant(array("dy" + result)));
+  Values fetches = Gradients(y, xs, {.seeds = seeds});
+  for (size_t k = 0; k < y.size(); ++k) fetches.push_back(y[k]), keys.push_back("y" + results[k]);
   auto executor = Executor::Create(fetches);
   ASSERT_TRUE(executor.ok()) << executor.status();
   auto found = executor->Run(feeds, &state);
   ASSERT_TRUE(found.ok()) << found.status();
   for (size_t i = 0; i < keys.size(); ++i) ExpectNear((*found)[i], array(keys[i]), 1e-10, name + " " + keys[i]);
+}
+
+}  // namespace
+
+void ExpectGolden(const std::string& file, const std::string& name, const std::function<Value(Args)>& build) {
+  Expect(file, name, [&](Args x) { return Values{build(x)}; }, {""});
+}
+
+void ExpectGolden(const std::string& file, const std::string& name, const std::function<Values(Args)>& build) {
+  std::vector<std::string> results;
+  while (HasGoldenArray(file, absl::StrCat(name, "/y", results.size()))) {
+    results.push_back(absl::StrCat(results.size()));
+  }
+  Expect(file, name, build, results);
 }
 
 }  // namespace adret::nn

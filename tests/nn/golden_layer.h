@@ -17,6 +17,8 @@ using Args = absl::Span<const Value>;
 // Calls a layer, which must be called "layer", on the inputs x0, x1, ... of a case that tests/golden/golden_case.py's
 // layer() wrote to <file>.npz, with the variables of that case, and compares everything at 1e-10.
 void ExpectGolden(const std::string& file, const std::string& name, const std::function<Value(Args)>& build);
+// The same for a call with several results.
+void ExpectGolden(const std::string& file, const std::string& name, const std::function<Values(Args)>& build);
 
 }  // namespace adret::nn
 
