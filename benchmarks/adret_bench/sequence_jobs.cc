@@ -1,4 +1,5 @@
-// Layers for sequences: attention alone, and a block of a transformer (batch 16, 128 places, 256 features, 4 heads).
+// Layers for sequences: attention alone, a block of a transformer (batch 16, 128 places, 256 features, 4 heads), and a
+// recurrent network.
 #include "adret/adret.h"
 #include "bench.h"
 
@@ -42,12 +43,28 @@ void TransformerBlock(Bench& bench) {
   });
 }
 
+// Characters: 96 of them, embedded; one layer of 128, 100 steps, batch 64; a guess of the next one at every step.
+void LstmOverCharacters(Bench& bench) {
+  constexpr int64_t kSteps = 100, kExamples = 64, kHidden = 128, kCharacters = 96;
+  bench.Run("lstm/train/batch:64", {kSteps * kExamples, "character"}, [&] {
+    auto session = std::make_shared<Session>();
+    const auto characters = [&](const char* name) {
+      return FedInput(*session, name, Labels(kSteps * kExamples, kCharacters).Reshaped({kSteps, kExamples}));
+    };
+    const nn::Sequential net{nn::Embedding(kCharacters, kHidden), nn::Lstm(kHidden), nn::Dense(kCharacters)};
+    const Value logits = Reshape(net(characters("characters")), {-1, kCharacters});
+    const Value loss = nn::SoftmaxCrossEntropy(logits, Reshape(characters("next"), {-1}));
+    return OneRun(session, {loss}, nn::Adam({.learning_rate = 1e-3}).Minimize(loss, session->graph.variables()), bench);
+  });
+}
+
 }  // namespace
 
 void SequenceJobs(Bench& bench) {
   AttentionAlone(bench, "attention", false);
   AttentionAlone(bench, "attention/causal", true);
   TransformerBlock(bench);
+  LstmOverCharacters(bench);
 }
 
 }  // namespace adret::bench
