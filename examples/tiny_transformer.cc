@@ -7,7 +7,6 @@
 // as there are. Without --text it learns verses by Lewis Carroll. The last line of the output is for programs.
 #include <algorithm>
 #include <chrono>
-#include <cmath>
 #include <cstdio>
 #include <string>
 #include <vector>
@@ -19,8 +18,7 @@
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_format.h"
 #include "adret/adret.h"
-#include "adret/io/file.h"
-#include "verses.h"
+#include "characters.h"
 
 ABSL_FLAG(std::string, text, "", "file to learn from; by default verses by Lewis Carroll");
 ABSL_FLAG(int64_t, steps, 800, "how many batches of 16 lines of 64 characters to learn from");
@@ -33,20 +31,6 @@ namespace {
 using namespace adret;
 
 constexpr int64_t kBatch = 16, kLine = 64, kWidth = 64, kHeads = 4, kLayers = 2;
-
-// The text as numbers of its characters (bytes), and which they are.
-struct Text {
-  explicit Text(const std::string& bytes) {
-    characters = bytes;
-    std::sort(characters.begin(), characters.end());
-    characters.erase(std::unique(characters.begin(), characters.end()), characters.end());
-    for (char c : bytes) codes.push_back(static_cast<int64_t>(characters.find(c)));
-  }
-  int64_t size() const { return static_cast<int64_t>(codes.size()); }
-
-  std::string characters;
-  std::vector<int64_t> codes;
-};
 
 struct Transformer {
   explicit Transformer(int64_t characters, int64_t steps)
@@ -71,18 +55,6 @@ struct Transformer {
   Updates step;
 };
 
-// Lines from random places of the text, and the same one character on. A function of seed and step.
-std::pair<Tensor, Tensor> Lines(const Text& text, uint64_t seed, int64_t step) {
-  RandomStream random(RandomKey{seed, 1, static_cast<uint64_t>(step)});
-  Tensor x(DType::kInt64, {kBatch, kLine}), y(DType::kInt64, {kBatch, kLine});
-  for (int64_t b = 0; b < kBatch; ++b) {
-    const int64_t begin = random.Below(static_cast<uint32_t>(text.size() - kLine));
-    std::copy_n(text.codes.begin() + begin, kLine, x.mutable_data<int64_t>().begin() + b * kLine);
-    std::copy_n(text.codes.begin() + begin + 1, kLine, y.mutable_data<int64_t>().begin() + b * kLine);
-  }
-  return {x, y};
-}
-
 // Writes so many characters, each drawn by its probability after those before it (with a temperature of 0.7).
 absl::StatusOr<std::string> Write(const Executor& writer, const Transformer& net, const Text& text, int64_t n,
                                   const State& state) {
@@ -92,29 +64,9 @@ absl::StatusOr<std::string> Write(const Executor& writer, const Transformer& net
     const int64_t time = std::min<int64_t>(static_cast<int64_t>(written.size()), kLine);
     const Tensor line = Tensor::From<int64_t>({1, time}, std::vector<int64_t>(written.end() - time, written.end()));
     AD_ASSIGN_OR_RETURN(const std::vector<Tensor> results, writer.Run({{net.tokens, line}}, state));
-    const absl::Span<const float> logits = results[0].data<float>().last(text.characters.size());
-    const float largest = *std::max_element(logits.begin(), logits.end());
-    std::vector<double> up_to;
-    double sum = 0;
-    for (float v : logits) up_to.push_back(sum += std::exp((v - largest) / 0.7));
-    const double at = random.Uniform() * sum;
-    written.push_back(std::lower_bound(up_to.begin(), up_to.end() - 1, at) - up_to.begin());
+    written.push_back(DrawCharacter(results[0].data<float>().last(text.num_characters()), &random));
   }
-  std::string result;
-  for (int64_t code : written) result += text.characters[code];
-  return result;
-}
-
-absl::StatusOr<Text> ReadText() {
-  std::string bytes = kVerses;
-  if (const std::string file = absl::GetFlag(FLAGS_text); !file.empty()) {
-    AD_ASSIGN_OR_RETURN(bytes, io::ReadFile(file));
-  }
-  if (static_cast<int64_t>(bytes.size()) <= kLine) {
-    return absl::InvalidArgumentError(
-        absl::StrCat("the text has ", bytes.size(), " bytes; more than ", kLine, " are needed"));
-  }
-  return Text(bytes);
+  return text.Spell(written);
 }
 
 absl::Status Run() {
@@ -122,8 +74,8 @@ absl::Status Run() {
   if (steps < 1) return absl::InvalidArgumentError("--steps must be at least 1");
   const std::string model = absl::GetFlag(FLAGS_model);
   AD_RETURN_IF_ERROR(io::AtomicFile::Create(model).status());  // known now rather than after the training
-  AD_ASSIGN_OR_RETURN(const Text text, ReadText());
-  const Transformer net(static_cast<int64_t>(text.characters.size()), steps);
+  AD_ASSIGN_OR_RETURN(const Text text, ReadText(absl::GetFlag(FLAGS_text), kLine));
+  const Transformer net(text.num_characters(), steps);
   AD_RETURN_IF_ERROR(net.graph.status());
   AD_ASSIGN_OR_RETURN(State state, InitialState(net.graph, absl::GetFlag(FLAGS_seed)));
   ExecutorOptions options{.threads = absl::GetFlag(FLAGS_threads)};
@@ -131,11 +83,11 @@ absl::Status Run() {
   options.max_plans = kLine;  // one for each length of what has been written
   AD_ASSIGN_OR_RETURN(const Executor writer, Executor::Create({net.logits}, {}, options));
   std::printf("%d characters, of which %d are different; the loss is in nats per character\n\n",
-              static_cast<int>(text.size()), static_cast<int>(text.characters.size()));
+              static_cast<int>(text.size()), static_cast<int>(text.num_characters()));
   nn::ProgressBar bar;
   double sum = 0, seconds = 0, loss = 0;
   for (int64_t s = 0; s < steps; ++s) {
-    const auto [x, y] = Lines(text, state.seed, s);
+    const auto [x, y] = Lines(text, kBatch, kLine, state.seed, s);
     const auto start = std::chrono::steady_clock::now();
     AD_ASSIGN_OR_RETURN(const std::vector<Tensor> results, trainer.Run({{net.tokens, x}, {net.next, y}}, &state));
     seconds += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();

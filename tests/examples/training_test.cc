@@ -226,6 +226,45 @@ TEST_F(TrainingTest, ATransformerLearnsToWrite) {
   EXPECT_NE(train("none.adret", "--steps=0").status, 0);
 }
 
+TEST_F(TrainingTest, RecurrentNetworksLearnToWriteAndGoOnExactly) {
+  const auto train = [&](const std::string& model, const std::string& arguments) {
+    return Run(CHAR_LSTM, absl::StrCat("--model=", Path(model), " ", arguments));
+  };
+  for (const std::string cell : {"lstm", "gru", "rnn"}) {
+    const std::string kind = "--cell=" + cell;
+    const Result whole = train("whole.adret", kind + " --steps=24 --threads=1");
+    ASSERT_EQ(whole.status, 0) << whole.err;
+    EXPECT_EQ(whole.err, "");
+    EXPECT_LT(std::stod(whole.Field("loss")), 3.7) << "59 characters that say nothing cost 4.1";
+    EXPECT_THAT(whole.out, HasSubstr("---- step 24, loss "));
+    ASSERT_EQ(train("parts.adret", kind + " --steps=10 --threads=2").status, 0);
+    const Result rest = train("parts.adret", kind + " --steps=24 --resume --threads=3");
+    ASSERT_EQ(rest.status, 0) << rest.err;
+    EXPECT_EQ(rest.Field("state_digest"), whole.Field("state_digest"));
+    EXPECT_EQ(*io::ReadFile(Path("parts.adret")), *io::ReadFile(Path("whole.adret")));
+  }
+
+  // The file reads on from any state.
+  const absl::StatusOr<io::Model> model = io::LoadModel(Path("whole.adret"));
+  ASSERT_TRUE(model.ok()) << model.status();
+  EXPECT_EQ(model->Input("h")->type().ToString(), "f32[2,?,128]");
+  for (int64_t time : {1, 5, 100}) {
+    const auto logits = Evaluate(*model->Output("logits"),
+                                 {{*model->Input("tokens"), Tensor::Zeros(DType::kInt64, {2, time})},
+                                  {*model->Input("h"), Tensor::Full(DType::kFloat32, {2, 2, 128}, 0.5)}},
+                                 &model->state);
+    ASSERT_TRUE(logits.ok()) << logits.status();
+    EXPECT_EQ(logits->shape()[0], 2 * time);
+  }
+
+  EXPECT_EQ(train("none.adret", "--cell=mlp").err, "char_lstm: --cell must be lstm, gru or rnn, but is 'mlp'\n");
+  EXPECT_EQ(train("none.adret", "--steps=0").err, "char_lstm: --steps must be at least 1\n");
+  EXPECT_FALSE(std::filesystem::exists(Path("none.adret")));
+  EXPECT_THAT(train("whole.adret", "--cell=gru --resume").err, HasSubstr("whole.adret"));
+  ASSERT_TRUE(io::WriteFile(Path("other.txt"), std::string(50, 'a') + std::string(50, 'b')).ok());
+  EXPECT_THAT(train("whole.adret", "--cell=rnn --resume --text=" + Path("other.txt")).err, HasSubstr("whole.adret"));
+}
+
 TEST_F(TrainingTest, MistakesAreToldInOneSentenceAndCostNoFile) {
   ASSERT_EQ(Train("model.adret", "--epochs=1").status, 0);
   const std::string before = *io::ReadFile(Path("model.adret"));
