@@ -209,6 +209,20 @@ TEST(ScanTest, RunsTheForwardPassOnce) {
   EXPECT_TRUE(together->back().BitEqual(*alone));
 }
 
+// The gradients of both weights are products of their own behind the loop, for all steps; no step adds to a sum.
+TEST(ScanTest, MultipliesFactorsOfAllStepsAtOnce) {
+  Graph graph;
+  const Values args = Constants(&graph, RnnPoints(9));
+  const auto executor = Executor::Create(Gradients(Rnn(args)[1], {args[2], args[3]}));
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  const PlanReport report = *executor->Report();
+  int products = 0;
+  for (const StepReport& step : report.steps) {
+    products += static_cast<int>(std::count(step.ops.begin(), step.ops.end(), "matmul"));
+  }
+  EXPECT_EQ(products, 2);
+}
+
 TEST(ScanTest, MergesEqualLoopsOnly) {
   Graph graph;
   const std::vector<Tensor> points = RnnPoints(3);
