@@ -33,6 +33,7 @@
 #include "adret/ops/batch.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
+#include "adret/ops/check_bounds.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/concat.h"
 #include "adret/ops/conv2d.h"
@@ -69,12 +70,14 @@
 #include "adret/autograd/check_gradients.h"
 #include "adret/autograd/gradients.h"
 #include "adret/autograd/hessian_vector_product.h"
+#include "adret/autograd/if.h"
 #include "adret/autograd/jacobian.h"
 #include "adret/autograd/jvp.h"
 #include "adret/autograd/per_example_gradients.h"
 #include "adret/autograd/recompute.h"
 #include "adret/autograd/scan.h"
 #include "adret/autograd/vmap.h"
+#include "adret/autograd/while.h"
 
 // nn: layers and training.
 #include "adret/nn/attention.h"

@@ -8,6 +8,7 @@
 #include "adret/autograd/vmap.h"
 #include "adret/core/executor.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/gather.h"
 #include "adret/ops/matmul.h"
 #include "adret/ops/narrow.h"
 #include "adret/ops/random.h"
@@ -181,6 +182,26 @@ TEST(ScanTest, HasOnePlanStepWhateverTheLength) {
   }
   EXPECT_EQ(steps[0], steps[1]);
   EXPECT_LE(bytes[1], 101 * bytes[0]);
+}
+
+TEST(ScanTest, ShowsItsBodyInReportsAndErrors) {
+  Graph graph;
+  const std::vector<Tensor> points = RnnPoints(3);
+  const Values args = Constants(&graph, points);
+  const auto executor = Executor::Create(Rnn(args));
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  const auto table = executor->Explain();
+  ASSERT_TRUE(table.ok()) << table.status();
+  EXPECT_THAT(*table, HasSubstr(".body.0"));
+  EXPECT_THAT(*table, HasSubstr("scan_test.cc:"));
+  const Value places = graph.Input("places", DType::kInt64, {3});
+  const ScanResult picked = Scan({.each = {places}}, [&](const Values&, const Values& t) {
+    return ScanStep{.carry = {}, .out = {Gather(args[1], t[0]).Named("pick")}};
+  });
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  const auto wrong = Evaluate(picked.out, {{args[1], points[1]}, {places, Tensor::From<int64_t>({3}, {0, 1, 7})}});
+  EXPECT_THAT(wrong.status().message(), HasSubstr("pick"));
+  EXPECT_THAT(wrong.status().message(), HasSubstr("7"));
 }
 
 int NumScans(const PlanReport& report) {

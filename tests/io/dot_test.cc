@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "absl/strings/str_cat.h"
+#include "adret/autograd/scan.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/conv2d.h"
 #include "adret/ops/reshape.h"
@@ -33,6 +34,18 @@ TEST(DotTest, ShowsNodesTypesAndScopes) {
   EXPECT_THAT(dot, HasSubstr("w\\nvariable\\nf64[2]"));
   EXPECT_EQ(std::count(dot.begin(), dot.end(), '{'), std::count(dot.begin(), dot.end(), '}'));
   EXPECT_THAT(Dot(graph, {.fetches = {y}}), Not(HasSubstr("variable")));
+}
+
+TEST(DotTest, FramesTheBodiesOfLoops) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat32, {5, 2}), h = graph.Input("h", DType::kFloat32, {2});
+  Scan({.carry = {h}, .each = {x}}, [](const Values& c, const Values& xt) {
+    return ScanStep{.carry = {Tanh(c[0] * xt[0])}};
+  });
+  const std::string dot = Dot(graph);
+  EXPECT_THAT(dot, HasSubstr("subgraph cluster_n2_body_ { label=\"scan: body\""));
+  EXPECT_THAT(dot, HasSubstr("n2_body_2 [label=\"mul\""));
+  EXPECT_THAT(dot, HasSubstr("n2_body_0 -> n2_body_2 [label=\"f32[2]\"]"));
 }
 
 TEST(DotTest, LongAttributesGoOnInTheNextLine) {
