@@ -9,22 +9,22 @@ namespace {
 constexpr int64_t kBatch = 16, kTime = 128, kWidth = 256, kHeads = 4;
 const Work kWork{static_cast<double>(kBatch * kTime), "token"};
 
-Value Attention(Session& session, bool causal, Values* operands) {
+Value Attention(Session& session, const AttentionOptions& options, Values* operands) {
   const Shape shape{kBatch, kHeads, kTime, kWidth / kHeads};
   for (const char* name : {"q", "k", "v"}) operands->push_back(FedInput(session, name, Normal(shape)));
-  return ScaledDotProductAttention((*operands)[0], (*operands)[1], (*operands)[2], {.causal = causal});
+  return ScaledDotProductAttention((*operands)[0], (*operands)[1], (*operands)[2], options);
 }
 
-void AttentionAlone(Bench& bench, const std::string& name, bool causal) {
+void AttentionAlone(Bench& bench, const std::string& name, const AttentionOptions& options) {
   bench.Run(name + "/forward", kWork, [&] {
     auto session = std::make_shared<Session>();
     Values operands;
-    return OneRun(session, {Attention(*session, causal, &operands)}, {}, bench);
+    return OneRun(session, {Attention(*session, options, &operands)}, {}, bench);
   });
   bench.Run(name + "/train", kWork, [&] {
     auto session = std::make_shared<Session>();
     Values operands;
-    const Value y = Attention(*session, causal, &operands);
+    const Value y = Attention(*session, options, &operands);
     const Value dy = FedInput(*session, "dy", Normal(y.shape()));
     Values fetches = Gradients(Values{y}, operands, {.seeds = {dy}});
     fetches.push_back(y);
@@ -61,8 +61,9 @@ void LstmOverCharacters(Bench& bench) {
 }  // namespace
 
 void SequenceJobs(Bench& bench) {
-  AttentionAlone(bench, "attention", false);
-  AttentionAlone(bench, "attention/causal", true);
+  AttentionAlone(bench, "attention", {});
+  AttentionAlone(bench, "attention/causal", {.causal = true});
+  AttentionAlone(bench, "attention/dropout", {.dropout = 0.1});
   TransformerBlock(bench);
   LstmOverCharacters(bench);
 }
