@@ -382,9 +382,11 @@ class Generator {
       }
       Feeds feeds;
       for (const auto& [input, tensor] : case_.runs[0]) {
-        feeds.emplace_back(input, RandomTensor({input.dtype(), input.shape().With(sizes)}, &dice_));
+        const Shape shape = input.shape().With(sizes);
+        if (shape.is_symbolic() || !shape.Validate().ok()) break;  // [?-3] of a batch of 1
+        feeds.emplace_back(input, RandomTensor({input.dtype(), shape}, &dice_));
       }
-      case_.runs.push_back(std::move(feeds));
+      if (feeds.size() == case_.runs[0].size()) case_.runs.push_back(std::move(feeds));
     }
   }
 
