@@ -206,7 +206,7 @@ absl::StatusOr<BodyGradient> Differentiate(const Subgraph& body, const std::vect
   for (int i = 0; i < body.num_inputs(); ++i) {
     const Type& type = body.input_type(i);
     inputs.push_back(graph.Input(absl::StrCat("x", i), type.dtype, type.shape, {}));
-    if (!IsFloating(type.dtype)) continue;
+    if (!IsAnyFloating(type.dtype)) continue;
     result.inputs.push_back(i);
     floating.push_back(inputs.back());
   }
@@ -215,7 +215,7 @@ absl::StatusOr<BodyGradient> Differentiate(const Subgraph& body, const std::vect
   Values ys;
   for (int k = 0; k < static_cast<int>(outputs.size()); ++k) {
     const Type& type = body.output_type(k);
-    if (!asked[k] || !IsFloating(type.dtype)) continue;
+    if (!asked[k] || !IsAnyFloating(type.dtype)) continue;
     result.outputs.push_back(k);
     ys.push_back(outputs[k]);
     options.seeds.push_back(graph.Input(absl::StrCat("dy", k), type.dtype, type.shape, {}));

@@ -22,6 +22,7 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/reshape.h"
+#include "adret/ops/where.h"
 
 namespace adret {
 namespace {
@@ -47,6 +48,8 @@ bool SumsAlongFirstAxis(const Graph& graph, const Node& node) {
   return std::none_of(labels.outputs.begin(), labels.outputs.end(),
                       [&](const AxisLabels& output) { return std::any_of(output.begin(), output.end(), has); });
 }
+
+Value In(DType dtype, const Value& v) { return v.dtype() == dtype ? v : Cast(v, dtype); }
 
 class ScanDifferentiator {
  public:
@@ -87,14 +90,14 @@ class ScanDifferentiator {
     GradientOptions options{.overrides = c_.overrides()};
     Values ys, xs;
     for (int k = 0; k < static_cast<int>(ys_.size()); ++k) {
-      if (!IsFloating(ys_[k].dtype()) || (k >= carries_ && !c_.has_dy(k))) continue;
+      if (!IsAnyFloating(ys_[k].dtype()) || (k >= carries_ && !c_.has_dy(k))) continue;
       seeds_.push_back(NewInput("dy", ys_[k].type()));
       seed_of_.push_back(k);
       ys.push_back(ys_[k]);
     }
     options.seeds = seeds_;
     for (int i = 0; i < static_cast<int>(xs_.size()); ++i) {
-      if (!IsFloating(xs_[i].dtype())) continue;
+      if (!IsAnyFloating(xs_[i].dtype())) continue;
       xs.push_back(xs_[i]);
       place_.push_back(i);
     }
@@ -192,9 +195,11 @@ class ScanDifferentiator {
       } else if (IsProduct(dxs_[j])) {
         products.push_back(j);
       } else {
-        const Value sum = NewInput("sum", xs_[i].type());
-        node.push_back(ZerosLike(c_.x(i))), body.push_back(sum);
-        carry_out.push_back(sum + dxs_[j]);
+        // Sums of halves are taken in f32, and rounded once.
+        const DType dtype = IsHalf(xs_[i].dtype()) ? DType::kFloat32 : xs_[i].dtype();
+        const Value sum = NewInput("sum", {dtype, xs_[i].shape()});
+        node.push_back(ZerosLike(In(dtype, c_.x(i)))), body.push_back(sum);
+        carry_out.push_back(sum + In(dtype, dxs_[j]));
       }
     }
     for (size_t j : products) {
@@ -231,7 +236,8 @@ class ScanDifferentiator {
     int64_t carry = 0, out = carries;
     for (int i : place_) {
       const auto product = finished.find(i);
-      result[i] = product != finished.end() ? product->second : all[IsSequence(i) ? out++ : carry++];
+      result[i] =
+          product != finished.end() ? product->second : In(c_.x(i).dtype(), all[IsSequence(i) ? out++ : carry++]);
     }
     return result;
   }

@@ -15,6 +15,7 @@
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -396,6 +397,39 @@ TEST(ScanTest, NeedsTheRootOfTheMemoryWithCheckpoints) {
   }
   const int64_t dx = 10000 * 2 * 3 * 8;  // the gradient of the sequence, which both compute
   EXPECT_LT((bytes[1] - dx) * 20, bytes[0] - dx) << bytes[1] << " " << bytes[0];
+}
+
+// Sequences and captures of 16 bits, which the body casts.
+TEST(ScanTest, GivesGradientsOfHalves) {
+  Graph graph;
+  const Value h = graph.Input("h", DType::kFloat32, {2}), rows = graph.Input("rows", DType::kInt64, {3});
+  const auto gradients = [&](DType dtype) {
+    const Value x = graph.Input("x", dtype, {3, 2}), table = graph.Input("table", dtype, {4, 2});
+    const ScanResult r = Scan({.carry = {h}, .each = {x, rows}}, [&](const Values& c, const Values& t) {
+      const Value w = Cast(Gather(table, t[1]), DType::kFloat32);
+      return ScanStep{.carry = {Tanh(c[0] * w + Cast(t[0], DType::kFloat32))}};
+    });
+    return std::pair(Values{x, table}, Gradients(Sum(r.carry[0]), {x, table}));
+  };
+  const auto [halves, dhalves] = gradients(DType::kBFloat16);
+  const auto [floats, dfloats] = gradients(DType::kFloat32);
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  const Tensor x = Waves({3, 2}, 1.3).Cast(DType::kBFloat16), table = Waves({4, 2}, 0.9).Cast(DType::kBFloat16);
+  const auto result =
+      Evaluate({dhalves[0], dhalves[1], dfloats[0], dfloats[1]}, {{h, Waves({2}, 0.7).Cast(DType::kFloat32)},
+                                                                  {rows, Tensor::From<int64_t>({3}, {0, 3, 0})},
+                                                                  {halves[0], x},
+                                                                  {halves[1], table},
+                                                                  {floats[0], x.Cast(DType::kFloat32)},
+                                                                  {floats[1], table.Cast(DType::kFloat32)}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  for (int i = 0; i < 2; ++i) {
+    const Tensor expected = (*result)[2 + i].Cast(DType::kBFloat16);
+    for (int64_t j = 0; j < expected.num_elements(); ++j) {  // each step's part of a sum is rounded
+      EXPECT_NEAR((*result)[i].At(j), expected.At(j), 0.01 * std::abs(expected.At(j))) << i << " " << j;
+    }
+  }
+  EXPECT_NE((*result)[1].At(0), 0);
 }
 
 TEST(ScanTest, RefusesRandomNumbersInBodies) {

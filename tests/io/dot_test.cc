@@ -39,9 +39,8 @@ TEST(DotTest, ShowsNodesTypesAndScopes) {
 TEST(DotTest, FramesTheBodiesOfLoops) {
   Graph graph;
   const Value x = graph.Input("x", DType::kFloat32, {5, 2}), h = graph.Input("h", DType::kFloat32, {2});
-  Scan({.carry = {h}, .each = {x}}, [](const Values& c, const Values& xt) {
-    return ScanStep{.carry = {Tanh(c[0] * xt[0])}};
-  });
+  Scan({.carry = {h}, .each = {x}},
+       [](const Values& c, const Values& xt) { return ScanStep{.carry = {Tanh(c[0] * xt[0])}}; });
   const std::string dot = Dot(graph);
   EXPECT_THAT(dot, HasSubstr("subgraph cluster_n2_body_ { label=\"scan: body\""));
   EXPECT_THAT(dot, HasSubstr("n2_body_2 [label=\"mul\""));
