@@ -30,8 +30,8 @@
 namespace adret {
 
 struct ScanInputs {
-  Values carry;          // the initial carry; may be empty
-  Values each;           // sequences along axis 0, of one length; at least one
+  Values carry = {};     // the initial carry; may be empty
+  Values each = {};      // sequences along axis 0, of one length; at least one
   bool reverse = false;  // the last step comes first; results keep the places of their steps
   // How many steps apart the carry is kept for the gradient, which computes what lies between once more: memory for
   // steps / checkpoint_every carries and checkpoint_every steps, so least for the root of the number of steps. 0: what
@@ -41,7 +41,7 @@ struct ScanInputs {
 };
 // What the body returns: the next carry, of the types of the one it was given, and the step's elements of the results.
 struct ScanStep {
-  Values carry;
+  Values carry = {};
   Values out = {};
 };
 struct ScanResult {

@@ -37,9 +37,9 @@ using WhileCondition = std::function<Value(const Values& carry)>;  // returns bo
 using WhileBody = std::function<Values(const Values& carry)>;      // returns the next carry
 
 // Runs the body as long as the condition holds; perhaps never. Errors, kept by the graph: no carry, a condition that is
-// no bool[], a carry whose type changes ("while: carry 0 is f32[] but the body returns f32[1]"), a value of an unrelated
-// graph, random nodes, a body that updates variables, and whatever builders refuse inside; then all results are invalid
-// values. Gradients() refuses a loop without a bound.
+// no bool[], a carry whose type changes ("while: carry 0 is f32[] but the body returns f32[1]"), a value of an
+// unrelated graph, random nodes, a body that updates variables, and whatever builders refuse inside; then all results
+// are invalid values. Gradients() refuses a loop without a bound.
 WhileResult While(const WhileInputs& inputs, const WhileCondition& condition, const WhileBody& body,
                   std::source_location location = std::source_location::current());
 

@@ -82,8 +82,9 @@ struct PlanReport {
   int64_t bytes() const;
 };
 
-// Returns a table with one line per step, those of bodies below their step ("3.body.0"), and a total. Times appear after profiled runs; with limits also the share of
-// the limit: how much of a step's time its flops or bytes would take on a machine that reaches one of its limits.
+// Returns a table with one line per step, those of bodies below their step ("3.body.0"), and a total. Times appear
+// after profiled runs; with limits also the share of the limit: how much of a step's time its flops or bytes would take
+// on a machine that reaches one of its limits.
 std::string ExplainTable(const PlanReport& report, const MachineLimits& limits = {});
 
 // Returns a line for each pass: the nodes that it left, the numbers of its rewrites, and its time.

@@ -9,8 +9,8 @@
 
 namespace adret {
 
-// Returns x, i64 of any shape. A run fails with OutOfRange, naming the first such element, where one is below 0 or above
-// `most`, which may be symbolic.
+// Returns x, i64 of any shape. A run fails with OutOfRange, naming the first such element, where one is below 0 or
+// above `most`, which may be symbolic.
 Value CheckBounds(Operand x, const Dim& most);
 
 }  // namespace adret

@@ -24,7 +24,7 @@ absl::StatusOr<std::vector<Tensor>> RunOp(const Op& op, const Attrs& attrs, absl
   for (Tensor& t : outputs) out.push_back(t.mutable_raw());
   if (std::all_of(outputs.begin(), outputs.end(), [](const Tensor& t) { return t.num_elements() == 0; }))
     return outputs;
-  AD_ASSIGN_OR_RETURN(const auto bodies, PlanBodies(op, attrs, {.memory_limit = int64_t{64} << 30}));
+  AD_ASSIGN_OR_RETURN(const auto bodies, PlanBodies(op, attrs, {.memory_limit = int64_t{64} << 30, .fuse = false}));
   const KernelSpec spec{&op, &attrs, input_types, output_types, false, bodies};
   if (op.elementwise()) {
     const SpanKernel span = op.span_kernel(spec);

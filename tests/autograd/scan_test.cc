@@ -404,7 +404,8 @@ TEST(ScanTest, GivesGradientsOfHalves) {
   Graph graph;
   const Value h = graph.Input("h", DType::kFloat32, {2}), rows = graph.Input("rows", DType::kInt64, {3});
   const auto gradients = [&](DType dtype) {
-    const Value x = graph.Input("x", dtype, {3, 2}), table = graph.Input("table", dtype, {4, 2});
+    const Value x = graph.Input(absl::StrCat("x_", Name(dtype)), dtype, {3, 2});
+    const Value table = graph.Input(absl::StrCat("table_", Name(dtype)), dtype, {4, 2});
     const ScanResult r = Scan({.carry = {h}, .each = {x, rows}}, [&](const Values& c, const Values& t) {
       const Value w = Cast(Gather(table, t[1]), DType::kFloat32);
       return ScanStep{.carry = {Tanh(c[0] * w + Cast(t[0], DType::kFloat32))}};

@@ -4,9 +4,11 @@
 #include <cmath>
 #include <limits>
 
+#include "absl/strings/escaping.h"
 #include "absl/strings/str_cat.h"
 #include "absl/strings/str_join.h"
 #include "absl/strings/str_replace.h"
+#include "adret/core/subgraph.h"
 
 namespace adret::fuzz {
 
@@ -128,89 +130,122 @@ struct CppAttr {
   std::string operator()(const Tensor& v) const { return CppTensor(v); }
   std::string operator()(const std::vector<int64_t>& v) const { return absl::StrCat("std::vector<int64_t>", List(v)); }
   std::string operator()(const std::vector<double>& v) const { return absl::StrCat("std::vector<double>", List(v)); }
+  std::string operator()(const SubgraphRef& v) const { return v == nullptr ? "SubgraphRef()" : body; }
+
+  std::string body;  // the name of the variable that holds it
 };
 
-std::string CppAttrs(const Attrs& attrs) {
-  return absl::StrCat("{",
-                      absl::StrJoin(attrs.list(), ", ",
-                                    [](std::string* out, const Attr& a) {
-                                      absl::StrAppend(out, "{\"", a.name, "\", ", std::visit(CppAttr(), a.value), "}");
-                                    }),
-                      "}");
-}
-
-class Printer {
+// Prints the nodes of a graph that a GraphCase called c builds. `state` holds its variables.
+class NodePrinter {
  public:
-  explicit Printer(const GraphCase& c) : c_(c) {}
+  NodePrinter(const Graph& graph, const State& state, std::string indent, std::string* text)
+      : graph_(graph), state_(state), indent_(std::move(indent)), text_(*text) {}
 
-  std::string Print(absl::string_view comment) {
-    if (!comment.empty()) absl::StrAppend(&text_, "// ", absl::StrReplaceAll(comment, {{"\n", "\n// "}}), "\n");
-    Line("GraphCase c;");
-    std::vector<bool> needed = NeededNodes(c_);
-    // What is fed says how large the batch is, also where nobody reads it.
-    for (const Value& input : c_.graph->inputs())
-      needed[input.node()] = needed[input.node()] || input.shape().is_symbolic();
-    for (NodeId id = 0; id < c_.graph->num_nodes(); ++id) {
-      if (needed[id]) PrintNode(id);
-    }
-    Line("c.fetches = {", Names(c_.fetches), "};");
-    for (const Update& u : c_.updates)
-      Line("c.updates.push_back({", Name(u.variable.id()), ", ", Name(u.value.id()), "});");
-    for (const Feeds& feeds : c_.runs) {
-      Line("c.runs.push_back({});");
-      for (const auto& [input, tensor] : feeds) {
-        if (needed[input.node()]) Line("c.runs.back().emplace_back(", Name(input.id()), ", ", CppTensor(tensor), ");");
-      }
-    }
-    if (c_.state.seed != 0) Line("c.state.seed = ", c_.state.seed, ";");
-    Line("EXPECT_EQ(CompareEngines(c), absl::OkStatus());");
-    return std::move(text_);
-  }
-
- private:
   template <class... Parts>
   void Line(const Parts&... parts) {
-    absl::StrAppend(&text_, parts..., "\n");
+    absl::StrAppend(&text_, indent_, parts..., "\n");
   }
 
   // Only ops with several outputs are lists.
   std::string Name(ValueId v) const {
-    const bool list = c_.graph->node(v.node).outputs.size() > 1;
+    const bool list = graph_.node(v.node).op->variadic_outputs || graph_.node(v.node).outputs.size() > 1;
     return list ? absl::StrCat("v", v.node, "[", v.output, "]") : absl::StrCat("v", v.node);
   }
-  std::string Names(const Values& values) const {
-    return absl::StrJoin(values, ", ", [&](std::string* out, const Value& v) { absl::StrAppend(out, Name(v.id())); });
+  template <class T>
+  std::string Names(const T& ids) const {
+    return absl::StrJoin(ids, ", ", [&](std::string* out, ValueId v) { absl::StrAppend(out, Name(v)); });
   }
 
-  void PrintNode(NodeId id) {
-    const Node& node = c_.graph->node(id);
+  void Print(NodeId id) {
+    const Node& node = graph_.node(id);
     if (node.attrs.Is<ConstantAttrs>()) {
       Line("Value v", id, " = c.graph->Constant(", CppTensor(node.attrs.As<ConstantAttrs>().value), ");");
     } else if (node.attrs.Is<InputAttrs>()) {
-      Line("Value v", id, " = c.graph->Input(\"v", id, "\", ", CppName(node.outputs[0].dtype), ", ",
-           Dims(node.outputs[0].shape), ");");
+      Line("Value v", id, " = c.graph->Input(\"", absl::CEscape(node.name), "\", ", CppName(node.outputs[0].dtype),
+           ", ", Dims(node.outputs[0].shape), ");");
     } else if (node.attrs.Is<VariableAttrs>()) {
-      const absl::StatusOr<Tensor> initial = c_.state.Get(node.name);
+      const absl::StatusOr<Tensor> initial = state_.Get(node.name);
       const std::string tensor = initial.ok() ? CppTensor(*initial) : "Tensor()";
       Line("Value v", id, " = c.graph->Variable(\"v", id, "\", ", tensor, ");");
       Line("c.state.Set(\"v", id, "\", ", tensor, ");");
     } else {
-      const std::string inputs =
-          absl::StrJoin(node.inputs, ", ", [&](std::string* out, ValueId v) { absl::StrAppend(out, Name(v)); });
-      const bool list = node.outputs.size() > 1;
+      const bool list = Name({id, 0}).back() == ']';
       std::string types;
       for (const Type& t : node.outputs) absl::StrAppend(&types, " ", t.ToString());
-      Line(list ? "Values v" : "Value v", id, " = c.Add(\"", node.op->name, "\", {", inputs, "}, ",
-           CppAttrs(node.attrs), ")", list ? "" : "[0]", ";  //", types);
+      const std::string attrs = PrintBodies(id);
+      Line(list ? "Values v" : "Value v", id, " = c.Add(\"", node.op->name, "\", {", Names(node.inputs), "}, {", attrs,
+           "})", list ? "" : "[0]", ";  //", types);
     }
   }
 
-  const GraphCase& c_;
-  std::string text_;
+ private:
+  // Prints the bodies among a node's attributes, and returns all of these as text.
+  std::string PrintBodies(NodeId id) {
+    std::string attrs;
+    for (const Attr& attr : graph_.node(id).attrs.list()) {
+      const std::string name = absl::StrCat("v", id, "_", absl::StrReplaceAll(attr.name, {{".", "_"}}));
+      const auto* body = std::get_if<SubgraphRef>(&attr.value);
+      if (body != nullptr && *body != nullptr) PrintBody(name, **body);
+      absl::StrAppend(&attrs, attrs.empty() ? "" : ", ", "{\"", attr.name, "\", ",
+                      std::visit(CppAttr{name}, attr.value), "}");
+    }
+    return attrs;
+  }
+
+  void PrintBody(const std::string& name, const Subgraph& body) {
+    Line("const SubgraphRef ", name, " = [] {");
+    const State no_variables;
+    NodePrinter inside(body.graph(), no_variables, indent_ + "  ", &text_);
+    inside.Line("GraphCase c;");
+    std::vector<ValueId> inputs;
+    for (NodeId id = 0; id < body.graph().num_nodes(); ++id) {
+      inside.Print(id);
+      if (id < body.num_inputs()) inputs.push_back({id, 0});
+    }
+    inside.Line("return *Subgraph::Make({", inside.Names(inputs), "}, {", inside.Names(body.outputs()), "});");
+    Line("}();");
+  }
+
+  const Graph& graph_;
+  const State& state_;
+  const std::string indent_;
+  std::string& text_;
 };
+
+std::vector<ValueId> Ids(const Values& values) {
+  std::vector<ValueId> ids;
+  for (const Value& v : values) ids.push_back(v.id());
+  return ids;
+}
 
 }  // namespace
 
-std::string ToCpp(const GraphCase& c, absl::string_view comment) { return Printer(c).Print(comment); }
+std::string ToCpp(const GraphCase& c, absl::string_view comment) {
+  std::string text;
+  NodePrinter printer(*c.graph, c.state, "", &text);
+  if (!comment.empty()) printer.Line("// ", absl::StrReplaceAll(comment, {{"\n", "\n// "}}));
+  printer.Line("GraphCase c;");
+  std::vector<bool> needed = NeededNodes(c);
+  // What is fed says how large the batch is, also where nobody reads it.
+  for (const Value& input : c.graph->inputs())
+    needed[input.node()] = needed[input.node()] || input.shape().is_symbolic();
+  for (NodeId id = 0; id < c.graph->num_nodes(); ++id) {
+    if (needed[id]) printer.Print(id);
+  }
+  printer.Line("c.fetches = {", printer.Names(Ids(c.fetches)), "};");
+  for (const Update& u : c.updates) {
+    printer.Line("c.updates.push_back({", printer.Name(u.variable.id()), ", ", printer.Name(u.value.id()), "});");
+  }
+  for (const Feeds& feeds : c.runs) {
+    printer.Line("c.runs.push_back({});");
+    for (const auto& [input, tensor] : feeds) {
+      if (!needed[input.node()]) continue;
+      printer.Line("c.runs.back().emplace_back(", printer.Name(input.id()), ", ", CppTensor(tensor), ");");
+    }
+  }
+  if (c.state.seed != 0) printer.Line("c.state.seed = ", c.state.seed, ";");
+  printer.Line("EXPECT_EQ(CompareEngines(c), absl::OkStatus());");
+  return text;
+}
 
 }  // namespace adret::fuzz

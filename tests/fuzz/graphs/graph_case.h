@@ -13,6 +13,7 @@
 #include "adret/core/executor.h"
 #include "adret/core/graph.h"
 #include "adret/core/state.h"
+#include "adret/core/subgraph.h"
 
 namespace adret::fuzz {
 

@@ -7,6 +7,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/core/infer_types.h"
 #include "adret/core/plan/run_op.h"
+#include "adret/core/subgraph.h"
 
 namespace adret::fuzz {
 namespace {
@@ -51,6 +52,9 @@ absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<
                                    const DimSizes& sizes) {
   AttrList list = attrs.list();
   for (Attr& attr : list) {
+    if (auto* body = std::get_if<SubgraphRef>(&attr.value); body != nullptr && *body != nullptr) {
+      AD_ASSIGN_OR_RETURN(*body, (*body)->With(sizes));
+    }
     auto* shape = std::get_if<Shape>(&attr.value);
     if (shape == nullptr) continue;
     *shape = shape->With(sizes);
