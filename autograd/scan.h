@@ -15,8 +15,8 @@
 // reads what the forward pass left behind; so it exists to every order, takes time and memory in proportion to the
 // number of steps, and runs no part of the forward pass again (unless checkpoint_every asks for that).
 //
-// Examples of a batch may have different lengths: from step `lengths[i]` on, example i keeps its carry, and its elements
-// of the results are zero. In reverse, an example thus begins with its own last step.
+// Examples of a batch may have different lengths: from step `lengths[i]` on, example i keeps its carry, and its
+// elements of the results are zero. In reverse, an example thus begins with its own last step.
 //
 // Random numbers have to be drawn outside and be given as a sequence.
 #ifndef ADRET_AUTOGRAD_SCAN_H_
@@ -52,8 +52,9 @@ using ScanBody = std::function<ScanStep(const Values& carry, const Values& each)
 
 // Runs the body for each step. Errors are the graph's: no sequence, sequences of different lengths, a carry whose type
 // changes ("scan: carry 0 is f32[4,8] but the body returns f32[4,9]"), nothing returned, a value of an unrelated graph,
-// random nodes in the body, a checkpoint_every below 0, lengths that are no integers or do not go with the carry, and whatever builders refuse
-// inside; then all results are invalid values. A run fails where a length is below 0 or above the number of steps.
+// random nodes in the body, a checkpoint_every below 0, lengths that are no integers or do not go with the carry, and
+// whatever builders refuse inside; then all results are invalid values. A run fails where a length is below 0 or above
+// the number of steps.
 ScanResult Scan(const ScanInputs& inputs, const ScanBody& body,
                 std::source_location location = std::source_location::current());
 

@@ -8,12 +8,12 @@
 // They are layers as in nn/layer.h; what PyTorch's nn.RNN, nn.LSTM and nn.GRU compute, with the same variables. With
 // h_t the state after step t, W for weight and b for bias,
 //
-//   Rnn    h_t = tanh(W_ih x_t + b_ih + W_hh h_t-1 + b_hh), or relu in the place of tanh
-//   Lstm   i, f, g, o = the parts of W_ih x_t + b_ih + W_hh h_t-1 + b_hh, each with `hidden` rows, in this order
-//          c_t = sigmoid(f) c_t-1 + sigmoid(i) tanh(g)
-//          h_t = sigmoid(o) tanh(c_t)
-//   Gru    r, z, n = the parts of W_ih x_t + b_ih;  r', z', n' = those of W_hh h_t-1 + b_hh
-//          h_t = (1 - z'') tanh(n + sigmoid(r + r') n') + z'' h_t-1, with z'' = sigmoid(z + z')
+//  Rnn    h_t = tanh(W_ih x_t + b_ih + W_hh h_t-1 + b_hh), or relu in the place of tanh
+//  Lstm   i, f, g, o = the parts of W_ih x_t + b_ih + W_hh h_t-1 + b_hh, each with `hidden` rows, in this order
+//         c_t = sigmoid(f) c_t-1 + sigmoid(i) tanh(g)
+//         h_t = sigmoid(o) tanh(c_t)
+//  Gru    r, z, n = the parts of W_ih x_t + b_ih;  r', z', n' = those of W_hh h_t-1 + b_hh
+//         h_t = (1 - z'') tanh(n + sigmoid(r + r') n') + z'' h_t-1, with z'' = sigmoid(z + z')
 //
 // Variables: weight_ih_l0 [gates * hidden, features], weight_hh_l0 [gates * hidden, hidden], bias_ih_l0 and bias_hh_l0
 // [gates * hidden], with 1, 4 and 3 gates; of layer k "_lk", of the direction backwards "_l0_reverse". A later layer's
