@@ -219,7 +219,8 @@ class Generator {
         for (int64_t& n : *numbers) n = sizes ? mapped(n) : n;
         if (!numbers->empty() && dice_.Chance(0.2)) dice_.Pick(*numbers) = dice_.Between(-1, 3);
       } else if (auto* number = std::get_if<int64_t>(&a.value)) {
-        if (dice_.Chance(0.2)) *number = dice_.Between(-1, 3);
+        // A loop without its bound may never end.
+        if (a.name != "max_iterations" && dice_.Chance(0.2)) *number = dice_.Between(-1, 3);
       } else if (auto* flag = std::get_if<bool>(&a.value)) {
         if (dice_.Chance(0.3)) *flag = !*flag;
       }
