@@ -1,7 +1,8 @@
 // Scan(): a loop over the steps of sequences, as one node. The body is written once, as a function of values.
 //
 //   // A recurrent network: x is f32[time,batch,in], h0 f32[batch,hidden], wx and wh variables.
-//   ScanResult r = Scan({.carry = {h0}, .each = {x}}, [&](const Values& h, const Values& xt) {
+//   const ScanInputs inputs{.carry = {h0}, .each = {x}};
+//   ScanResult r = Scan(inputs, [&](const Values& h, const Values& xt) {
 //     Value next = Tanh(MatMul(xt[0], wx) + MatMul(h[0], wh));
 //     return ScanStep{.carry = {next}, .out = {next}};
 //   });
