@@ -234,6 +234,17 @@ Value WhereExamples(const Value& condition, const Value& a, Operand b) {
   return Where(axes.empty() ? condition : Unsqueeze(condition, axes), a, b);
 }
 
+Values GradientsOrFail(const GradientContext& c, absl::StatusOr<Values> gradients) {
+  if (gradients.ok()) return *std::move(gradients);
+  c.graph()->Fail(gradients.status(), c.node().location);
+  return Values(c.num_inputs());
+}
+
+Values OutputsOrFail(const BatchContext& c, absl::StatusOr<Values> outputs) {
+  if (outputs.ok()) return *std::move(outputs);
+  return Values(c.node().outputs.size(), c.graph()->Fail(outputs.status(), c.node().location));
+}
+
 Values AddControlFlow(Graph* graph, const Op& op, const Values& inputs, Attrs attrs, size_t outputs,
                       std::source_location location) {
   absl::InlinedVector<ValueId, 3> ids;

@@ -11,6 +11,7 @@
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "adret/core/attrs.h"
+#include "adret/core/batch.h"
 #include "adret/core/graph.h"
 #include "adret/core/op.h"
 #include "adret/core/subgraph.h"
@@ -35,7 +36,6 @@ class BodyBuilder {
   BodyBuilder(absl::string_view op, Graph* outer, std::source_location location)
       : op_(op), outer_(outer), location_(location), body_(outer) {}
 
-  Graph* graph() { return &body_; }
   // Adds an input of the body. what: the beginning of its name.
   Value AddInput(absl::string_view what, const Type& type);
   // Calls the function and keeps what it returns, with inputs in the place of values from around. Returns whether all
@@ -99,6 +99,11 @@ absl::StatusOr<BodyGradient> Differentiate(const Subgraph& body, const std::vect
 
 // Returns where(condition, a, b) for a condition of bool[n], one for each of the n examples along axis 0 of a.
 Value WhereExamples(const Value& condition, const Value& a, Operand b);
+
+// Returns what a gradient rule returns: the gradients, or nothing where they failed, which is the graph's error then.
+Values GradientsOrFail(const GradientContext& c, absl::StatusOr<Values> gradients);
+// Returns what a batch rule returns: the outputs, or invalid ones where they failed.
+Values OutputsOrFail(const BatchContext& c, absl::StatusOr<Values> outputs);
 
 // Adds a node of control flow, with its attributes; returns its outputs. Invalid ones after an error.
 Values AddControlFlow(Graph* graph, const Op& op, const Values& inputs, Attrs attrs, size_t outputs,

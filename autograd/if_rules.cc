@@ -55,17 +55,8 @@ absl::StatusOr<Values> ForBatch(const BatchContext& c) {
 
 }  // namespace
 
-Values IfGradient(const GradientContext& c) {
-  absl::StatusOr<Values> dx = Gradient(c);
-  if (dx.ok()) return *std::move(dx);
-  c.graph()->Fail(dx.status(), c.node().location);
-  return Values(c.num_inputs());
-}
+Values IfGradient(const GradientContext& c) { return GradientsOrFail(c, Gradient(c)); }
 
-Values IfBatch(const BatchContext& c) {
-  absl::StatusOr<Values> outputs = ForBatch(c);
-  if (outputs.ok()) return *std::move(outputs);
-  return Values(c.node().outputs.size(), c.graph()->Fail(outputs.status(), c.node().location));
-}
+Values IfBatch(const BatchContext& c) { return OutputsOrFail(c, ForBatch(c)); }
 
 }  // namespace adret

@@ -10,7 +10,8 @@
 //
 // What is handed from step to step is the carry. Step t sees element t along axis 0 of each sequence, and its `out`
 // become elements t of the stacked results. Values of the graph around (wx, wh) are used as they are: the node has them
-// as further inputs, called captures. A sequence may have no steps: then the carry is the initial one.
+// as further inputs, called captures; what the function computes of them alone is computed once, before the loop. A
+// sequence may have no steps: then the carry is the initial one.
 //
 // The plan has one step for the whole loop, however long it is. The gradient is a Scan in the other direction, which
 // reads what the forward pass left behind; so it exists to every order, takes time and memory in proportion to the

@@ -21,10 +21,7 @@ Values ScanBatch(const BatchContext& c) {
     inputs.push_back(i < carries ? Stacked(c, i) : sequence && c.batched(i) ? MoveAxis(c.x(i), 0, 1) : c.x(i));
   }
   absl::StatusOr<SubgraphRef> body = BodyForBatch(*attrs.body, batched, c.size());
-  if (!body.ok()) {
-    const Value invalid = c.graph()->Fail(body.status(), c.node().location);
-    return Values(c.node().outputs.size(), invalid);
-  }
+  if (!body.ok()) return OutputsOrFail(c, body.status());
   attrs.body = *std::move(body);
   Values outputs = AddScan(c.graph(), inputs, std::move(attrs), c.node().location);
   for (size_t k = carries; k < outputs.size() && c.graph()->status().ok(); ++k) {

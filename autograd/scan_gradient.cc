@@ -257,11 +257,6 @@ class ScanDifferentiator {
 
 }  // namespace
 
-Values ScanGradient(const GradientContext& c) {
-  absl::StatusOr<Values> dx = ScanDifferentiator(c).Run();
-  if (dx.ok()) return *std::move(dx);
-  c.graph()->Fail(dx.status(), c.node().location);
-  return Values(c.num_inputs());
-}
+Values ScanGradient(const GradientContext& c) { return GradientsOrFail(c, ScanDifferentiator(c).Run()); }
 
 }  // namespace adret

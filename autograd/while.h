@@ -6,7 +6,8 @@
 //                         [&](const Values& v) { return Values{v[1], 0.5 * (v[1] + a / v[1])}; });
 //   // r.carry[1] is the root, r.iterations how many steps it took.
 //
-// What is handed from step to step is the carry; it keeps its types. Values of the graph around are used as they are.
+// What is handed from step to step is the carry; it keeps its types. Values of the graph around are used as they are,
+// and what the functions compute of them alone is computed once, before the loop, even where the body never runs.
 // The plan has one step for the whole loop, and memory for one iteration.
 //
 // A gradient needs a bound on the number of iterations, max_iterations: it runs the loop once more as a Scan of that

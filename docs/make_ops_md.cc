@@ -66,7 +66,11 @@ std::map<std::string, Builder> BuildersIn(const std::string& place) {
 // makes batch_norm and has its three outputs). Nothing for an op that only gradients are made of.
 std::string BuilderOf(const adret::Op& op) {
   static const auto* const kLeaves = new std::map<std::string, Builder>(BuildersIn("core/graph.h"));
-  static const auto* const kOthers = new std::map<std::string, Builder>(BuildersIn("ops"));
+  static const auto* const kOthers = [] {
+    auto* all = new std::map<std::string, Builder>(BuildersIn("ops"));
+    all->merge(BuildersIn("autograd"));  // loops and branches, whose gradients differentiate bodies
+    return all;
+  }();
   const std::map<std::string, Builder>& builders = op.traits.leaf ? *kLeaves : *kOthers;
   const std::string name = absl::StrReplaceAll(op.name, {{"_", ""}});
   for (auto it = builders.lower_bound(name); it != builders.end() && absl::StartsWith(it->first, name); ++it) {
