@@ -11,6 +11,9 @@
 namespace adret {
 namespace {
 
+// In the place of symbols; windows of usual sizes fit in.
+constexpr int64_t kAnySize = 60;
+
 using AxisOfEach = absl::InlinedVector<int, 3>;  // an axis of each input or output, or -1
 
 // The rules that follow from what an op declares.
@@ -63,7 +66,9 @@ class Derivation {
   // inputs with examples and the outputs must have the label. Where others have it, too, they are repeated.
   Values Fold(bool repeat) const {
     const Types inputs = Concrete(InputTypes()), outputs = Concrete(node_.outputs);
-    const LabelMap labels = LabelsFor({&op_, &node_.attrs, inputs, outputs});
+    const std::optional<Attrs> attrs = ConcreteAttrs();
+    if (!attrs.has_value()) return {};
+    const LabelMap labels = LabelsFor({&op_, &*attrs, inputs, outputs});
     if (labels.inputs.size() != inputs.size()) return {};
     for (const AxisLabel& label : labels.outputs[0]) {
       if (label.id < 0) continue;
@@ -108,9 +113,9 @@ class Derivation {
     return types;
   }
 
-  Attrs AttrsFor(const Types& inputs, const Types& outputs) const {
-    if (rules_ == nullptr || rules_->attrs_of_slices == nullptr) return node_.attrs;
-    return rules_->attrs_of_slices({&op_, &node_.attrs, inputs, outputs});
+  Attrs AttrsFor(const Attrs& attrs, const Types& inputs, const Types& outputs) const {
+    if (rules_ == nullptr || rules_->attrs_of_slices == nullptr) return attrs;
+    return rules_->attrs_of_slices({&op_, &attrs, inputs, outputs});
   }
 
   // The attributes of the op on folded operands; nothing unless the op's own word confirms, for two examples, that each
@@ -119,7 +124,9 @@ class Derivation {
     constexpr int64_t kExamples = 2;
     const Types example_inputs = Concrete(InputTypes()), example_outputs = Concrete(node_.outputs);
     const Types inputs = Folded(example_inputs, in, kExamples), outputs = Folded(example_outputs, out, kExamples);
-    const Attrs attrs = AttrsFor(inputs, outputs);
+    const std::optional<Attrs> example_attrs = ConcreteAttrs();
+    if (!example_attrs.has_value()) return std::nullopt;
+    const Attrs attrs = AttrsFor(*example_attrs, inputs, outputs);
     const absl::StatusOr<Types> types = op_.type(TypeContext(op_, inputs, attrs));
     if (!types.ok() || *types != outputs) return std::nullopt;
     const KernelSpec whole{&op_, &attrs, inputs, outputs};
@@ -129,17 +136,32 @@ class Derivation {
     LabelWindows first;
     first.entries().push_back({id, {0, 1, positions / kExamples}, positions});
     PartialOp part;
-    const bool parts = MakePartialOp(whole, labels, first, &part) && part.attrs == node_.attrs &&
+    const bool parts = MakePartialOp(whole, labels, first, &part) && part.attrs == *example_attrs &&
                        std::equal(part.inputs.begin(), part.inputs.end(), example_inputs.begin()) &&
                        part.outputs == example_outputs;
     if (!parts) return std::nullopt;
-    return AttrsFor(Folded(InputTypes(), in, c_.size()), Folded(node_.outputs, out, c_.size()));
+    return AttrsFor(node_.attrs, Folded(InputTypes(), in, c_.size()), Folded(node_.outputs, out, c_.size()));
   }
 
   // Labels are asked for concrete shapes.
   static Types Concrete(Types types) {
-    for (Type& t : types) t.shape = t.shape.WithEvery(2);
+    for (Type& t : types) t.shape = t.shape.WithEvery(kAnySize);
     return types;
+  }
+
+  // The attributes that go with Concrete() types; nothing where the op refuses those.
+  std::optional<Attrs> ConcreteAttrs() const {
+    AttrList list = node_.attrs.list();
+    bool changed = false;
+    for (Attr& attr : list) {
+      auto* shape = std::get_if<Shape>(&attr.value);
+      if (shape == nullptr || !shape->is_symbolic()) continue;
+      *shape = shape->WithEvery(kAnySize);
+      changed = true;
+    }
+    if (!changed) return node_.attrs;
+    absl::StatusOr<Attrs> attrs = op_.parse_attrs(list, MissingAttrs::kError);
+    return attrs.ok() ? std::optional<Attrs>(*std::move(attrs)) : std::nullopt;
   }
 
   const BatchContext& c_;

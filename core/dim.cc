@@ -336,13 +336,27 @@ bool MatchDim(int64_t code, int64_t found, DimSizes* sizes, bool* undecided) {
   return true;
 }
 
+// Returns whether a sum can be 0 with any batch, which is never taken for a certain number: what the batch multiplies
+// can be 0, and so can the rest.
+static bool MayBeZeroForAnyBatch(const Dim& sum) {
+  Dim at[3];
+  for (int64_t batch = 0; batch < 3; ++batch) {
+    DimSizes sizes;
+    sizes.Set(0, batch);
+    at[batch] = sum.With(sizes);
+  }
+  const Dim slope = at[1] - at[0];
+  if (at[2] - at[1] != slope) return false;
+  return slope == Dim() ? at[0].MayBeZero() : at[0].MayCancel() && slope.MayCancel();
+}
+
 bool MayBeEqual(int64_t code_a, int64_t code_b) {
   if (code_a == code_b) return true;
   if (code_a >= 0 && code_b >= 0) return false;
   const auto is_batch = [](int64_t code) { return code < 0 && !HasNamedSymbol(code); };
   if (code_a == kNoDim || code_b == kNoDim || is_batch(code_a) || is_batch(code_b)) return false;
   const Dim difference = Dim::Of(code_a) - Dim::Of(code_b);
-  if (!difference.MayBeZero()) return false;
+  if (!MayBeZeroForAnyBatch(difference)) return false;
   AssumeOfSizes();
   return true;
 }
@@ -368,6 +382,17 @@ bool Dim::MayBeZero() const {
     }
   }
   return false;
+}
+
+bool Dim::MayCancel() const {
+  bool above = number_ > 0, below = number_ < 0;
+  for (const Term& t : terms_) {
+    (t.coefficient < 0 ? below : above) = true;
+    for (const Factor* factor : t.factors) {
+      if (factor->symbol < 0) return true;
+    }
+  }
+  return above == below;
 }
 
 // ---- Text -----------------------------------------------------------------------------------------------------------

@@ -114,6 +114,8 @@ class Dim {
   bool NeverNegative() const;
   // Returns whether the sum can be 0 for any sizes, as far as the signs of its terms say.
   bool MayBeZero() const;
+  // Returns whether the sum is 0, or has terms of both signs: whether it can be 0 for sizes that are not.
+  bool MayCancel() const;
 
   // Returns text such as "2*time - 1"; "?" is the batch.
   std::string ToString() const;

@@ -28,6 +28,7 @@ class Importer {
   absl::StatusOr<Values> Run() {
     if (fetches_.empty()) return Values{};
     AD_RETURN_IF_ERROR(CheckFetches());
+    AD_RETURN_IF_ERROR(AddSizes(options_.sizes));
     for (const Substitution& s : substitutions_) AD_RETURN_IF_ERROR(CheckSubstitution(s));
     Mark();
     AD_RETURN_IF_ERROR(CheckLeaves());
@@ -65,7 +66,7 @@ class Importer {
     const absl::Status misfit = Bad(s.from.name(), " is ", old_type.ToString(), ", which ", s.to.name(), ", ",
                                     new_type.ToString(), ", does not fit");
     if (old_type.dtype != new_type.dtype || old_type.shape.rank() != new_type.shape.rank()) return misfit;
-    DimSizes sizes;
+    DimSizes sizes = options_.sizes;
     bool undecided = false;
     for (int a = 0; a < old_type.shape.rank(); ++a) {
       const int64_t old_dim = old_type.shape[a], new_dim = new_type.shape[a];
@@ -243,13 +244,24 @@ class Importer {
     return true;
   }
 
+  // Returns the shape among a node's attributes with sizes in the place of symbols. -1 where the output is known is no
+  // symbol, but what a view infers.
+  Shape WithSizes(const Shape& shape, const Node& node) const {
+    Shape result = shape.With(sizes_);
+    const Shape& output = node.outputs[0].shape;
+    for (int a = 0; a < shape.rank() && shape.rank() == output.rank(); ++a) {
+      if (node.op->traits.view && shape[a] == kAnyBatch && output[a] >= 0) result.set(a, kAnyBatch);
+    }
+    return result;
+  }
+
   // The attributes with sizes in the place of their symbols and streams renumbered.
   absl::StatusOr<Attrs> CopyAttrs(const Node& node) {
     AttrList list = node.attrs.list();
     bool changed = false;
     for (Attr& attr : list) {
       if (auto* shape = std::get_if<Shape>(&attr.value); shape != nullptr && shape->is_symbolic() && !sizes_.empty()) {
-        *shape = shape->With(sizes_);
+        *shape = WithSizes(*shape, node);
         changed = true;
       }
       auto* body = std::get_if<SubgraphRef>(&attr.value);

@@ -40,6 +40,8 @@ struct ImportOptions {
   // were repeated to the old shape for element-wise arithmetic are repeated to the new one. Whatever else depends on
   // the old dimensions, such as flattening for a dense layer, is refused.
   bool resize = false;
+  // Numbers that symbols become, besides those that substitutions say.
+  DimSizes sizes = {};
 };
 
 // Copies what the fetches depend on, up to the substitutions, into graph `to` (which may be their own graph), and

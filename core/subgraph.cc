@@ -49,8 +49,7 @@ absl::StatusOr<SubgraphRef> Subgraph::Make(const Values& inputs, const Values& o
   for (NodeId id = 0; id < made->graph_->num_nodes(); ++id) {
     const Node& node = made->graph_->node(id);
     if (id >= made->num_inputs_) AD_RETURN_IF_ERROR(CheckNode(node));
-    made->symbolic_ |=
-        std::any_of(node.outputs.begin(), node.outputs.end(), [](const Type& t) { return t.shape.is_symbolic(); });
+    made->symbolic_ |= !SymbolsOf(node).empty();
   }
   made->hash_ = HashOf(*made->graph_, made->outputs_);
   return SubgraphRef(std::move(made));
@@ -76,7 +75,7 @@ absl::StatusOr<SubgraphRef> Subgraph::With(const DimSizes& sizes) const {
     inputs.push_back(bound.Input(from.name(), from.dtype(), from.shape().With(sizes), {}));
     substitutions.push_back({from, inputs.back()});
   }
-  AD_ASSIGN_OR_RETURN(const Values outputs, Import(OutputValues(), substitutions, &bound));
+  AD_ASSIGN_OR_RETURN(const Values outputs, Import(OutputValues(), substitutions, &bound, {.sizes = sizes}));
   return Make(inputs, outputs);
 }
 
@@ -111,6 +110,29 @@ std::vector<NamedBody> BodiesOf(const Node& node) {
     if (body != nullptr && *body != nullptr) bodies.push_back({attr.name, *body});
   }
   return bodies;
+}
+
+std::vector<int> SymbolsOf(const Node& node) {
+  std::vector<int> symbols;
+  const auto add = [&](const Shape& shape) {
+    for (int a = shape.symbolic_axis(); a >= 0 && a < shape.rank(); ++a) {
+      if (shape[a] < 0) shape.dim(a).ForEachSymbol([&](int symbol) { symbols.push_back(symbol); });
+    }
+  };
+  for (const Type& t : node.outputs) add(t.shape);
+  // Kernels may take a size from an attribute that no value has. Views and broadcasts take none.
+  for (const Attr& attr : node.attrs.list()) {
+    const Shape* shape = std::get_if<Shape>(&attr.value);
+    if (shape != nullptr && !node.op->traits.view && !node.op->traits.broadcast) add(*shape);
+  }
+  for (const NamedBody& named : BodiesOf(node)) {
+    const Graph& body = named.body->graph();
+    for (NodeId id = 0; named.body->is_symbolic() && id < body.num_nodes(); ++id) {
+      const std::vector<int> inside = SymbolsOf(body.node(id));
+      symbols.insert(symbols.end(), inside.begin(), inside.end());
+    }
+  }
+  return symbols;
 }
 
 }  // namespace adret

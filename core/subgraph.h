@@ -67,6 +67,9 @@ struct NamedBody {
 };
 // Returns the bodies among the attributes, in order.
 std::vector<NamedBody> BodiesOf(const Node& node);
+// Returns the symbols whose sizes decide what the node computes and how, those in its bodies included; one may be there
+// several times.
+std::vector<int> SymbolsOf(const Node& node);
 
 }  // namespace adret
 

@@ -42,6 +42,14 @@ Inset Join(const std::vector<Inset>& insets, int axis, std::source_location loca
   return joined;
 }
 
+// Returns whether the places of windows are numbers: along a symbolic axis only those of a whole one are.
+bool AreKnown(const Windows& windows, const Shape& whole) {
+  for (int a = 0; a < whole.rank(); ++a) {
+    if (whole[a] < 0 && !windows[a].IsWhole(whole[a])) return false;
+  }
+  return true;
+}
+
 // What tells windows apart, along all axes but one.
 std::vector<int64_t> KeyOf(const Windows& windows, int except = -1) {
   std::vector<int64_t> key;
@@ -103,11 +111,13 @@ Value AddUp(const Values& values, std::source_location location) {
   for (const Value& v : values) {
     const Node& node = graph->node(v.node());
     const AxisRules* rules = node.op->axes.get();
-    if (rules == nullptr || rules->window.kind != WindowRules::Kind::kPad) {
+    const bool pads = rules != nullptr && rules->window.kind == WindowRules::Kind::kPad;
+    const Windows windows = pads ? rules->window.windows(node.attrs, v.shape()) : Windows();
+    if (!pads || !AreKnown(windows, v.shape())) {
       sum = add(sum, v);
       continue;
     }
-    insets.push_back({Value(graph, node.inputs[0]), rules->window.windows(node.attrs, v.shape())});
+    insets.push_back({Value(graph, node.inputs[0]), windows});
     pad = &node;
   }
   const Shape& shape = values[0].shape();

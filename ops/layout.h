@@ -109,7 +109,7 @@ struct WindowAxis {
     if (ceil && stride > 1) return Error(what, " is symbolic, so what sticks out of its end (ceil) cannot be told");
     AssumeOfSizes();
     const Dim output = (Dim::Of(input) + (before + after - extent())) / stride + 1;
-    return output.code();
+    return (ceil && after >= extent() ? output - 1 : output).code();
   }
 
   template <class... Parts>

@@ -142,9 +142,9 @@ SliceAttrs SliceOf(const Shape& shape, const Windows& windows) {
   return a;
 }
 
-// The axes of an example stand behind that of the examples.
+// The axes of an example stand behind that of the examples; those counted from the end stay where they are.
 void LaterAxes(SliceAttrs* a) {
-  for (int64_t& axis : a->axes) ++axis;
+  for (int64_t& axis : a->axes) axis += axis < 0 ? 0 : 1;
 }
 
 absl::StatusOr<Types> SliceType(const TypeContext& c) {

@@ -12,6 +12,7 @@
 #include "adret/core/parallel.h"
 #include "adret/core/plan/plan.h"
 #include "adret/core/plan/run_pool.h"
+#include "adret/core/subgraph.h"
 
 namespace adret {
 namespace {
@@ -46,7 +47,6 @@ struct Executor::Impl {
              o.max_runs.value_or(HardwareThreads()), std::max(1, o.max_plans)) {}
 
   void FindNeeded(absl::Span<const Value> results);
-  void AddSymbols(const Shape& shape);
   absl::StatusOr<std::unique_ptr<Plan>> MakePlan(const DimSizes& sizes) const;
   // Returns the sizes that the plan for these is known by: those of `symbols`, all of which must be there.
   absl::StatusOr<DimSizes> PlanSizes(const DimSizes& sizes) const;
@@ -132,23 +132,12 @@ void Executor::Impl::FindNeeded(absl::Span<const Value> results) {
   const std::vector<bool> needed = Ancestors(*graph, results);
   for (NodeId id = 0; id < graph->num_nodes(); ++id) {
     if (!needed[id]) continue;
-    const Node& node = graph->node(id);
-    for (const Type& t : node.outputs) AddSymbols(t.shape);
-    // Kernels may take a size from an attribute that no value has. Views and broadcasts take none.
-    for (const Attr& attr : node.attrs.list()) {
-      const Shape* shape = std::get_if<Shape>(&attr.value);
-      if (shape != nullptr && !node.op->traits.view && !node.op->traits.broadcast) AddSymbols(*shape);
-    }
-    if (node.attrs.Is<InputAttrs>()) needed_inputs.push_back(id);
+    const std::vector<int> own = SymbolsOf(graph->node(id));
+    symbols.insert(symbols.end(), own.begin(), own.end());
+    if (graph->node(id).attrs.Is<InputAttrs>()) needed_inputs.push_back(id);
   }
   std::sort(symbols.begin(), symbols.end());
   symbols.erase(std::unique(symbols.begin(), symbols.end()), symbols.end());
-}
-
-void Executor::Impl::AddSymbols(const Shape& shape) {
-  for (int a = shape.symbolic_axis(); a >= 0 && a < shape.rank(); ++a) {
-    if (shape[a] < 0) shape.dim(a).ForEachSymbol([&](int symbol) { symbols.push_back(symbol); });
-  }
 }
 
 absl::StatusOr<DimSizes> Executor::Impl::PlanSizes(const DimSizes& sizes) const {

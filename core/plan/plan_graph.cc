@@ -38,7 +38,9 @@ absl::StatusOr<std::optional<Attrs>> BindAttrs(const Node& node, const DimSizes&
     if (!changes(attr)) continue;
     if (auto* body = std::get_if<SubgraphRef>(&attr.value)) {
       AD_ASSIGN_OR_RETURN(*body, (*body)->With(sizes));
-      continue;
+      if (!(*body)->is_symbolic()) continue;
+      return absl::InvalidArgumentError(absl::StrCat(node.name, ": ", attr.name, " ", (*body)->ToString(),
+                                                     " has a size that nothing says where ", sizes.ToString()));
     }
     const Shape symbolic = std::get<Shape>(attr.value), shape = symbolic.With(sizes);
     if (shape.is_symbolic()) {  // or kNoDim: below 0, or too large

@@ -9,10 +9,12 @@
 #include "adret/core/executor.h"
 #include "adret/nn/layers.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/matmul.h"
 #include "adret/ops/random.h"
 #include "adret/ops/reduce.h"
+#include "adret/ops/reshape.h"
 #include "adret/ops/unary.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -158,6 +160,43 @@ TEST(IfTest, BindsSymbolsInItsBranches) {
   const auto result = Evaluate(y, {{x, Doubles({1, 3}, {-1, -1, 1})}});
   ASSERT_TRUE(result.ok()) << result.status();
   EXPECT_EQ((*result)[0].At(2), 0);
+}
+
+// Symbols that stand nowhere but in a branch are sizes of the plan, too.
+TEST(IfTest, HasSizesInItsBranchesThatOnlyAnotherInputSays) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {Dim("time")}), flag = graph.Input("flag", DType::kBool, {}),
+              two = graph.Constant(Tensor::Scalar(DType::kFloat64, 2));
+  const Values y = If(
+      flag,
+      [&] {
+        return Values{Sum(BroadcastTo(two, {Dim("time"), 3}))};
+      },
+      [&] { return Values{-two}; });
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  const auto executor = Executor::Create({y[0], Sum(x)});
+  ASSERT_TRUE(executor.ok()) << executor.status();
+  for (int64_t time : {4, 1, 7}) {
+    const auto result =
+        executor->Run({{x, Tensor::Zeros(DType::kFloat64, {time})}, {flag, Tensor::Scalar(DType::kBool, 1)}});
+    ASSERT_TRUE(result.ok()) << result.status();
+    EXPECT_EQ((*result)[0].At(0), 6.0 * static_cast<double>(time));
+  }
+  const auto unsaid = Evaluate(y, {{flag, Tensor::Scalar(DType::kBool, 1)}});
+  EXPECT_THAT(std::string(unsaid.status().message()), HasSubstr("no input that is fed says what 'time' is"));
+}
+
+TEST(IfTest, CapturesProductsOfSizes) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {Dim("time"), Dim("length")});
+  const Value flat = Reshape(x, {Dim("time") * Dim("length")});
+  const Values y = If(
+      Greater(Sum(x), 0.0), [&] { return Values{flat * 2.0}; }, [&] { return Values{flat - 1.0}; });
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  const auto result = Evaluate(y, {{x, Tensor::Full(DType::kFloat64, {2, 3}, 0.5)}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ((*result)[0].shape(), Shape({6}));
+  EXPECT_EQ((*result)[0].At(5), 1);
 }
 
 // What a graph says after an If() on x f32[4].

@@ -134,6 +134,13 @@ TEST(Dim, WhatMayBeEqual) {
   EXPECT_FALSE(MayBeEqual(3, 4));
   EXPECT_FALSE(MayBeEqual(kAnyBatch, 3));
   EXPECT_FALSE(MayBeEqual(kAnyBatch, time));
+  // Only for one batch, or for no elements at all.
+  const Dim batch("?");
+  EXPECT_FALSE(MayBeEqual(batch * time, time));
+  EXPECT_FALSE(MayBeEqual(batch * time, 2 * 12));
+  EXPECT_FALSE(MayBeEqual(batch * batch * time, batch * time));
+  EXPECT_TRUE(MayBeEqual(batch * time, batch * length));
+  EXPECT_TRUE(MayBeEqual(batch * time + length, batch * length + time));
 }
 
 TEST(Dim, ThreadsShareTheTable) {

@@ -16,6 +16,7 @@
 #include "adret/ops/matmul.h"
 #include "adret/ops/narrow.h"
 #include "adret/ops/pad.h"
+#include "adret/ops/pool2d.h"
 #include "adret/ops/pool_nd.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
@@ -143,6 +144,55 @@ TEST(SymbolicShapes, ExamplesMayHaveThemInVmap) {
   }
 }
 
+// Attributes of gradients of windows hold sizes, and model files axes that count from the end.
+TEST(SymbolicShapes, AttributesMayHaveThemInVmap) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {3, 1, 2, Dim("time"), 4});
+  const Values slopes = Vmap(
+      [](Args v) {
+        return Values{Gradients(Sum(Square(MaxPool2d(v[0], {.kernel = {2, 2}, .stride = {2, 1}}))), {v[0]})[0]};
+      },
+      {x});
+  const Value slope = slopes[0];
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  EXPECT_EQ(slope.type(), x.type());
+  const Tensor numbers = Counted({3, 1, 2, 6, 4});
+  const Value batch = graph.Input("batch", DType::kFloat64, {3, 2, 6, 4});
+  const Value expected = Gradients(Sum(Square(MaxPool2d(batch, {.kernel = {2, 2}, .stride = {2, 1}}))), {batch})[0];
+  const Tensor found = *Evaluate(slope, {{x, numbers}});
+  const Tensor right = *Evaluate(expected, {{batch, Counted({3, 2, 6, 4})}});
+  EXPECT_EQ(std::memcmp(found.raw(), right.raw(), found.num_bytes()), 0);
+}
+
+TEST(SymbolicShapes, AxesFromTheEndStayThereInVmap) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {2, 5});
+  const Op* slice = FindOp("slice");
+  const Attrs attrs(SliceAttrs{.axes = {-1}, .begins = {2}, .ends = {-1}, .steps = {1}});
+  const Value y = Vmap([&](Args v) { return Values{graph.Add("slice", {v[0]}, attrs)}; }, {x})[0];
+  ASSERT_TRUE(graph.status().ok() && slice != nullptr) << graph.status();
+  const Tensor found = *Evaluate(y, {{x, Tensor::From<double>({2, 5}, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9})}});
+  EXPECT_EQ(found.shape(), Shape({2, 2}));
+  EXPECT_EQ(found.At(3), 8);
+}
+
+// Slices of one value whose places only a run knows are not mistaken for each other where their gradients are added.
+TEST(SymbolicShapes, GradientsOfSeveralSlicesAddUp) {
+  const auto slope_of = [](Graph* graph, const Dim& time, Value* x) {
+    *x = graph->Input("x", DType::kFloat64, {time, 2});
+    const Value late = Slice(*x, 0, 1, kSliceToEnd), early = Slice(*x, 0, 0, -1), back = Flip(*x, {0});
+    const Value loss = Sum(late * late) + Sum(Sin(early)) * 3.0 + Sum(back * early.graph()->Constant(Counted({2})));
+    return Gradients(Sum(Square(Gradients(loss, {*x})[0])), {*x})[0];
+  };
+  Graph symbolic, concrete;
+  Value x, y;
+  const Value found = slope_of(&symbolic, Dim("time"), &x), expected = slope_of(&concrete, Dim(4), &y);
+  ASSERT_TRUE(symbolic.status().ok()) << symbolic.status();
+  const auto a = Evaluate(found, {{x, Counted({4, 2})}}), b = Evaluate(expected, {{y, Counted({4, 2})}});
+  ASSERT_TRUE(a.ok() && b.ok()) << a.status() << b.status();
+  for (int64_t i = 0; i < 8; ++i) EXPECT_NEAR(a->At(i), b->At(i), 1e-14);
+}
+
 // ---- Types ----------------------------------------------------------------------------------------------------------
 
 TEST(SymbolicShapes, TypesSayWhatFollows) {
@@ -165,6 +215,13 @@ TEST(SymbolicShapes, TypesSayWhatFollows) {
   EXPECT_EQ(MatMul(y, y, {.transpose_b = true}).type().ToString(), "f32[rows,rows]");
   EXPECT_EQ(MaxPool1d(Transpose(x, {0, 2, 1}), {.kernel = 3, .stride = 2}).type().ToString(),
             "f32[?,64,floor((time + 1)/2) - 1]");
+  // A window that would begin behind the end is none (ceil_mode).
+  const Value image = graph.Input("image", DType::kFloat32, {1, 1, time, time});
+  EXPECT_EQ(AvgPool2d(image,
+                      {.kernel = {2, 1}, .stride = {1, 1}, .padding = Padding::Explicit(0, 0, 2, 0), .ceil_mode = true})
+                .type()
+                .ToString(),
+            "f32[1,1,time,time]");
   EXPECT_TRUE(graph.status().ok()) << graph.status();
 }
 
