@@ -4,15 +4,21 @@
 #include <cmath>
 #include <limits>
 #include <numeric>
+#include <optional>
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/io/model.h"
+#include "adret/tests/fuzz/graphs/laws.h"
 #include "adret/tests/fuzz/graphs/run_nodes.h"
 #include "adret/tests/fuzz/graphs/run_plan.h"
 
 namespace adret::fuzz {
 namespace {
+
+// What laws say concerns the graph; one plan more finds what is wrong with such graphs.
+constexpr Engine kEnginesOfLaws[] = {Engine::kFused};
+constexpr double kDifferenceError = 1e-5;  // of difference quotients, relative
 
 const ThreadPool& OneThread() {
   static const ThreadPool* pool = new ThreadPool(*ThreadPool::Create(1));
@@ -42,6 +48,18 @@ std::string Describe(const GraphCase& c, size_t index) {
                       v.name(), " (", c.graph->node(v.node()).op->name, ", ", v.type().ToString(), ")");
 }
 
+// Whether rewrites may act on the node, or on one in its bodies.
+bool IsRewritten(const Node& node) {
+  const AxisRules* rules = node.op->axes.get();
+  if (rules != nullptr && (rules->window.kind != WindowRules::Kind::kNone || !rules->scatter_of.empty())) return true;
+  for (const NamedBody& named : BodiesOf(node)) {
+    for (NodeId id = 0; id < named.body->graph().num_nodes(); ++id) {
+      if (IsRewritten(named.body->graph().node(id))) return true;
+    }
+  }
+  return false;
+}
+
 // The case's nodes in groups that share no value but leaves, and what is known of each group. Plans of one group do not
 // depend on what the others are.
 class Groups {
@@ -58,9 +76,7 @@ class Groups {
     rewritten_.resize(parent_.size());
     infinite_.resize(parent_.size());
     for (NodeId id = 0; id < c.graph->num_nodes(); ++id) {
-      const AxisRules* rules = c.graph->node(id).op->axes.get();
-      if (!needed_[id] || rules == nullptr) continue;
-      if (rules->window.kind != WindowRules::Kind::kNone || !rules->scatter_of.empty()) rewritten_[Find(id)] = true;
+      if (needed_[id] && IsRewritten(c.graph->node(id))) rewritten_[Find(id)] = true;
     }
   }
 
@@ -200,6 +216,20 @@ class Tolerance {
  public:
   Tolerance(const GraphCase& c, const Outcome& reference) : case_(c), reference_(reference) {}
 
+  // How far element i of value k may be off.
+  double Of(size_t k, int64_t i) {
+    const double expected = reference_.values[k].At(i);
+    if (samples_.empty()) Measure();
+    if (jumps_) return std::numeric_limits<double>::infinity();
+    double spread = 0;
+    for (const Outcome& sample : samples_) {
+      const double v = sample.values[k].At(i);
+      if (!std::isfinite(v)) return std::numeric_limits<double>::infinity();
+      spread = std::max(spread, std::abs(v - expected));
+    }
+    return kMargin * spread + 64 * Epsilon(k) * std::abs(expected);
+  }
+
   // Whether element i of value k may be `found`.
   bool Allows(size_t k, int64_t i, double found) {
     const double expected = reference_.values[k].At(i), off = std::abs(found - expected);
@@ -207,23 +237,17 @@ class Tolerance {
     // What is next to a tie may be rounded to either of two neighbours.
     const double neighbour = dtype == DType::kBFloat16 ? 0x1p-7 : dtype == DType::kFloat16 ? 0x1p-10 : 0;
     if (off <= neighbour * std::abs(expected)) return true;
-    const double epsilon =
-        dtype == DType::kFloat32 ? std::numeric_limits<float>::epsilon() : std::numeric_limits<double>::epsilon();
-    if (IsFloating(dtype) && off <= 16 * epsilon * std::abs(expected)) return true;
-    if (samples_.empty()) Measure();
-    if (jumps_) return true;
-    double spread = 0;
-    for (const Outcome& sample : samples_) {
-      const double v = sample.values[k].At(i);
-      if (!std::isfinite(v)) return true;
-      spread = std::max(spread, std::abs(v - expected));
-    }
-    return off <= kMargin * spread + 64 * epsilon * std::abs(expected);
+    return (IsFloating(dtype) && off <= 16 * Epsilon(k) * std::abs(expected)) || off <= Of(k, i);
   }
 
  private:
   static constexpr double kMargin = 16;
   static constexpr int kSamples = 32;
+
+  double Epsilon(size_t k) const {
+    return reference_.values[k].dtype() == DType::kFloat32 ? std::numeric_limits<float>::epsilon()
+                                                           : std::numeric_limits<double>::epsilon();
+  }
 
   void Measure() {
     std::vector<NodeOutputs> exact;
@@ -314,6 +338,42 @@ absl::Status CheckAgainstReference(const GraphCase& c, absl::string_view engine,
   return absl::OkStatus();
 }
 
+// Whether element i of both values is equal, as far as rounding and the margin allow.
+bool AreEqual(const Outcome& reference, size_t a, size_t b, double margin, int64_t i, double largest,
+              Tolerance* tolerance) {
+  const Tensor &found = reference.values[a], &expected = reference.values[b];
+  const double off = std::abs(found.At(i) - expected.At(i));
+  const bool narrow = expected.dtype() == DType::kFloat32;
+  if (off <= (narrow ? 1e-4 : 1e-9) * largest + margin) return true;
+  return IsFloating(expected.dtype()) && off <= tolerance->Of(a, i) + tolerance->Of(b, i) + margin;
+}
+
+// What a case says of pairs of values, for the reference: plans are compared with it anyway.
+absl::Status CheckEqualValues(const GraphCase& c, const Outcome& reference, const Groups& groups,
+                              Tolerance* tolerance) {
+  const auto place = [&](const Value& v) {
+    return std::find(c.fetches.begin(), c.fetches.end(), v) - c.fetches.begin();
+  };
+  for (const EqualValues& pair : c.equal) {
+    const size_t a = place(pair.a), b = place(pair.b);
+    const Tensor &found = reference.values[a], &expected = reference.values[b];
+    if (!groups.IsFinite(pair.b.node())) continue;
+    if (found.type() != expected.type()) {
+      return absl::DataLossError(absl::StrCat("not of equal types: ", Describe(c, a), " and ", Describe(c, b)));
+    }
+    double largest = 0;
+    for (int64_t i = 0; i < expected.num_elements(); ++i) largest = std::max(largest, std::abs(expected.At(i)));
+    const double margin = pair.margin.graph() == nullptr ? 0
+                                                         : 10 * std::abs(reference.values[place(pair.margin)].At(0)) +
+                                                               kDifferenceError * (largest + 0.1);
+    for (int64_t i = 0; i < expected.num_elements(); ++i) {
+      if (AreEqual(reference, a, b, margin, i, largest, tolerance)) continue;
+      return Different(c, "one way", "the other, " + Describe(c, b), a, i, found, expected);
+    }
+  }
+  return absl::OkStatus();
+}
+
 }  // namespace
 
 std::string Name(Engine engine) {
@@ -347,6 +407,10 @@ absl::StatusOr<Outcome> RunEngine(const GraphCase& c, Engine engine, unsigned ch
 
 absl::Status CompareEngines(const GraphCase& c, absl::Span<const Engine> engines) {
   AD_RETURN_IF_ERROR(c.graph->status());
+  if (!c.law.empty()) {
+    const std::optional<GraphCase> both = ApplyLaw(c);
+    return both.has_value() ? CompareEngines(*both, kEnginesOfLaws) : absl::OkStatus();
+  }
   for (const Value& v : c.fetches) {
     if (!v.valid()) return absl::InvalidArgumentError("a fetch is a Value that was never built");
   }
@@ -354,6 +418,7 @@ absl::Status CompareEngines(const GraphCase& c, absl::Span<const Engine> engines
   const absl::StatusOr<Outcome> reference = RunNodeByNode(c, nullptr, &groups);
   if (!reference.ok()) return absl::OkStatus();
   Tolerance tolerance(c, *reference);
+  AD_RETURN_IF_ERROR(CheckEqualValues(c, *reference, groups, &tolerance));
   std::string first_name;
   Outcome first;
   unsigned char poison = 0xff;

@@ -23,15 +23,21 @@ std::vector<bool> NeededNodes(const GraphCase& c) {
   return needed;
 }
 
-DimSizes SizesOf(const Feeds& feeds) {
+std::optional<DimSizes> FindSizes(const Feeds& feeds) {
   DimSizes sizes;
   bool undecided = false;
   for (const auto& [input, tensor] : feeds) {
     for (int a = 0; a < input.rank(); ++a) {
-      AD_CHECK(MatchDim(input.shape()[a], tensor.shape()[a], &sizes, &undecided));
+      if (!MatchDim(input.shape()[a], tensor.shape()[a], &sizes, &undecided)) return std::nullopt;
     }
   }
   return sizes;
+}
+
+DimSizes SizesOf(const Feeds& feeds) {
+  const std::optional<DimSizes> sizes = FindSizes(feeds);
+  AD_CHECK(sizes.has_value());
+  return *sizes;
 }
 
 const Tensor* FindFeed(const Feeds& feeds, NodeId input) {
@@ -244,6 +250,7 @@ std::string ToCpp(const GraphCase& c, absl::string_view comment) {
     }
   }
   if (c.state.seed != 0) printer.Line("c.state.seed = ", c.state.seed, ";");
+  if (!c.law.empty()) printer.Line("c.law = \"", c.law, "\", c.law_seed = ", c.law_seed, ";");
   printer.Line("EXPECT_EQ(CompareEngines(c), absl::OkStatus());");
   return text;
 }

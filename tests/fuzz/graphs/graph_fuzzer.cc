@@ -82,6 +82,17 @@ void Report(const Options& options, int64_t index, const std::string& message, b
   std::fflush(stdout);
 }
 
+// Reports a graph that took its process with it, and may do so again where it is made.
+void ReportInChild(const Options& options, int64_t index, const std::string& message) {
+  std::fflush(stdout);
+  const pid_t child = fork();
+  if (child == 0) {
+    Report(options, index, message, /*crashed=*/true);
+    _exit(0);
+  }
+  waitpid(child, nullptr, 0);
+}
+
 void CountOps(const GraphCase& c, const std::map<const Op*, int>& places, Shared* shared) {
   const std::vector<bool> needed = NeededNodes(c);
   std::vector<bool> seen(kMaxOps, false);
@@ -174,7 +185,7 @@ void Supervise(const Options& options, Shared* shared) {
     ++shared->failures, ++shared->done;
     const int64_t index = shared->current[job];
     const std::string how = WIFSIGNALED(status) ? strsignal(WTERMSIG(status)) : "the process ended";
-    Report(options, index, how, /*crashed=*/true);
+    ReportInChild(options, index, how);
     Options rest = options;
     if (options.seconds > 0)
       rest.seconds = std::max<int64_t>(1, options.seconds - static_cast<int64_t>(progress.Seconds()));

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <utility>
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/infer_types.h"
 #include "adret/core/plan/run_op.h"
 #include "adret/core/subgraph.h"
+#include "adret/tests/fuzz/graphs/run_bodies.h"
 
 namespace adret::fuzz {
 namespace {
@@ -38,12 +40,10 @@ Tensor Disturbed(const Tensor& t, const Op& op, Noise* noise) {
   return copy;
 }
 
-absl::StatusOr<Tensor> Leaf(const Node& node, NodeId id, const Feeds& feeds, const State& state) {
+absl::StatusOr<Tensor> Leaf(const Node& node, const State& state) {
   if (node.attrs.Is<ConstantAttrs>()) return node.attrs.As<ConstantAttrs>().value;
   if (node.attrs.Is<VariableAttrs>()) return state.Get(node.name);
-  const Tensor* fed = FindFeed(feeds, id);
-  if (fed == nullptr) return absl::InvalidArgumentError(absl::StrCat("input '", node.name, "' is not fed"));
-  return *fed;
+  return absl::InvalidArgumentError(absl::StrCat("input '", node.name, "' is not fed"));
 }
 
 }  // namespace
@@ -54,6 +54,8 @@ absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<
   for (Attr& attr : list) {
     if (auto* body = std::get_if<SubgraphRef>(&attr.value); body != nullptr && *body != nullptr) {
       AD_ASSIGN_OR_RETURN(*body, (*body)->With(sizes));
+      if (!(*body)->is_symbolic()) continue;
+      return absl::InvalidArgumentError(absl::StrCat("a body has a size that nothing says: ", sizes.ToString()));
     }
     auto* shape = std::get_if<Shape>(&attr.value);
     if (shape == nullptr) continue;
@@ -72,16 +74,29 @@ absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<
   return ConcreteOp{std::move(bound), std::move(outputs)};
 }
 
+absl::StatusOr<std::vector<Tensor>> RunConcreteOp(const Op& op, const ConcreteOp& at, absl::Span<const Type> types,
+                                                  absl::Span<const Tensor> inputs, const RandomKey& random,
+                                                  Noise* noise) {
+  if (op.bodies != nullptr) return RunNodeWithBodies(op, at.attrs, at.outputs, inputs, noise);
+  return RunOp(op, at.attrs, types, at.outputs, inputs, random);
+}
+
 absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>& needed, const Feeds& feeds,
                                      const State& state, Noise* noise) {
-  NodeOutputs outputs(graph.num_nodes());
-  const DimSizes sizes = SizesOf(feeds);
+  NodeOutputs known(graph.num_nodes());
+  for (const auto& [input, tensor] : feeds) known[input.node()] = {tensor};
+  return RunOtherNodes(graph, needed, std::move(known), SizesOf(feeds), state, noise);
+}
+
+absl::StatusOr<NodeOutputs> RunOtherNodes(const Graph& graph, const std::vector<bool>& needed, NodeOutputs known,
+                                          const DimSizes& sizes, const State& state, Noise* noise) {
+  NodeOutputs outputs = std::move(known);
   const RandomKey random{state.seed, 0, state.step};
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
-    if (!needed[id]) continue;
+    if (!needed[id] || !outputs[id].empty()) continue;
     const Node& node = graph.node(id);
     if (node.op->traits.leaf) {
-      AD_ASSIGN_OR_RETURN(Tensor leaf, Leaf(node, id, feeds, state));
+      AD_ASSIGN_OR_RETURN(Tensor leaf, Leaf(node, state));
       outputs[id] = {std::move(leaf)};
       continue;
     }
@@ -93,7 +108,7 @@ absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>
       types.push_back(input.type());
     }
     AD_ASSIGN_OR_RETURN(const ConcreteOp op, AtSizes(*node.op, node.attrs, types, sizes));
-    absl::StatusOr<std::vector<Tensor>> made = RunOp(*node.op, op.attrs, types, op.outputs, inputs, random);
+    auto made = RunConcreteOp(*node.op, op, types, inputs, random, noise);
     if (!made.ok()) {
       return absl::Status(made.status().code(), absl::StrCat(node.name, ": ", made.status().message()));
     }

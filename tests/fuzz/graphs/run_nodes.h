@@ -22,6 +22,9 @@ using NodeOutputs = std::vector<std::vector<Tensor>>;  // by node; empty for tho
 // the sizes.
 absl::StatusOr<NodeOutputs> RunNodes(const Graph& graph, const std::vector<bool>& needed, const Feeds& feeds,
                                      const State& state, Noise* noise = nullptr);
+// The same where some nodes' outputs are known already (not empty) and the symbols' sizes with them.
+absl::StatusOr<NodeOutputs> RunOtherNodes(const Graph& graph, const std::vector<bool>& needed, NodeOutputs known,
+                                          const DimSizes& sizes, const State& state, Noise* noise = nullptr);
 
 // An op on inputs of concrete types: its attributes with sizes in the place of symbols, and the types of its outputs.
 struct ConcreteOp {
@@ -31,6 +34,10 @@ struct ConcreteOp {
 // Fails where the op refuses the inputs.
 absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<const Type> inputs,
                                    const DimSizes& sizes);
+// The outputs of such an op; of one with bodies, by its definition (run_bodies.h).
+absl::StatusOr<std::vector<Tensor>> RunConcreteOp(const Op& op, const ConcreteOp& at, absl::Span<const Type> types,
+                                                  absl::Span<const Tensor> inputs, const RandomKey& random,
+                                                  Noise* noise = nullptr);
 
 // Puts the updates' values, given by node, into the state and counts the step.
 void ApplyUpdates(const Updates& updates, const NodeOutputs& outputs, State* state);

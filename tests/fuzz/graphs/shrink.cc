@@ -10,6 +10,7 @@
 
 #include "absl/strings/str_cat.h"
 #include "adret/core/infer_types.h"
+#include "adret/core/subgraph.h"
 #include "adret/tests/fuzz/graphs/run_nodes.h"
 
 namespace adret::fuzz {
@@ -19,10 +20,17 @@ namespace {
 struct Changes {
   std::set<NodeId> leaves = {};              // nodes in whose place inputs stand that hold their numbers
   std::pair<NodeId, int> skipped = {-1, 0};  // a node in whose place its input of that number stands
-  std::map<int64_t, int64_t> sizes = {};     // dimensions, in leaves and attributes
-  bool concrete = false;                     // the first run's sizes in place of symbols
-  bool counted = false;                      // the numbers of floating leaves are 1, 2, 3, ...
-  bool no_variables = false;                 // inputs and constants in place of variables
+  // A node in a body of a node, in whose place its input of that number stands. Of bodies in bodies only the outer one.
+  struct InBody {
+    NodeId outer = -1;
+    int body = 0;  // the number of the attribute
+    NodeId node = -1;
+    int input = 0;
+  } in_body = {};
+  std::map<int64_t, int64_t> sizes = {};  // dimensions, in leaves and attributes
+  bool concrete = false;                  // the first run's sizes in place of symbols
+  bool counted = false;                   // the numbers of floating leaves are 1, 2, 3, ...
+  bool no_variables = false;              // inputs and constants in place of variables
 };
 
 Tensor Resized(const Tensor& t, const Shape& shape) {
@@ -56,6 +64,7 @@ class Copier {
   std::optional<GraphCase> Copy() {
     copy_.state.seed = c_.state.seed;
     copy_.state.step = c_.state.step;
+    copy_.law = c_.law, copy_.law_seed = c_.law_seed;
     copy_.runs.resize(c_.runs.size());
     const std::vector<bool> needed = NeededNodes(c_);
     values_.resize(c_.graph->num_nodes());
@@ -69,6 +78,9 @@ class Copier {
       copy_.updates.push_back(copy);
     }
     if (!copy_.graph->status().ok()) return std::nullopt;
+    for (const Feeds& feeds : copy_.runs) {
+      if (!FindSizes(feeds).has_value()) return std::nullopt;
+    }
     return std::move(copy_);
   }
 
@@ -145,37 +157,71 @@ class Copier {
       values_[id] = {input};
       return true;
     }
+    Values inputs;
+    for (ValueId v : node.inputs) inputs.push_back(Of(v));
+    values_[id] = CopyOp(node, id, inputs, copy_.graph.get());
+    return !values_[id].empty();
+  }
+
+  // The outputs of a copy of a node, or nothing. id: of a node that is in no body.
+  Values CopyOp(const Node& node, NodeId id, const Values& inputs, Graph* to) const {
     AttrList list = node.attrs.list();
-    for (Attr& a : list) {
-      if (auto* shape = std::get_if<Shape>(&a.value)) *shape = Sizes(*shape);
-      if (auto* numbers = std::get_if<std::vector<int64_t>>(&a.value)) {
+    for (size_t i = 0; i < list.size(); ++i) {
+      if (auto* shape = std::get_if<Shape>(&list[i].value)) *shape = Sizes(*shape);
+      if (auto* numbers = std::get_if<std::vector<int64_t>>(&list[i].value)) {
         for (int64_t& n : *numbers) n = n > 1 ? Size(n) : n;
       }
+      if (auto* body = std::get_if<SubgraphRef>(&list[i].value); body != nullptr && *body != nullptr) {
+        const bool changes = id >= 0 && changes_.in_body.outer == id && changes_.in_body.body == static_cast<int>(i);
+        *body = CopyBody(**body, changes ? changes_.in_body : Changes::InBody{});
+        if (*body == nullptr) return {};
+      }
     }
-    if (AddNode(id, list)) return true;
+    if (Values made = AddNode(node, list, inputs, to); !made.empty()) return made;
     for (size_t i = 0; i < list.size(); ++i) {
       if (std::holds_alternative<std::vector<int64_t>>(list[i].value)) list[i] = node.attrs.list()[i];
     }
-    return AddNode(id, list);
+    return AddNode(node, list, inputs, to);
   }
 
-  bool AddNode(NodeId id, const AttrList& list) {
-    const Node& node = c_.graph->node(id);
+  static Values AddNode(const Node& node, const AttrList& list, const Values& inputs, Graph* to) {
     const absl::StatusOr<Attrs> attrs = node.op->parse_attrs(list, MissingAttrs::kError);
-    if (!attrs.ok()) return false;
+    if (!attrs.ok()) return {};
     Types types;
-    absl::InlinedVector<ValueId, 3> inputs;
-    for (ValueId v : node.inputs) {
-      types.push_back(Of(v).type());
-      inputs.push_back(Of(v).id());
+    absl::InlinedVector<ValueId, 3> ids;
+    for (const Value& v : inputs) types.push_back(v.type()), ids.push_back(v.id());
+    const absl::StatusOr<Types> outputs = InferTypes(*node.op, types, *attrs);
+    if (!outputs.ok()) return {};
+    const NodeId made = to->AddNode(*node.op, ids, *attrs, node.location);
+    Values values;
+    for (int k = 0; made >= 0 && k < static_cast<int>(outputs->size()); ++k) values.emplace_back(to, ValueId{made, k});
+    return values;
+  }
+
+  SubgraphRef CopyBody(const Subgraph& body, const Changes::InBody& change) const {
+    Graph graph;
+    std::vector<Values> values(body.graph().num_nodes());
+    for (NodeId id = 0; id < body.graph().num_nodes(); ++id) {
+      const Node& node = body.graph().node(id);
+      Values inputs;
+      for (ValueId v : node.inputs) inputs.push_back(values[v.node][v.output]);
+      if (node.attrs.Is<InputAttrs>()) {
+        values[id] = {graph.Input(node.name, node.outputs[0].dtype, Sizes(node.outputs[0].shape))};
+      } else if (node.attrs.Is<ConstantAttrs>()) {
+        const Tensor& t = node.attrs.As<ConstantAttrs>().value;
+        values[id] = {graph.Constant(Changed(t, Sizes(t.shape())))};
+      } else if (id == change.node) {
+        values[id] = {inputs[change.input]};
+      } else {
+        values[id] = CopyOp(node, -1, inputs, &graph);
+      }
+      if (values[id].empty() || !graph.status().ok()) return nullptr;
     }
-    if (!InferTypes(*node.op, types, *attrs).ok()) return false;
-    const NodeId made = copy_.graph->AddNode(*node.op, inputs, *attrs, node.location);
-    if (made < 0) return false;
-    for (int k = 0; k < static_cast<int>(node.outputs.size()); ++k) {
-      values_[id].emplace_back(copy_.graph.get(), ValueId{made, k});
-    }
-    return true;
+    Values inputs, outputs;
+    for (int i = 0; i < body.num_inputs(); ++i) inputs.push_back(values[i][0]);
+    for (ValueId v : body.outputs()) outputs.push_back(values[v.node][v.output]);
+    auto made = Subgraph::Make(inputs, outputs);
+    return made.ok() ? *std::move(made) : nullptr;
   }
 
   const GraphCase& c_;
@@ -200,6 +246,7 @@ class Shrinker {
       smaller |= CutOffOperands();
       smaller |= MoveFetches();
       smaller |= DropNodes();
+      smaller |= DropNodesOfBodies();
       smaller |= ChangeLeaves();
     }
     return std::move(best_);
@@ -322,6 +369,34 @@ class Shrinker {
       }
     }
     return smaller;
+  }
+
+  // Nodes of bodies replaced by their inputs, those that come last first.
+  bool DropNodesOfBodies() {
+    bool smaller = false;
+    for (NodeId outer = best_.graph->num_nodes() - 1; outer >= 0 && InTime(); --outer) {
+      if (outer >= best_.graph->num_nodes() || !NeededNodes(best_)[outer]) continue;
+      for (int i = 0; i < static_cast<int>(best_.graph->node(outer).attrs.list().size()); ++i) {
+        while (InTime() && DropNodeOfBody(outer, i)) smaller = true;
+      }
+    }
+    return smaller;
+  }
+
+  bool DropNodeOfBody(NodeId outer, int i) {
+    if (outer >= best_.graph->num_nodes()) return false;  // what a copy does not need, it leaves out
+    const AttrList& list = best_.graph->node(outer).attrs.list();
+    if (i >= static_cast<int>(list.size())) return false;
+    const auto* attr = std::get_if<SubgraphRef>(&list[i].value);
+    if (attr == nullptr || *attr == nullptr) return false;
+    const SubgraphRef body = *attr;
+    for (NodeId id = body->graph().num_nodes() - 1; id >= body->num_inputs(); --id) {
+      const Node& node = body->graph().node(id);
+      for (int k = 0; k < static_cast<int>(node.inputs.size()) && node.outputs.size() == 1; ++k) {
+        if (Try(Changes{.in_body = {outer, i, id, k}})) return true;
+      }
+    }
+    return false;
   }
 
   bool ChangeLeaves() {
