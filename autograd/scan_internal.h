@@ -3,6 +3,7 @@
 #define ADRET_AUTOGRAD_SCAN_INTERNAL_H_
 
 #include <cstdint>
+#include <vector>
 
 #include "adret/core/batch.h"
 #include "adret/core/graph.h"
@@ -36,6 +37,15 @@ Values AddScan(Graph* graph, const Values& inputs, ScanAttrs attrs, std::source_
 // are left. The gradient of the outer one finds nothing but the carry at the start of each block.
 Values AddScanOfBlocks(Graph* graph, const Values& inputs, const ScanAttrs& attrs, int64_t block,
                        std::source_location location);
+
+// How the examples of a body, along axis 0 of every carry, are cut into parts that know nothing of each other, so that
+// each can go through all steps on a thread of its own. How many there are depends on their number alone.
+struct ScanParts {
+  SubgraphRef body;                // for one part
+  int64_t parts = 1;               // 1: nothing is cut
+  std::vector<bool> has_examples;  // of the inputs of the body; others are the same for all parts
+};
+ScanParts PartsOf(const ScanAttrs& attrs);
 
 Values ScanGradient(const GradientContext& c);
 Values ScanBatch(const BatchContext& c);

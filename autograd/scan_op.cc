@@ -6,6 +6,7 @@
 #include "absl/strings/str_cat.h"
 #include "adret/autograd/body_internal.h"
 #include "adret/autograd/scan_internal.h"
+#include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
 
 namespace adret {
@@ -48,37 +49,57 @@ absl::StatusOr<Types> ScanType(const TypeContext& c) {
   return types;
 }
 
-// The loop itself. The carry goes back and forth between two places in the workspace; the last step writes to the
-// outputs, and every step writes its elements of the results to their places.
+// The loop itself, for each part of the examples (ScanParts). The carry goes back and forth between two places in the
+// part's workspace; the last step writes to the outputs, and every step writes its elements of the results to their
+// places.
 struct ScanLoop {
   std::shared_ptr<const Body> body;
-  int64_t steps = 0;
+  int64_t steps = 0, parts = 1;
   int carries = 0, each = 0;
   bool reverse = false;
-  std::vector<int64_t> input_bytes = {};   // per step; 0 for what is the same in all of them
-  std::vector<int64_t> output_bytes = {};  // the carry's, then per step
-  std::vector<int64_t> carry_places = {};  // in each of the two halves
+  std::vector<int64_t> input_bytes = {};       // per step; 0 for what is the same in all of them
+  std::vector<int64_t> input_part_bytes = {};  // per part; 0 for what is the same in all of them
+  std::vector<int64_t> output_bytes = {};      // the carry's, then per step
+  std::vector<int64_t> carry_places = {};      // in each of the two halves
   int64_t half_bytes = 0;
 
+  int64_t PartWorkspaceBytes() const { return RoundUp(2 * half_bytes + body->memory_bytes(), int64_t{kAlignment}); }
+
   absl::Status Run(const KernelArgs& args) const {
-    absl::InlinedVector<const void*, 16> in(args.inputs.begin(), args.inputs.end());
-    absl::InlinedVector<void*, 16> out(args.outputs.begin(), args.outputs.end());
-    char* const halves = static_cast<char*>(args.workspace);
+    for (int k = 0; steps == 0 && k < carries; ++k) {
+      if (output_bytes[k] > 0) std::memcpy(args.outputs[k], args.inputs[k], output_bytes[k]);
+    }
+    if (parts == 1) return RunPart(args, 0);
+    absl::InlinedVector<absl::Status, 16> statuses(parts);
+    ParallelFor(parts, 1, [&](int64_t begin, int64_t end) {
+      for (int64_t p = begin; p < end; ++p) statuses[p] = RunPart(args, p);
+    });
+    for (const absl::Status& status : statuses) AD_RETURN_IF_ERROR(status);
+    return absl::OkStatus();
+  }
+
+  absl::Status RunPart(const KernelArgs& args, int64_t part) const {
+    absl::InlinedVector<const void*, 16> in, first;
+    for (size_t i = 0; i < args.inputs.size(); ++i) {
+      first.push_back(static_cast<const char*>(args.inputs[i]) + part * input_part_bytes[i]);
+    }
+    absl::InlinedVector<char*, 16> first_out;
+    for (size_t k = 0; k < args.outputs.size(); ++k) {
+      first_out.push_back(static_cast<char*>(args.outputs[k]) + part * (output_bytes[k] / parts));
+    }
+    in = first;
+    absl::InlinedVector<void*, 16> out(args.outputs.size());
+    char* const halves = static_cast<char*>(args.workspace) + part * PartWorkspaceBytes();
     for (int64_t s = 0; s < steps; ++s) {
       const int64_t t = reverse ? steps - 1 - s : s;
-      for (int i = carries; i < carries + each; ++i) {
-        in[i] = static_cast<const char*>(args.inputs[i]) + t * input_bytes[i];
-      }
+      for (int i = carries; i < carries + each; ++i) in[i] = static_cast<const char*>(first[i]) + t * input_bytes[i];
       for (int k = 0; k < static_cast<int>(out.size()); ++k) {
-        out[k] = k >= carries     ? static_cast<char*>(args.outputs[k]) + t * output_bytes[k]
-                 : s == steps - 1 ? args.outputs[k]
+        out[k] = k >= carries     ? first_out[k] + t * output_bytes[k]
+                 : s == steps - 1 ? first_out[k]
                                   : halves + (s % 2) * half_bytes + carry_places[k];
       }
       AD_RETURN_IF_ERROR(body->Run(in, out, halves + 2 * half_bytes));
       for (int k = 0; k < carries; ++k) in[k] = out[k];
-    }
-    for (int k = 0; steps == 0 && k < carries; ++k) {
-      if (output_bytes[k] > 0) std::memcpy(args.outputs[k], args.inputs[k], output_bytes[k]);
     }
     return absl::OkStatus();
   }
@@ -86,25 +107,29 @@ struct ScanLoop {
 
 absl::StatusOr<Kernel> MakeScan(const KernelSpec& spec) {
   const auto& a = spec.As<ScanAttrs>();
+  const ScanParts parts = PartsOf(a);
   ScanLoop loop{.body = spec.bodies[0],
                 .steps = spec.x(static_cast<int>(a.carries))[0],
+                .parts = parts.parts,
                 .carries = static_cast<int>(a.carries),
                 .each = static_cast<int>(a.each),
                 .reverse = a.reverse};
   const int captures = loop.carries + loop.each;
   for (int i = 0; i < static_cast<int>(spec.inputs.size()); ++i) {
     const bool sequence = i >= loop.carries && i < captures;
-    loop.input_bytes.push_back(sequence ? a.body->input_type(i).bytes() : 0);
+    const int64_t bytes = a.body->input_type(i).bytes();
+    loop.input_bytes.push_back(sequence ? bytes : 0);
+    loop.input_part_bytes.push_back(parts.has_examples[i] ? bytes / parts.parts : 0);
   }
   for (int k = 0; k < static_cast<int>(spec.outputs.size()); ++k) {
     loop.output_bytes.push_back(a.body->output_type(k).bytes());
     if (k >= loop.carries) continue;
     loop.carry_places.push_back(loop.half_bytes);
-    loop.half_bytes += RoundUp(loop.output_bytes.back(), int64_t{kAlignment});
+    loop.half_bytes += RoundUp(loop.output_bytes.back() / parts.parts, int64_t{kAlignment});
   }
   Kernel kernel;
-  kernel.workspace_bytes = 2 * loop.half_bytes + loop.body->memory_bytes();
-  kernel.flops = static_cast<double>(loop.steps) * loop.body->flops();
+  kernel.workspace_bytes = loop.parts * loop.PartWorkspaceBytes();
+  kernel.flops = static_cast<double>(loop.steps * loop.parts) * loop.body->flops();
   kernel.run = [loop = std::move(loop)](const KernelArgs& args) { return loop.Run(args); };
   return kernel;
 }
@@ -120,7 +145,7 @@ const OpRegistration kScan({
     .kernel = MakeScan,
     .gradient = ScanGradient,
     .batch = ScanBatch,
-    .bodies = [](const Attrs& attrs) { return std::vector<SubgraphRef>{attrs.As<ScanAttrs>().body}; },
+    .bodies = [](const Attrs& attrs) { return std::vector<SubgraphRef>{PartsOf(attrs.As<ScanAttrs>()).body}; },
     .extends =
         [](const Attrs& longer, const Attrs& shorter) {
           const auto &a = longer.As<ScanAttrs>(), &b = shorter.As<ScanAttrs>();

@@ -67,6 +67,8 @@ Setting RandomSetting(Dice* dice, bool law) {
   if (dice->Chance(0.2)) add(Dim("time"));
   if (dice->Chance(0.1)) add(Dim("length"));
   s.functions = dice->Chance(0.3) ? dice->PickOf({0.15, 0.3, 0.6}) : 0;
+  // As many examples as loops cut into parts.
+  if (s.functions > 0 && dice->Chance(0.1)) s.sizes = {dice->PickOf<int64_t>({64, 66, 99}), 1, 3};
   s.seed = 1 + dice->Below(1000);
   return s;
 }
