@@ -22,14 +22,10 @@ constexpr double kProductsPerTask = 5e5;
 // twice, but there is work for all threads.
 constexpr int64_t kFewHeads = 8;
 
-// Blocks of equal size, but for the last: at most `most` rows each.
-int64_t RowsOfBlocks(int64_t n, int64_t most) { return n == 0 ? 1 : CeilDiv(n, CeilDiv(n, most)); }
-
-template <class T>
-bool HasNan(const T* x, int64_t n) {
-  bool found = false;
-  for (int64_t i = 0; i < n; ++i) found |= x[i] != x[i];
-  return found;
+// Blocks of equal size, but for the last: at most `most` rows each, whole tiles of the products of matrices.
+constexpr int64_t kTileRows = 64;
+int64_t RowsOfBlocks(int64_t n, int64_t most) {
+  return n <= most ? std::max<int64_t>(n, 1) : RoundUp(CeilDiv(n, CeilDiv(n, most)), kTileRows);
 }
 
 }  // namespace
@@ -202,7 +198,7 @@ void Attention<T>::ForwardBlock(const Head& h, const Range& queries, T* y, T* ls
         nothing ? std::numeric_limits<T>::infinity() : static_cast<T>(sums[i].max + std::log(sums[i].sum));
   }
   // Products with whole blocks let an infinite or NaN value of v reach queries for which its weight is 0.
-  if (!HasNan(rows, queries.size() * values)) return;
+  if (!HasNan(queries.size() * values, rows)) return;
   for (int64_t i = queries.begin; i < queries.end; ++i) ForwardExactly(h, i, y + i * values, lse + i);
 }
 
@@ -291,7 +287,7 @@ void Attention<T>::BackwardBlocks(const Head& h, const HeadCotangents& at, const
   clear();
   for_each([&](const Range& queries, const Range& keys) { AddBlock(h, at, queries, keys, g, scratch); });
   // As in ForwardBlock(): what has weight 0 does not count, whatever it is.
-  if (!any([](const T* x, int64_t n) { return HasNan(x, n); })) return;
+  if (!any([](const T* x, int64_t n) { return HasNan(n, x); })) return;
   clear();
   for_each([&](const Range& queries, const Range& keys) { AddBlockExactly(h, at, queries, keys, g); });
 }

@@ -45,6 +45,10 @@ void DropWeights(int64_t n, const DropRule<double>& rule, const uint32_t* bits, 
 void ScaleRow(int64_t n, float factor, float* y);
 void ScaleRow(int64_t n, double factor, double* y);
 
+// Returns whether there is a NaN among n numbers.
+bool HasNan(int64_t n, const float* x);
+bool HasNan(int64_t n, const double* x);
+
 }  // namespace adret::kernels
 
 #endif  // ADRET_OPS_KERNELS_ATTENTION_ROWS_H_
