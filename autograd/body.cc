@@ -234,6 +234,15 @@ Value WhereExamples(const Value& condition, const Value& a, Operand b) {
   return Where(axes.empty() ? condition : Unsqueeze(condition, axes), a, b);
 }
 
+Values GuardExamples(const Value& condition, const Values& values, const std::vector<bool>& batched) {
+  Values guarded = values;
+  for (size_t i = 0; i < values.size(); ++i) {
+    if (!batched[i] || !IsAnyFloating(values[i].dtype())) continue;
+    guarded[i] = WhereExamples(condition, values[i], StopGradient(values[i]));
+  }
+  return guarded;
+}
+
 Values GradientsOrFail(const GradientContext& c, absl::StatusOr<Values> gradients) {
   if (gradients.ok()) return *std::move(gradients);
   c.graph()->Fail(gradients.status(), c.node().location);

@@ -4,6 +4,7 @@
 #include "adret/autograd/body_internal.h"
 #include "adret/autograd/if_internal.h"
 #include "adret/core/status.h"
+#include "adret/ops/compare.h"
 
 namespace adret {
 namespace {
@@ -45,8 +46,10 @@ absl::StatusOr<Values> ForBatch(const BatchContext& c) {
     captures.insert(captures.begin(), c.x(0));
     return AddIf(c.graph(), captures, std::move(attrs), c.node().location);
   }
-  AD_ASSIGN_OR_RETURN(Values chosen, Unconditional(c, *attrs.then_branch, batched, captures));
-  AD_ASSIGN_OR_RETURN(const Values others, Unconditional(c, *attrs.else_branch, batched, captures));
+  const Values then_inputs = GuardExamples(c.x(0), captures, batched),
+               else_inputs = GuardExamples(LogicalNot(c.x(0)), captures, batched);
+  AD_ASSIGN_OR_RETURN(Values chosen, Unconditional(c, *attrs.then_branch, batched, then_inputs));
+  AD_ASSIGN_OR_RETURN(const Values others, Unconditional(c, *attrs.else_branch, batched, else_inputs));
   for (size_t k = 0; k < chosen.size(); ++k) {
     chosen[k] = WhereExamples(c.x(0), chosen[k], others[k]);
   }

@@ -88,7 +88,7 @@ absl::StatusOr<Values> ForBatch(const BatchContext& c) {
   const auto holds = [&](const Values& now) { return InlineHere(*condition, examples(now))[0]; };
   const auto next = [&](const Values& now) {
     const Value active = holds(now);
-    Values result = InlineHere(*body, examples(now));
+    Values result = InlineHere(*body, GuardExamples(active, examples(now), batched));
     for (size_t k = 0; k < result.size(); ++k) result[k] = WhereExamples(active, result[k], now[k]);
     result.push_back(now.back() + Cast(active, DType::kInt64));
     return result;

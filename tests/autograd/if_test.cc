@@ -162,6 +162,23 @@ TEST(IfTest, BindsSymbolsInItsBranches) {
   EXPECT_EQ((*result)[0].At(2), 0);
 }
 
+TEST(IfTest, HasNoGradientOfWhatAnExampleDoesNotChoose) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {3});
+  const Values y = Vmap(
+      [](Args v) {
+        return If(
+            Greater(v[0], 0.0), [&] { return Values{Log(v[0])}; }, [&] { return Values{v[0] * 2.0}; });
+      },
+      {x});
+  const Value slope = Gradients(Sum(y[0]), {x})[0], curvature = Gradients(Sum(slope), {x})[0];
+  ASSERT_TRUE(graph.status().ok()) << graph.status();
+  const auto result = Evaluate({slope, curvature}, {{x, Doubles({3}, {4, 0, -1})}});
+  ASSERT_TRUE(result.ok()) << result.status();
+  EXPECT_EQ((*result)[0].ToString(), "f64[3] [0.25, 2, 2]");
+  EXPECT_EQ((*result)[1].ToString(), "f64[3] [-0.0625, 0, 0]");
+}
+
 // Symbols that stand nowhere but in a branch are sizes of the plan, too.
 TEST(IfTest, HasSizesInItsBranchesThatOnlyAnotherInputSays) {
   Graph graph;
