@@ -382,7 +382,6 @@ bool RequireKnown(const BatchContext& c) {
                   c.node().location);
   return false;
 }
-
 Values Conv2dBatch(const BatchContext& c) {
   if (OnlyImagesAreSymbolic(c)) return ExamplesAsGroups<Conv2dAttrs, kChannelAxis, kFilterAxis, kChannelAxis>(c);
   if (!RequireKnown(c)) return {Value(c.graph(), {-1, 0})};
