@@ -89,6 +89,10 @@ std::vector<Tensor> RunLstm(int64_t batch, int64_t from, int threads) {
   Values fetches = {y.out, y.h, y.c};
   fetches.push_back(Gradients(Sum(Sin(y.out)) + Sum(y.c), {x})[0]);
   EXPECT_TRUE(graph.status().ok()) << graph.status();
+  for (NodeId id = 0; id < graph.num_nodes(); ++id) {
+    if (graph.node(id).op->name != "scan") continue;
+    EXPECT_EQ(adret::PartsOf(graph.node(id).attrs.As<ScanAttrs>()).parts, batch / 32) << graph.node(id).name;
+  }
   State state;
   state.seed = 3;
   EXPECT_TRUE(InitializeMissing(graph, 3, &state).ok());

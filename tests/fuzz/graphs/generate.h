@@ -1,9 +1,8 @@
 // GenerateCase(): random graphs, with gradients, updates and feeds.
 //
 // A case is a function of seed and index, so that one can be made again without those before it. Some cases are
-// networks of layers with a loss and an optimiser; the others are put together node by node: an op and its attributes
-// come from a sample (op_samples.h), its sizes are replaced by others, and its inputs are values that the graph has
-// already, where some fit, or new leaves. The op's type rule decides what can be built.
+// networks of layers with a loss and an optimiser; the others are put together node by node (grow.h), and a quarter of
+// all says a law of what was put together (laws.h).
 #ifndef ADRET_TESTS_FUZZ_GRAPHS_GENERATE_H_
 #define ADRET_TESTS_FUZZ_GRAPHS_GENERATE_H_
 
