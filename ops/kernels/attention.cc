@@ -7,8 +7,8 @@
 #include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
 #include "adret/ops/kernels/attention_rows.h"
-#include "adret/ops/kernels/gemm.h"
 #include "adret/ops/kernels/random.h"
+#include "adret/ops/kernels/tile_gemm.h"
 
 namespace adret::kernels {
 namespace {
@@ -21,6 +21,8 @@ constexpr double kProductsPerTask = 5e5;
 // With fewer heads than that, gradients of queries and of keys are separate tasks for each block: scores are computed
 // twice, but there is work for all threads.
 constexpr int64_t kFewHeads = 8;
+// Blocks of queries that go through the keys together where there are this many in all.
+constexpr int64_t kBlocksTogether = 4, kManyTasks = 64;
 
 // Blocks of equal size, but for the last: at most `most` rows each, whole tiles of the products of matrices.
 constexpr int64_t kTileRows = 64;
@@ -58,12 +60,30 @@ double Attention<T>::products() const {
 template <class T>
 int64_t Attention<T>::scratch_bytes() const {
   const int64_t bits = drops() ? RoundUp(key_rows_ + 8, 4) + kDropPadding : 0;
-  return 2 * query_rows_ * key_rows_ * static_cast<int64_t>(sizeof(T)) + bits * static_cast<int64_t>(sizeof(uint32_t));
+  return (2 * query_rows_ + s_.features + s_.values) * key_rows_ * static_cast<int64_t>(sizeof(T)) +
+         bits * static_cast<int64_t>(sizeof(uint32_t));
 }
 
 template <class T>
-uint32_t* Attention<T>::BitsIn(T* scratch) const {
-  return drops() ? reinterpret_cast<uint32_t*>(scratch + 2 * query_rows_ * key_rows_) : nullptr;
+typename Attention<T>::Blocks Attention<T>::BlocksIn(void* scratch) const {
+  Blocks b{};
+  b.s = static_cast<T*>(scratch), b.ds = b.s + query_rows_ * key_rows_;
+  b.keys = b.ds + query_rows_ * key_rows_, b.values = b.keys + s_.features * key_rows_;
+  if (drops()) b.bits = reinterpret_cast<uint32_t*>(b.values + s_.values * key_rows_);
+  return b;
+}
+
+template <class T>
+void Attention<T>::Transpose(const T* from, const Range& keys, int64_t width, T* to) const {
+  TransposeTile(keys.size(), width, from + keys.begin * width, width, to, key_rows_);
+}
+
+template <class T>
+void Attention<T>::TimesTransposed(const T* rows, int64_t n, int64_t width, const T* transposed, const Range& keys,
+                                   T* y) const {
+  TileGemm<T> g{.m = n, .n = keys.size(), .k = width, .a = rows, .row = width, .b = transposed, .ldb = key_rows_};
+  g.c = y, g.ldc = keys.size();
+  g.Run();
 }
 
 template <class T>
@@ -116,13 +136,10 @@ int64_t Attention<T>::Seen(int64_t query, const Range& keys) const {
 }
 
 template <class T>
-T Attention<T>::Scores(const Head& h, const Range& queries, const Range& keys, T* s) const {
+T Attention<T>::Scores(const Head& h, const Range& queries, const Range& keys, const Blocks& blocks) const {
   const T scale = static_cast<T>(s_.scale);
-  Gemm<T> g{.transpose_b = true, .m = queries.size(), .n = keys.size(), .k = s_.features};
-  g.a = h.q + queries.begin * s_.features, g.lda = s_.features;
-  g.b = h.k + keys.begin * s_.features, g.ldb = s_.features;
-  g.c = s, g.ldc = keys.size();
-  g.Run();
+  T* s = blocks.s;
+  TimesTransposed(h.q + queries.begin * s_.features, queries.size(), s_.features, blocks.keys, keys, s);
   if (h.keep == nullptr && h.add == nullptr) return scale;
   const int64_t step = s_.mask.key_stride;
   for (int64_t i = queries.begin; i < queries.end; ++i, s += keys.size()) {
@@ -153,42 +170,64 @@ T Attention<T>::Score(const Head& h, int64_t query, int64_t key) const {
 
 template <class T>
 void Attention<T>::Forward(const Inputs& in, const Results& out, Scratch scratch) const {
-  const double products = static_cast<double>(query_rows_ * s_.keys) * static_cast<double>(s_.features + s_.values);
+  // Blocks of queries that share the transposed keys, as long as there is work for all threads.
+  const int64_t together = s_.heads * query_blocks_ >= kManyTasks ? kBlocksTogether : 1;
+  const int64_t groups = CeilDiv(query_blocks_, together);
+  const double products = static_cast<double>(together * query_rows_ * s_.keys) * (s_.features + s_.values);
   const int64_t grain = std::clamp<int64_t>(static_cast<int64_t>(kProductsPerTask / std::max(products, 1.0)), 1, 4096);
-  ParallelFor(s_.heads * query_blocks_, grain, [&](int64_t begin, int64_t end) {
-    T* const s = static_cast<T*>(scratch());
+  ParallelFor(s_.heads * groups, grain, [&](int64_t begin, int64_t end) {
+    const Blocks blocks = BlocksIn(scratch());
     for (int64_t task = begin; task < end; ++task) {
-      const int64_t head = task / query_blocks_;
-      ForwardBlock(HeadOf(in, head), QueryBlock(task % query_blocks_), out.y + head * s_.queries * s_.values,
-                   out.lse + head * s_.queries, s);
+      const int64_t head = task / groups, first = task % groups * together;
+      ForwardBlocks(HeadOf(in, head), {first, std::min(first + together, query_blocks_)},
+                    out.y + head * s_.queries * s_.values, out.lse + head * s_.queries, blocks);
     }
   });
 }
 
 template <class T>
-void Attention<T>::ForwardBlock(const Head& h, const Range& queries, T* y, T* lse, T* s) const {
-  ScoreSum<T> sums[kQueryRows];
-  const int64_t values = s_.values;
-  T* const rows = y + queries.begin * values;
+void Attention<T>::ForwardBlocks(const Head& h, const Range& query_blocks, T* y, T* lse, const Blocks& blocks) const {
+  ScoreSum<T> sums[kBlocksTogether * kQueryRows];
+  const int64_t first = QueryBlock(query_blocks.begin).begin, last = QueryBlock(query_blocks.end - 1).end - 1;
   for (int64_t block = 0; block < key_blocks_; ++block) {
     const Range keys = KeyBlock(block);
-    if (Seen(queries.end - 1, keys) == 0) break;
-    const T scale = Scores(h, queries, keys, s);
-    for (int64_t i = 0; i < queries.size(); ++i) {
-      T* const row = s + i * keys.size();
-      const int64_t seen = Seen(queries.begin + i, keys);
-      const T factor = WeighScores(seen, scale, row, &sums[i]);
-      if (drops()) {
-        DropWeights(seen, drop_, DrawBits(h, queries.begin + i, keys.begin, seen, BitsIn(s)), row);
-      }
-      std::fill(row + seen, row + keys.size(), T{0});
-      if (block > 0 && factor != 1) ScaleRow(values, factor, rows + i * values);
+    if (Seen(last, keys) == 0) break;
+    Transpose(h.k, keys, s_.features, blocks.keys);
+    for (int64_t q = query_blocks.begin; q < query_blocks.end; ++q) {
+      const Range queries = QueryBlock(q);
+      if (Seen(queries.end - 1, keys) == 0) continue;
+      ForwardBlock(h, queries, keys, y, sums + (queries.begin - first), blocks);
     }
-    Gemm<T> g{.m = queries.size(), .n = values, .k = keys.size(), .a = s, .lda = keys.size()};
-    g.b = h.v + keys.begin * values, g.ldb = values;
-    g.beta = block == 0 ? 0 : 1, g.c = rows, g.ldc = values;
-    g.Run();
   }
+  for (int64_t q = query_blocks.begin; q < query_blocks.end; ++q) {
+    FinishBlock(h, QueryBlock(q), sums + (QueryBlock(q).begin - first), y, lse);
+  }
+}
+
+template <class T>
+void Attention<T>::ForwardBlock(const Head& h, const Range& queries, const Range& keys, T* y, ScoreSum<T>* sums,
+                                const Blocks& blocks) const {
+  const int64_t values = s_.values;
+  T* const rows = y + queries.begin * values;
+  const T scale = Scores(h, queries, keys, blocks);
+  for (int64_t i = 0; i < queries.size(); ++i) {
+    T* const row = blocks.s + i * keys.size();
+    const int64_t seen = Seen(queries.begin + i, keys);
+    const T factor = WeighScores(seen, scale, row, &sums[i]);
+    if (drops()) DropWeights(seen, drop_, DrawBits(h, queries.begin + i, keys.begin, seen, blocks.bits), row);
+    std::fill(row + seen, row + keys.size(), T{0});
+    if (keys.begin > 0 && factor != 1) ScaleRow(values, factor, rows + i * values);
+  }
+  TileGemm<T> g{.m = queries.size(), .n = values, .k = keys.size(), .a = blocks.s, .row = keys.size()};
+  g.b = h.v + keys.begin * values, g.ldb = values;
+  g.c = rows, g.ldc = values, g.add = keys.begin > 0;
+  g.Run();
+}
+
+template <class T>
+void Attention<T>::FinishBlock(const Head& h, const Range& queries, const ScoreSum<T>* sums, T* y, T* lse) const {
+  const int64_t values = s_.values;
+  T* const rows = y + queries.begin * values;
   for (int64_t i = 0; i < queries.size(); ++i) {
     T* const row = rows + i * values;
     const bool nothing = sums[i].sum == 0;
@@ -236,7 +275,7 @@ void Attention<T>::Backward(const Inputs& in, const Cotangents& at, const Gradie
     const Gradients g{queries ? out.dq + head * s_.queries * s_.features : nullptr,
                       keys ? out.dk + head * s_.keys * s_.features : nullptr,
                       keys ? out.dv + head * s_.keys * s_.values : nullptr};
-    BackwardBlocks(HeadOf(in, head), c, query_blocks, key_blocks, g, static_cast<T*>(scratch()));
+    BackwardBlocks(HeadOf(in, head), c, query_blocks, key_blocks, g, BlocksIn(scratch()));
   };
   const Range all_queries{0, query_blocks_}, all_keys{0, key_blocks_};
   if (s_.heads < kFewHeads && query_blocks_ * key_blocks_ > 1) {
@@ -259,11 +298,11 @@ void Attention<T>::Backward(const Inputs& in, const Cotangents& at, const Gradie
 
 template <class T>
 void Attention<T>::BackwardBlocks(const Head& h, const HeadCotangents& at, const Range& query_blocks,
-                                  const Range& key_blocks, const Gradients& g, T* scratch) const {
+                                  const Range& key_blocks, const Gradients& g, const Blocks& blocks) const {
   // The rows of each gradient that these blocks give.
-  const auto rows = [](T* x, const Range& blocks, int64_t block_rows, int64_t all_rows, int64_t width, auto&& f) {
-    const int64_t first = std::min(all_rows, blocks.begin * block_rows),
-                  last = std::min(all_rows, blocks.end * block_rows);
+  const auto rows = [](T* x, const Range& range, int64_t block_rows, int64_t all_rows, int64_t width, auto&& f) {
+    const int64_t first = std::min(all_rows, range.begin * block_rows),
+                  last = std::min(all_rows, range.end * block_rows);
     return x != nullptr && f(x + first * width, (last - first) * width);
   };
   const auto any = [&](auto&& f) {
@@ -277,64 +316,58 @@ void Attention<T>::BackwardBlocks(const Head& h, const HeadCotangents& at, const
       return false;
     });
   };
-  const auto for_each = [&](auto&& add) {
+  const auto for_each = [&](auto&& begin, auto&& add) {
     for (int64_t key = key_blocks.begin; key < key_blocks.end; ++key) {
+      begin(KeyBlock(key));
       for (int64_t query = query_blocks.begin; query < query_blocks.end; ++query) {
         if (Seen(QueryBlock(query).end - 1, KeyBlock(key)) > 0) add(QueryBlock(query), KeyBlock(key));
       }
     }
   };
   clear();
-  for_each([&](const Range& queries, const Range& keys) { AddBlock(h, at, queries, keys, g, scratch); });
+  for_each(
+      [&](const Range& keys) {
+        Transpose(h.k, keys, s_.features, blocks.keys);
+        Transpose(h.v, keys, s_.values, blocks.values);
+      },
+      [&](const Range& queries, const Range& keys) { AddBlock(h, at, queries, keys, g, blocks); });
   // As in ForwardBlock(): what has weight 0 does not count, whatever it is.
   if (!any([](const T* x, int64_t n) { return HasNan(n, x); })) return;
   clear();
-  for_each([&](const Range& queries, const Range& keys) { AddBlockExactly(h, at, queries, keys, g); });
+  for_each([](const Range&) {},
+           [&](const Range& queries, const Range& keys) { AddBlockExactly(h, at, queries, keys, g); });
 }
 
 template <class T>
 void Attention<T>::AddBlock(const Head& h, const HeadCotangents& at, const Range& queries, const Range& keys,
-                            const Gradients& g, T* scratch) const {
+                            const Gradients& g, const Blocks& blocks) const {
   const int64_t m = queries.size(), n = keys.size(), features = s_.features, values = s_.values;
-  T *const p = scratch, *const ds = scratch + query_rows_ * key_rows_;
+  T *const p = blocks.s, *const ds = blocks.ds;
   const T *const q = h.q + queries.begin * features, *const k = h.k + keys.begin * features;
-  const T *const v = h.v + keys.begin * values, *const dy = at.dy + queries.begin * values;
-  const T scale = Scores(h, queries, keys, p);
-  Gemm<T>{.transpose_b = true,
-          .m = m,
-          .n = n,
-          .k = values,
-          .a = dy,
-          .lda = values,
-          .b = v,
-          .ldb = values,
-          .c = ds,
-          .ldc = n}
-      .Run();
+  const T* const dy = at.dy + queries.begin * values;
+  const T scale = Scores(h, queries, keys, blocks);
+  TimesTransposed(dy, m, values, blocks.values, keys, ds);
   for (int64_t i = 0; i < m; ++i) {
     const int64_t query = queries.begin + i, seen = Seen(query, keys);
     const ScoreGrad<T> at_row{scale, static_cast<T>(s_.scale), at.lse[query], at.delta[query]};
-    const uint32_t* const bits = drops() ? DrawBits(h, query, keys.begin, seen, BitsIn(scratch)) : nullptr;
+    const uint32_t* const bits = drops() ? DrawBits(h, query, keys.begin, seen, blocks.bits) : nullptr;
     if (drops()) DropWeights(seen, drop_, bits, ds + i * n);
     WeighScoresGrad(seen, at_row, p + i * n, ds + i * n);
     if (drops()) DropWeights(seen, drop_, bits, p + i * n);
     std::fill(p + i * n + seen, p + (i + 1) * n, T{0});
     std::fill(ds + i * n + seen, ds + (i + 1) * n, T{0});
   }
-  if (g.dv != nullptr) {
-    Gemm<T> dv{.transpose_a = true, .m = n, .n = values, .k = m, .a = p, .lda = n, .b = dy, .ldb = values, .beta = 1};
-    dv.c = g.dv + keys.begin * values, dv.ldc = values;
-    dv.Run();
-  }
-  if (g.dk != nullptr) {
-    Gemm<T> dk{
-        .transpose_a = true, .m = n, .n = features, .k = m, .a = ds, .lda = n, .b = q, .ldb = features, .beta = 1};
-    dk.c = g.dk + keys.begin * features, dk.ldc = features;
-    dk.Run();
-  }
+  // For each key, the sum over queries of their weights times rows.
+  const auto add_to_keys = [&](const T* weights, const T* rows, int64_t width, T* y) {
+    TileGemm<T> t{.m = n, .n = width, .k = m, .a = weights, .row = 1, .term = n, .b = rows, .ldb = width};
+    t.c = y + keys.begin * width, t.ldc = width, t.add = true;
+    t.Run();
+  };
+  if (g.dv != nullptr) add_to_keys(p, dy, values, g.dv);
+  if (g.dk != nullptr) add_to_keys(ds, q, features, g.dk);
   if (g.dq != nullptr) {
-    Gemm<T> dq{.m = m, .n = features, .k = n, .a = ds, .lda = n, .b = k, .ldb = features, .beta = 1};
-    dq.c = g.dq + queries.begin * features, dq.ldc = features;
+    TileGemm<T> dq{.m = m, .n = features, .k = n, .a = ds, .row = n, .b = k, .ldb = features};
+    dq.c = g.dq + queries.begin * features, dq.ldc = features, dq.add = true;
     dq.Run();
   }
 }

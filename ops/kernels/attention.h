@@ -94,26 +94,42 @@ class Attention {
   Range KeyBlock(int64_t block) const;
   // How many keys of a block a query sees.
   int64_t Seen(int64_t query, const Range& keys) const;
-  // The scores of a block, [queries, keys]. Returns what they must still be multiplied by.
-  T Scores(const Head& h, const Range& queries, const Range& keys, T* s) const;
+  // Scratch memory: two blocks of [queries, keys], the keys and the values of a block transposed, bits.
+  struct Blocks {
+    T *s, *ds;
+    T *keys, *values;  // rows of key_rows_
+    uint32_t* bits;    // nullptr where nothing is dropped
+  };
+  Blocks BlocksIn(void* scratch) const;
+  // Transposes the rows of a block: [keys, width] to [width, key_rows_].
+  void Transpose(const T* from, const Range& keys, int64_t width, T* to) const;
+  // The product of rows [n, width] with the transposed keys or values of a block: [n, keys].
+  void TimesTransposed(const T* rows, int64_t n, int64_t width, const T* transposed, const Range& keys, T* y) const;
+  // The scores of a block, [queries, keys], into blocks.s. Returns what they must still be multiplied by.
+  T Scores(const Head& h, const Range& queries, const Range& keys, const Blocks& blocks) const;
   T Score(const Head& h, int64_t query, int64_t key) const;
   // Whether anything is dropped, and then: what a weight is multiplied by (0: it is dropped), and dropping from n
   // weights of a query, from a key on. bits: a row of them, in scratch memory.
   bool drops() const { return s_.dropout > 0; }
   T KeptShare(const Head& h, int64_t query, int64_t key) const;
   const uint32_t* DrawBits(const Head& h, int64_t query, int64_t key, int64_t n, uint32_t* bits) const;
-  uint32_t* BitsIn(T* scratch) const;
 
-  void ForwardBlock(const Head& h, const Range& queries, T* y, T* lse, T* s) const;
+  // The results of some blocks of queries.
+  void ForwardBlocks(const Head& h, const Range& query_blocks, T* y, T* lse, const Blocks& blocks) const;
+  // Adds to y what a block of keys gives to one of queries.
+  void ForwardBlock(const Head& h, const Range& queries, const Range& keys, T* y, ScoreSum<T>* sums,
+                    const Blocks& blocks) const;
+  // Divides the rows of a block by their sums.
+  void FinishBlock(const Head& h, const Range& queries, const ScoreSum<T>* sums, T* y, T* lse) const;
   void ForwardExactly(const Head& h, int64_t query, T* y, T* lse) const;
   // Adds what a block gives to gradients, those that are wanted (not nullptr).
   void AddBlock(const Head& h, const HeadCotangents& at, const Range& queries, const Range& keys, const Gradients& g,
-                T* scratch) const;
+                const Blocks& blocks) const;
   void AddBlockExactly(const Head& h, const HeadCotangents& at, const Range& queries, const Range& keys,
                        const Gradients& g) const;
   // The gradients of some queries, or of some keys, or of all.
   void BackwardBlocks(const Head& h, const HeadCotangents& at, const Range& query_blocks, const Range& key_blocks,
-                      const Gradients& g, T* scratch) const;
+                      const Gradients& g, const Blocks& blocks) const;
 
   AttentionShape s_;
   DropRule<T> drop_;
