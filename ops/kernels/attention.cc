@@ -22,7 +22,7 @@ constexpr double kProductsPerTask = 5e5;
 // twice, but there is work for all threads.
 constexpr int64_t kFewHeads = 8;
 // Blocks of queries that go through the keys together where there are this many in all.
-constexpr int64_t kBlocksTogether = 4, kManyTasks = 64;
+constexpr int64_t kBlocksTogether = 8, kManyTasks = 64;
 
 // Blocks of equal size, but for the last: at most `most` rows each, whole tiles of the products of matrices.
 constexpr int64_t kTileRows = 64;

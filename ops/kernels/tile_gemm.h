@@ -8,8 +8,8 @@
 namespace adret::kernels {
 
 // c = a b, or c += a b: a [m, k], b [k, n], c [m, n]. Element (i, q) of a is at a[i * row + q * term], so that either
-// order of a's axes will do; rows of b and c are contiguous. Each number is a sum in order of q. Whatever infinite and NaN
-// numbers there are, results are what such a sum gives.
+// order of a's axes will do; rows of b and c are contiguous. Each number is a sum in order of q, also where numbers are
+// infinite or NaN.
 template <class T>
 struct TileGemm {
   int64_t m = 0, n = 0, k = 0;

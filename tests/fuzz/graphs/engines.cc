@@ -373,6 +373,8 @@ absl::Status CheckEqualValues(const GraphCase& c, const Outcome& reference, cons
     const size_t a = place(pair.a), b = place(pair.b);
     const Tensor &found = reference.values[a], &expected = reference.values[b];
     if (!groups.IsFinite(pair.b.node())) continue;
+    // A chain of derivatives may be 0 times infinity where the function as a whole has one: sqrt(0 x).
+    if (pair.margin.graph() != nullptr && !groups.IsFinite(pair.a.node())) continue;
     // For a batch, what an example does not choose is computed all the same (autograd/if.h).
     if (!groups.IsFinite(pair.a.node()) && Chooses(*c.graph)) continue;
     if (found.type() != expected.type()) {

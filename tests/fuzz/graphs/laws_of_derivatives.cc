@@ -47,6 +47,7 @@ class Derivatives : public TwoWays {
     }
     if (!AddFunction(gradients)) return false;
     if (!ok()) return true;
+    AvoidKinks();
     // Whoever stops a gradient says that it is not the derivative.
     const std::vector<bool> needed = NeededNodes(base_);
     for (NodeId id = 0; id < base_.graph->num_nodes(); ++id) {
@@ -107,6 +108,15 @@ class Derivatives : public TwoWays {
       if (Reaches(x, ys_)) xs_.push_back(x);
     }
     return !ys_.empty() && !xs_.empty() && HasGradient(ys_, xs_);
+  }
+
+  // Moves the numbers of inputs away from those where ops have kinks: 0, ties, the ends of a range.
+  void AvoidKinks() {
+    for (auto& [input, tensor] : both_.runs[0]) {
+      if (!IsFloating(tensor.dtype())) continue;
+      tensor = tensor.Clone();
+      for (double& x : tensor.mutable_data<double>()) x += dice_.Uniform(0.001, 0.02);
+    }
   }
 
   // The function at x + h v, for h that only the f64 of the inputs knows.
