@@ -25,11 +25,11 @@ void OnEachTarget(const std::function<void()>& f) {
   ChooseSimdTarget(0);
 }
 
-// Numbers whose products add up exactly.
+// Numbers whose products add up exactly; one more than asked for, so that there is an address.
 template <class T>
 std::vector<T> Small(int64_t n, int seed) {
-  std::vector<T> numbers(n);
-  for (int64_t i = 0; i < n; ++i) numbers[i] = static_cast<T>((i * 7 + seed) % 11 - 5);
+  std::vector<T> numbers(n + 1);
+  for (int64_t i = 0; i <= n; ++i) numbers[i] = static_cast<T>((i * 7 + seed) % 11 - 5);
   return numbers;
 }
 
@@ -96,7 +96,7 @@ TYPED_TEST(TileGemmTest, TransposesTiles) {
     for (int64_t columns : {0, 1, 5, 33}) {
       const int64_t from_row = columns + 2, to_row = rows + 1;
       const std::vector<TypeParam> from = Small<TypeParam>(rows * from_row, 4);
-      std::vector<TypeParam> to(columns * to_row, 99);
+      std::vector<TypeParam> to(columns * to_row + 1, 99);
       TransposeTile(rows, columns, from.data(), from_row, to.data(), to_row);
       for (int64_t j = 0; j < columns; ++j) {
         for (int64_t i = 0; i < to_row; ++i) {
