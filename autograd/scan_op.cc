@@ -69,6 +69,7 @@ struct ScanLoop {
     for (int k = 0; steps == 0 && k < carries; ++k) {
       if (output_bytes[k] > 0) std::memcpy(args.outputs[k], args.inputs[k], output_bytes[k]);
     }
+    if (steps == 0) return absl::OkStatus();
     if (parts == 1) return RunPart(args, 0);
     absl::InlinedVector<absl::Status, 16> statuses(parts);
     ParallelFor(parts, 1, [&](int64_t begin, int64_t end) {

@@ -50,6 +50,8 @@ class Split {
         copies.push_back(part.Input(node.name, node.outputs[0].dtype, Part({id, 0}, rows).shape, node.location).node());
         continue;
       }
+      // Every part would multiply the same matrices once more.
+      if (!Touched(id) && node.op->multiply_adds != nullptr) return nullptr;
       const std::optional<Attrs> attrs = AttrsFor(id, examples, rows);
       if (!attrs.has_value()) return nullptr;
       absl::InlinedVector<ValueId, 3> inputs;
@@ -76,9 +78,9 @@ class Split {
   bool Assign(ValueId v, int axis) {
     int& known = axes_[v.node][v.output];
     if (known == axis) return true;
-    if (known != kNone || graph_.type(v).shape.rank() <= axis || graph_.node(v.node).attrs.Is<ConstantAttrs>()) {
-      return false;
-    }
+    // What is made of nothing (a constant, a range) is not the same for a part.
+    const bool made = v.node >= body_.num_inputs() && graph_.node(v.node).inputs.empty();
+    if (known != kNone || graph_.type(v).shape.rank() <= axis || made) return false;
     known = axis;
     changed_ = true;
     return true;
@@ -118,7 +120,7 @@ class Split {
     const Node& node = graph_.node(id);
     const Types inputs = InputTypes(node);
     const LabelMap labels = LabelsFor({node.op, &node.attrs, inputs, node.outputs});
-    if (labels.inputs.size() != inputs.size()) return false;
+    if (labels.inputs.size() != inputs.size() || labels.outputs.size() != node.outputs.size()) return false;
     const int label = *LabelOf(id, labels);
     if (label < 0) return false;
     for (size_t i = 0; i < inputs.size(); ++i) {

@@ -178,7 +178,7 @@ absl::StatusOr<Kernel> AttentionKernel(const KernelSpec& spec) {
     auto attention = std::make_shared<const Attention<T>>(shape);
     Kernel kernel;
     kernel.flops = 2 * attention->products() * static_cast<double>(shape.features + shape.values);
-    kernel.scratch_bytes = attention->scratch_bytes();
+    kernel.scratch_bytes = attention->scratch_bytes(/*gradients=*/false);
     kernel.run = [attention, drops = shape.dropout > 0](const KernelArgs& args) {
       attention->Forward(InputsOf<T>(args, drops), {args.out<T>(0), args.out<T>(1)},
                          [&] { return args.ThreadScratch(); });
@@ -195,7 +195,7 @@ absl::StatusOr<Kernel> AttentionGradKernel(const KernelSpec& spec) {
     auto attention = std::make_shared<const Attention<T>>(shape);
     Kernel kernel;
     kernel.flops = 2 * attention->products() * static_cast<double>(3 * shape.features + 2 * shape.values);
-    kernel.scratch_bytes = attention->scratch_bytes();
+    kernel.scratch_bytes = attention->scratch_bytes(/*gradients=*/true);
     kernel.run = [attention, drops = shape.dropout > 0](const KernelArgs& args) {
       attention->Backward(InputsOf<T>(args, drops), {args.in<T>(4), args.in<T>(5), args.in<T>(6)},
                           {args.out<T>(0), args.out<T>(1), args.out<T>(2)}, [&] { return args.ThreadScratch(); });

@@ -6,6 +6,7 @@
 
 #include "adret/core/parallel.h"
 #include "adret/core/rounding.h"
+#include "adret/core/tensor.h"
 #include "adret/ops/kernels/attention_rows.h"
 #include "adret/ops/kernels/random.h"
 #include "adret/ops/kernels/tile_gemm.h"
@@ -58,18 +59,24 @@ double Attention<T>::products() const {
 }
 
 template <class T>
-int64_t Attention<T>::scratch_bytes() const {
-  const int64_t bits = drops() ? RoundUp(key_rows_ + 8, 4) + kDropPadding : 0;
-  return (2 * query_rows_ + s_.features + s_.values) * key_rows_ * static_cast<int64_t>(sizeof(T)) +
-         bits * static_cast<int64_t>(sizeof(uint32_t));
+int64_t Attention<T>::scratch_bytes(bool gradients) const {
+  const int64_t rows = query_rows_ + s_.features + (gradients ? query_rows_ + s_.values : 0);
+  return bits_bytes() + rows * key_rows_ * static_cast<int64_t>(sizeof(T));
+}
+
+template <class T>
+int64_t Attention<T>::bits_bytes() const {
+  if (!drops()) return 0;
+  return RoundUp((key_rows_ + 8 + kDropPadding) * static_cast<int64_t>(sizeof(uint32_t)), int64_t{kAlignment});
 }
 
 template <class T>
 typename Attention<T>::Blocks Attention<T>::BlocksIn(void* scratch) const {
   Blocks b{};
-  b.s = static_cast<T*>(scratch), b.ds = b.s + query_rows_ * key_rows_;
-  b.keys = b.ds + query_rows_ * key_rows_, b.values = b.keys + s_.features * key_rows_;
-  if (drops()) b.bits = reinterpret_cast<uint32_t*>(b.values + s_.values * key_rows_);
+  if (drops()) b.bits = static_cast<uint32_t*>(scratch);
+  b.s = reinterpret_cast<T*>(static_cast<char*>(scratch) + bits_bytes());
+  b.keys = b.s + query_rows_ * key_rows_;
+  b.ds = b.keys + s_.features * key_rows_, b.values = b.ds + query_rows_ * key_rows_;
   return b;
 }
 

@@ -68,7 +68,7 @@ class Attention {
   explicit Attention(const AttentionShape& shape);
 
   double products() const;  // of queries with keys
-  int64_t scratch_bytes() const;
+  int64_t scratch_bytes(bool gradients) const;
   void Forward(const Inputs& in, const Results& out, Scratch scratch) const;
   void Backward(const Inputs& in, const Cotangents& at, const Gradients& out, Scratch scratch) const;
 
@@ -94,13 +94,15 @@ class Attention {
   Range KeyBlock(int64_t block) const;
   // How many keys of a block a query sees.
   int64_t Seen(int64_t query, const Range& keys) const;
-  // Scratch memory: two blocks of [queries, keys], the keys and the values of a block transposed, bits.
+  // Scratch memory: bits, a block of [queries, keys], the keys of a block transposed; for gradients a block more, and
+  // the values transposed.
   struct Blocks {
-    T *s, *ds;
-    T *keys, *values;  // rows of key_rows_
-    uint32_t* bits;    // nullptr where nothing is dropped
+    uint32_t* bits;  // nullptr where nothing is dropped
+    T *s, *keys;     // the transposed ones have rows of key_rows_
+    T *ds, *values;
   };
   Blocks BlocksIn(void* scratch) const;
+  int64_t bits_bytes() const;
   // Transposes the rows of a block: [keys, width] to [width, key_rows_].
   void Transpose(const T* from, const Range& keys, int64_t width, T* to) const;
   // The product of rows [n, width] with the transposed keys or values of a block: [n, keys].

@@ -21,8 +21,9 @@ constexpr double kFewTasks = 4;
 // Smaller blocks, or sums of fewer terms, pack more than they multiply.
 constexpr int64_t kMinArea = 6000, kMinSide = 64, kMinDepth = 256;
 // Sums of this many times more terms than a block has rows or columns are cut first: parts of the sums read each matrix
-// once, parts of the result read one of them again (512 x 128 results of 6400 terms: 48 GFlop/s become 77).
-constexpr int64_t kLongSums = 4;
+// once, parts of the result read one of them again (512 x 128 results of 6400 terms: 48 GFlop/s become 77). Not where
+// the partial sums would be large.
+constexpr int64_t kLongSums = 4, kMostPartialSums = int64_t{1} << 18;
 
 int64_t CeilDiv(int64_t a, int64_t b) { return (a + b - 1) / b; }
 
@@ -153,7 +154,8 @@ GemmSplit SplitGemm(int64_t batch, int64_t m, int64_t n, int64_t k, bool split_k
   while (1.5 * static_cast<double>(batch * s.parts()) < wanted) {
     // Rows are packed with less effort than columns, so blocks are rather high than wide.
     const bool by_rows = s.rows >= 2 * s.columns;
-    if (split_k && s.depth >= 2 * kMinDepth && s.depth >= kLongSums * std::max(s.rows, s.columns)) {
+    const bool is_long = s.depth >= std::max(2 * kMinDepth, kLongSums * std::max(s.rows, s.columns));
+    if (split_k && is_long && batch * m * n <= kMostPartialSums) {
       halve(k, &s.depth, &s.parts_k);
     } else if (std::max(s.rows, kMinSide) * std::max(s.columns, kMinSide) >= 2 * kMinArea) {
       by_rows ? halve(m, &s.rows, &s.parts_m) : halve(n, &s.columns, &s.parts_n);

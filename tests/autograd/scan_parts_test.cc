@@ -10,11 +10,13 @@
 #include "adret/ops/binary.h"
 #include "adret/ops/concat.h"
 #include "adret/ops/matmul.h"
+#include "adret/ops/range.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/slice.h"
 #include "adret/ops/transpose.h"
 #include "adret/ops/unary.h"
+#include "adret/ops/where.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -76,6 +78,11 @@ TEST(ScanPartsTest, AreNotMadeWhereExamplesKnowEachOther) {
   EXPECT_EQ(parts([](const Value& h) { return h - Sum(h, {.axes = {1}, .keepdims = true}); }), 2);
   EXPECT_EQ(parts([](const Value& h) { return Reshape(Flip(Reshape(h, {64, kHidden, 1}), {1}), {64, kHidden}); }), 2);
   EXPECT_EQ(parts([](const Value& h) { return Transpose(Tanh(Transpose(h, {1, 0})), {1, 0}); }), 2);
+  EXPECT_EQ(parts([](const Value& h) {
+              const Value range = Cast(Range(h.graph(), {.limit = 64}), DType::kFloat64);
+              return h + MatMul(Unsqueeze(range, {1}), h.graph()->Constant(Counted({1, kHidden})));
+            }),
+            1);
   EXPECT_EQ(parts([](const Value& h) { return h * h.graph()->outer()->Constant(Counted({64, kHidden})); }), 1);
 }
 

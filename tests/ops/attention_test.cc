@@ -325,6 +325,23 @@ std::vector<Sizes> AllSizes() {
 INSTANTIATE_TEST_SUITE_P(All, AttentionBlocks, testing::ValuesIn(AllSizes()));
 
 // Many tasks: in few heads each block of queries and of keys is one, in many each head.
+// Each weight is exp(score - largest), of scores that are rounded alike.
+TEST(AttentionTest, TheLargestScoreHasWeightOneHoweverLargeItIs) {
+  Graph graph;
+  const auto row = [&](const std::vector<float>& numbers) {
+    const auto n = static_cast<int64_t>(numbers.size());
+    return graph.Constant(Tensor::From<float>({n, 1}, numbers));
+  };
+  for (const float q : {3e10f, -3e10f, 7.7777e9f, 1e30f}) {
+    for (const float k : {1.0f, 0.3f}) {
+      const Value y = ScaledDotProductAttention(row({q}), row({k, k}), row({2, 4}), {.scale = 0.1});
+      const absl::StatusOr<Tensor> found = Evaluate(y);
+      ASSERT_TRUE(found.ok()) << found.status();
+      EXPECT_EQ(found->At(0), 3) << q << " * " << k;
+    }
+  }
+}
+
 TEST(AttentionTest, ThreadsKeepTheBits) {
   for (const int64_t heads : {2, 20}) {
     RandomStream random(/*seed=*/12);

@@ -36,8 +36,10 @@ Shape Setting::RandomShape(Dice* dice) const {
 
 bool Setting::Fits(const Shape& shape) const {
   const Shape concrete = shape.With(run);
-  return concrete.Validate().ok() && !concrete.is_symbolic() &&
-         concrete.num_elements() <= (large ? kMaxElementsOfLarge : kMaxElements);
+  if (!concrete.Validate().ok() || concrete.is_symbolic()) return false;
+  double elements = 1;  // an empty tensor is large, too, once its axis of 0 is gone
+  for (int64_t d : concrete) elements *= static_cast<double>(std::max<int64_t>(d, 1));
+  return elements <= static_cast<double>(large ? kMaxElementsOfLarge : kMaxElements);
 }
 
 const Grower::Item& Grower::AddLeaf(Type type) {
