@@ -46,8 +46,8 @@ absl::StatusOr<Tensor> Leaf(const Node& node, const State& state) {
   return absl::InvalidArgumentError(absl::StrCat("input '", node.name, "' is not fed"));
 }
 
-// Whether a node is what its type says, as executors ask where dimensions were taken for equal that are not. A type that
-// the op's own rule gave has to be right for all sizes.
+// Whether a node is what its type says, as executors ask where dimensions were taken for equal that are not. A type
+// that the op's own rule gave has to be right for all sizes.
 bool IsAsBuilt(const Graph& graph, const Node& node, const Types& outputs, const DimSizes& sizes) {
   bool same = true;
   for (size_t k = 0; k < outputs.size(); ++k) same &= outputs[k].shape == node.outputs[k].shape.With(sizes);
