@@ -102,7 +102,7 @@ Value WhereExamples(const Value& condition, const Value& a, Operand b);
 
 // Returns the same values, whose gradients are 0 for examples where the condition, bool[n], does not hold: also where a
 // body that such an example runs in vain has infinite derivatives, which 0 times would be NaN. batched: which of the
-// values have examples in front; others, and those that have no gradients, are returned as they are.
+// values have examples in front; others (autograd/if.h), and those without gradients, are returned as they are.
 Values GuardExamples(const Value& condition, const Values& values, const std::vector<bool>& batched);
 
 // Returns what a gradient rule returns: the gradients, or nothing where they failed, which is the graph's error then.

@@ -9,7 +9,8 @@
 //
 // The gradient is an If with the same condition, which runs the chosen branch once more for what its gradient reads; so
 // it exists to every order. Of the branch that was not chosen, gradients are zero. Under Vmap with a condition for each
-// example, both branches run for all examples, and Where() chooses.
+// example, both branches run for all examples, and Where() chooses. A value that all examples share then gets a NaN as
+// gradient where a branch that an example did not choose has an infinite derivative of it.
 //
 // Random numbers have to be drawn outside.
 #ifndef ADRET_AUTOGRAD_IF_H_

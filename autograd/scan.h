@@ -17,8 +17,8 @@
 // reads what the forward pass left behind; so it exists to every order, takes time and memory in proportion to the
 // number of steps, and runs no part of the forward pass again (unless checkpoint_every asks for that).
 //
-// Where every carry has the examples of a batch along axis 0, 64 or more, and no op of the body looks at several of
-// them together, the batch is cut into parts that go through all steps side by side, on threads of their own.
+// Where every carry has the examples of a batch along axis 0, and no op of the body looks at several of them together,
+// a batch that can be cut into equal parts of 32 examples or more goes through all steps part by part, on threads.
 //
 // Examples of a batch may have different lengths: from step `lengths[i]` on, example i keeps its carry, and its
 // elements of the results are zero. In reverse, an example thus begins with its own last step.

@@ -12,8 +12,8 @@
 //
 // A gradient needs a bound on the number of iterations, max_iterations: it runs the loop once more as a Scan of that
 // many steps, of which those after the end copy the carry. Time and memory are in proportion to the bound. It exists to
-// every order. Under Vmap, the loop goes on until no example's condition holds; those that are done keep their values,
-// but gradients of values that all examples share are those of If() then (autograd/if.h).
+// every order. Under Vmap, the loop goes on until no example's condition holds; those that are done keep their values.
+// What If() says of gradients of values that all examples share holds for a While(), too (autograd/if.h).
 //
 // Random numbers have to be drawn outside. A loop without a bound whose condition never fails does not end.
 #ifndef ADRET_AUTOGRAD_WHILE_H_

@@ -371,34 +371,24 @@ Values ExamplesAsGroups(const BatchContext& c) {
 // A symbolic number of examples can be one of images, but neither of groups nor of channels or filters.
 bool OnlyImagesAreSymbolic(const BatchContext& c) { return c.size() > 0 || !c.batched(1); }
 Shape ExampleShape(const BatchContext& c, int i) { return Value(c.graph(), c.node().inputs[i]).shape(); }
-// Returns whether the shapes of an example are known, as products of matrices need them; fails otherwise.
-bool RequireKnown(const BatchContext& c) {
-  const Shape x = ExampleShape(c, 0), w = ExampleShape(c, 1);
-  if (!c.node().outputs[0].shape.is_symbolic() && !x.is_symbolic() && !w.is_symbolic()) return true;
-  c.graph()->Fail(absl::UnimplementedError(absl::StrCat(
-                      c.node().op->name, ": where the number of examples, ", DimText(c.size()),
-                      ", is symbolic and each has filters of its own, the sizes of an example must be known, not ",
-                      x.ToString(), " and ", w.ToString())),
-                  c.node().location);
-  return false;
-}
+
 Values Conv2dBatch(const BatchContext& c) {
   if (OnlyImagesAreSymbolic(c)) return ExamplesAsGroups<Conv2dAttrs, kChannelAxis, kFilterAxis, kChannelAxis>(c);
-  if (!RequireKnown(c)) return {Value(c.graph(), {-1, 0})};
+  if (!RequireKnownExamples(c)) return {Value(c.graph(), {-1, 0})};
   const Shape& y = c.node().outputs[0].shape;
   return {ConvolveExamples({c.attrs<Conv2dAttrs>(), ExampleShape(c, 0), ExampleShape(c, 1), y}, Stacked(c, 0),
                            Stacked(c, 1))};
 }
 Values Conv2dXGradBatch(const BatchContext& c) {
   if (OnlyImagesAreSymbolic(c)) return ExamplesAsGroups<Conv2dXGradAttrs, kChannelAxis, kFilterAxis, kChannelAxis>(c);
-  if (!RequireKnown(c)) return {Value(c.graph(), {-1, 0})};
+  if (!RequireKnownExamples(c)) return {Value(c.graph(), {-1, 0})};
   const Shape& x = c.node().outputs[0].shape;
   return {XGradOfExamples({c.attrs<Conv2dXGradAttrs>().conv, x, ExampleShape(c, 1), ExampleShape(c, 0)}, Stacked(c, 0),
                           Stacked(c, 1))};
 }
 Values Conv2dWGradBatch(const BatchContext& c) {
   if (c.size() > 0) return ExamplesAsGroups<Conv2dWGradAttrs, kChannelAxis, kChannelAxis, kFilterAxis>(c);
-  if (!RequireKnown(c)) return {Value(c.graph(), {-1, 0})};
+  if (!RequireKnownExamples(c)) return {Value(c.graph(), {-1, 0})};
   const Shape& w = c.node().outputs[0].shape;
   return {WGradOfExamples({c.attrs<Conv2dWGradAttrs>().conv, ExampleShape(c, 0), w, ExampleShape(c, 1)}, Stacked(c, 0),
                           Stacked(c, 1))};

@@ -1,6 +1,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "absl/strings/str_cat.h"
 #include "adret/core/axis_rules.h"
 #include "adret/ops/add_up_internal.h"
 #include "adret/ops/batch.h"
@@ -118,6 +119,18 @@ Value Filters(const ConvolutionOfExample& one, const Value& w) {
 }
 
 }  // namespace
+
+bool RequireKnownExamples(const BatchContext& c) {
+  const Shape& x = Value(c.graph(), c.node().inputs[0]).shape();
+  const Shape& w = Value(c.graph(), c.node().inputs[1]).shape();
+  if (!c.node().outputs[0].shape.is_symbolic() && !x.is_symbolic() && !w.is_symbolic()) return true;
+  c.graph()->Fail(absl::UnimplementedError(absl::StrCat(
+                      c.node().op->name, ": where the number of examples, ", DimText(c.size()),
+                      ", is symbolic and each has filters of its own, the sizes of an example must be known, not ",
+                      x.ToString(), " and ", w.ToString())),
+                  c.node().location);
+  return false;
+}
 
 Value ConvolveExamples(const ConvolutionOfExample& one, const Value& x, const Value& w) {
   return ByImages(one, MatMul(Filters(one, w), Patches(one, x)));

@@ -3,6 +3,7 @@
 #ifndef ADRET_OPS_CONV2D_BATCH_INTERNAL_H_
 #define ADRET_OPS_CONV2D_BATCH_INTERNAL_H_
 
+#include "adret/core/batch.h"
 #include "adret/core/graph.h"
 #include "adret/ops/conv2d.h"
 
@@ -13,6 +14,9 @@ struct ConvolutionOfExample {
   Conv2dAttrs conv;
   Shape x, w, y;
 };
+
+// Returns whether the shapes of an example are known, as these products need them; fails otherwise.
+bool RequireKnownExamples(const BatchContext& c);
 
 // Return y, dx or dw of all examples, from values with the axis of examples in front.
 Value ConvolveExamples(const ConvolutionOfExample& one, const Value& x, const Value& w);

@@ -36,11 +36,10 @@ ScanParts PartsOf(const Value& result) {
   return adret::PartsOf(result.graph()->node(result.node()).attrs.As<ScanAttrs>());
 }
 
-// h' = tanh(x w + h u + b), for a body that does something more with h'.
-ScanResult Recurrence(Graph* graph, int64_t batch, const std::function<Value(const Value& h)>& more,
-                      const ScanInputs& options = {}) {
+// h' = tanh(x w + h u), for a body that does something more with h'.
+ScanResult Recurrence(Graph* graph, int64_t batch, const std::function<Value(const Value& h)>& more) {
   const Value w = graph->Constant(Counted({kIn, kHidden})), u = graph->Constant(Counted({kHidden, kHidden}));
-  ScanInputs inputs = options;
+  ScanInputs inputs;
   inputs.carry = {graph->Input("h", DType::kFloat64, {batch, kHidden})};
   inputs.each = {graph->Input("x", DType::kFloat64, {kSteps, batch, kIn})};
   return Scan(inputs, [&](const Values& h, const Values& x) {

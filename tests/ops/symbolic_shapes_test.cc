@@ -11,6 +11,7 @@
 #include "adret/io/model.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/concat.h"
+#include "adret/ops/conv2d.h"
 #include "adret/ops/conv_nd.h"
 #include "adret/ops/einsum.h"
 #include "adret/ops/matmul.h"
@@ -162,6 +163,17 @@ TEST(SymbolicShapes, AttributesMayHaveThemInVmap) {
   const Tensor found = *Evaluate(slope, {{x, numbers}});
   const Tensor right = *Evaluate(expected, {{batch, Counted({3, 2, 6, 4})}});
   EXPECT_EQ(std::memcmp(found.raw(), right.raw(), found.num_bytes()), 0);
+}
+
+TEST(SymbolicShapes, FiltersForEachOfASymbolicNumberOfExamplesNeedKnownSizes) {
+  Graph graph;
+  const Value x = graph.Input("x", DType::kFloat64, {Dim("examples"), Dim("images"), 1, 5, 5}),
+              w = graph.Input("w", DType::kFloat64, {Dim("examples"), 2, 1, 3, 3});
+  Vmap([](Args v) { return Values{Conv2d(v[0], v[1])}; }, {x, w});
+  EXPECT_THAT(
+      std::string(graph.status().message()),
+      HasSubstr("conv2d: where the number of examples, examples, is symbolic and each has filters of its own, the "
+                "sizes of an example must be known, not [images,1,5,5] and [2,1,3,3]"));
 }
 
 TEST(SymbolicShapes, AxesFromTheEndStayThereInVmap) {

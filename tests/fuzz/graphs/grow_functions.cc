@@ -91,7 +91,7 @@ Values Grower::NextCarry(const Values& carry) {
   return next;
 }
 
-// A value of this type; where there is none, zeros or what came last, made to fit.
+// A value of this type; where there is none, what came last, made to fit.
 Value Grower::ValueOf(const Type& type) {
   Values fitting;
   for (const Item& item : pool_) {

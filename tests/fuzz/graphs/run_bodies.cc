@@ -81,12 +81,10 @@ const std::map<std::string, Definition>& Definitions() {
 
 absl::StatusOr<std::vector<Tensor>> RunNodeWithBodies(const Op& op, const Attrs& attrs, const Types& outputs,
                                                       absl::Span<const Tensor> inputs, Noise* noise) {
-  const auto found = Definitions().find(op.name);
-  if (found == Definitions().end()) {
-    return absl::UnimplementedError(absl::StrCat("run_bodies.cc does not say what '", op.name, "' does"));
-  }
-  return found->second(attrs, outputs, inputs, noise);
+  return Definitions().at(op.name)(attrs, outputs, inputs, noise);
 }
+
+bool HasDefinition(const Op& op) { return Definitions().contains(op.name); }
 
 Tensor TakeAt(const Tensor& t, int axis, int64_t place) {
   int64_t outer = 1, inner = static_cast<int64_t>(SizeOf(t.dtype()));

@@ -14,9 +14,11 @@
 namespace adret::fuzz {
 
 // Returns the outputs of a node whose op has bodies, of concrete types. Noise is that of RunNodes(), at each node of
-// the bodies, too. An op that has no definition here is an error.
+// the bodies, too. The op must have a definition here.
 absl::StatusOr<std::vector<Tensor>> RunNodeWithBodies(const Op& op, const Attrs& attrs, const Types& outputs,
                                                       absl::Span<const Tensor> inputs, Noise* noise);
+// Whether there is a definition of the op. Another one with bodies is run by its kernel, on plans that are not fused.
+bool HasDefinition(const Op& op);
 
 // Returns the part of t at a place along an axis, without that axis.
 Tensor TakeAt(const Tensor& t, int axis, int64_t place);

@@ -88,7 +88,7 @@ absl::StatusOr<ConcreteOp> AtSizes(const Op& op, const Attrs& attrs, absl::Span<
 absl::StatusOr<std::vector<Tensor>> RunConcreteOp(const Op& op, const ConcreteOp& at, absl::Span<const Type> types,
                                                   absl::Span<const Tensor> inputs, const RandomKey& random,
                                                   Noise* noise) {
-  if (op.bodies != nullptr) return RunNodeWithBodies(op, at.attrs, at.outputs, inputs, noise);
+  if (HasDefinition(op)) return RunNodeWithBodies(op, at.attrs, at.outputs, inputs, noise);
   return RunOp(op, at.attrs, types, at.outputs, inputs, random);
 }
 
