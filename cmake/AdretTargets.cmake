@@ -11,7 +11,7 @@ function(adret_warnings target)
 endfunction()
 
 # adret_folder(core SUBFOLDERS plan DEPENDS ... PRIVATE ... [KERNELS] [PROTOS]): the object library of one folder, from
-# all its sources. Object libraries, because ops register themselves and a linker drops unreferenced objects of static
+# all its sources; that of io/onnx is called adret_io_onnx. Object libraries, because ops register themselves and a linker drops unreferenced objects of static
 # archives.
 #   SUBFOLDERS  folders in it whose sources belong to it
 #   DEPENDS     lower folders, and libraries that its headers need
@@ -28,9 +28,10 @@ function(adret_folder name)
   if(NOT sources)
     return()
   endif()
-  add_library(adret_${name} OBJECT ${sources})
-  target_include_directories(adret_${name} PUBLIC ${ADRET_INCLUDE_DIR})
-  target_compile_features(adret_${name} PUBLIC cxx_std_20)
+  string(REPLACE "/" "_" target adret_${name})
+  add_library(${target} OBJECT ${sources})
+  target_include_directories(${target} PUBLIC ${ADRET_INCLUDE_DIR})
+  target_compile_features(${target} PUBLIC cxx_std_20)
   # A floor below may have no sources yet.
   set(lower ${ARG_DEPENDS})
   list(FILTER lower INCLUDE REGEX "^adret_")
@@ -38,11 +39,11 @@ function(adret_folder name)
   list(FILTER external EXCLUDE REGEX "^adret_")
   foreach(folder ${lower})
     if(TARGET ${folder})
-      target_link_libraries(adret_${name} PUBLIC ${folder})
+      target_link_libraries(${target} PUBLIC ${folder})
     endif()
   endforeach()
-  target_link_libraries(adret_${name} PUBLIC ${external} PRIVATE ${ARG_PRIVATE})
-  adret_warnings(adret_${name})
+  target_link_libraries(${target} PUBLIC ${external} PRIVATE ${ARG_PRIVATE})
+  adret_warnings(${target})
   if(ARG_KERNELS)
     # SIMD targets, chosen at run time: the baseline, AVX2 and AVX-512 on x86, NEON on ARM. What lies between pays for
     # its compile time and size on few machines. Sanitizers see the same loops in AVX2 as in AVX-512, at two thirds of
@@ -51,23 +52,24 @@ function(adret_folder name)
     if(CMAKE_BUILD_TYPE STREQUAL "Sanitizer")
       string(APPEND left_out "|HWY_AVX3")
     endif()
-    target_compile_definitions(adret_${name} PRIVATE "HWY_DISABLED_TARGETS=(${left_out})")
+    target_compile_definitions(${target} PRIVATE "HWY_DISABLED_TARGETS=(${left_out})")
   endif()
   if(ARG_PROTOS)
     adret_protos(${name})
   endif()
   if(ADRET_PRECOMPILE)
-    target_precompile_headers(adret_${name} PRIVATE <algorithm> <cmath> <functional> <map> <string> <vector>
+    target_precompile_headers(${target} PRIVATE <algorithm> <cmath> <functional> <map> <string> <vector>
                               <absl/status/statusor.h> <absl/strings/str_cat.h> <absl/strings/str_join.h>
                               <adret/core/graph.h>)
   endif()
-  set_target_properties(adret_${name} PROPERTIES ADRET_PUBLIC "${external}" ADRET_PRIVATE "${ARG_PRIVATE}")
-  set_property(GLOBAL APPEND PROPERTY ADRET_FOLDERS adret_${name})
+  set_target_properties(${target} PROPERTIES ADRET_PUBLIC "${external}" ADRET_PRIVATE "${ARG_PRIVATE}")
+  set_property(GLOBAL APPEND PROPERTY ADRET_FOLDERS ${target})
 endfunction()
 
 # Compiles name/*.proto into the folder's library. protoc sees them as adret/name/*.proto. Generated code is hidden: shared
 # libraries do not export it. Beside it lie the descriptors, as the elements of an array (<stem>.descriptors.inc).
 function(adret_protos name)
+  string(REPLACE "/" "_" target adret_${name})
   file(GLOB protos RELATIVE ${PROJECT_SOURCE_DIR}/${name} CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/${name}/*.proto)
   foreach(proto ${protos})
     string(REGEX REPLACE "\\.proto$" "" stem ${proto})
@@ -81,12 +83,12 @@ function(adret_protos name)
       COMMAND ${CMAKE_COMMAND} -DFROM=${base}.descriptors -DTO=${base}.descriptors.inc -P ${embed}
       DEPENDS ${PROJECT_SOURCE_DIR}/${name}/${proto} ${embed} protobuf::protoc
       VERBATIM)
-    target_sources(adret_${name} PRIVATE ${out}.cc ${base}.descriptors.inc)
+    target_sources(${target} PRIVATE ${out}.cc ${base}.descriptors.inc)
     set_source_files_properties(${out}.cc PROPERTIES COMPILE_OPTIONS "-fvisibility=hidden;-w"
                                 SKIP_PRECOMPILE_HEADERS ON)
   endforeach()
-  target_include_directories(adret_${name} SYSTEM PRIVATE ${ADRET_GENERATED_DIR})
-  target_compile_options(adret_${name} PRIVATE -fvisibility-inlines-hidden)
+  target_include_directories(${target} SYSTEM PRIVATE ${ADRET_GENERATED_DIR})
+  target_compile_options(${target} PRIVATE -fvisibility-inlines-hidden)
 endfunction()
 
 # Links every folder of adret into a test, object by object: tests may also reach what libraries do not export.

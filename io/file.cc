@@ -11,10 +11,13 @@
 #include <cerrno>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "absl/status/status.h"
 #include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
+#include "absl/strings/str_split.h"
+#include "adret/core/names.h"
 #include "adret/core/status.h"
 
 namespace adret::io {
@@ -24,6 +27,8 @@ constexpr absl::string_view kTempPrefix = ".adret-";
 constexpr absl::string_view kTempSuffix = ".tmp";
 constexpr size_t kBufferBytes = 1 << 18;
 constexpr size_t kMaxTransfer = size_t{1} << 30;  // Linux moves less than 2 GiB per call
+// O_NONBLOCK: opening a FIFO that nobody writes to must not hang; it is refused once it is open.
+constexpr int kReadFlags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
 
 absl::Status ErrnoStatus(int error_number, absl::string_view path, absl::string_view what) {
   const std::string message = absl::StrCat(what, " ", path);
@@ -91,8 +96,37 @@ std::string TempName() {
 
 absl::StatusOr<InputFile> InputFile::Open(const std::string& path) {
   if (path.find('\0') != std::string::npos) return absl::InvalidArgumentError("a path holds a NUL byte");
-  // O_NONBLOCK: opening a FIFO that nobody writes to must not hang; it is refused below.
-  const int fd = RetryInterrupted([&] { return open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY); });
+  return FromDescriptor(path, RetryInterrupted([&] { return open(path.c_str(), kReadFlags); }));
+}
+
+absl::StatusOr<InputFile> InputFile::OpenBeneath(const std::string& folder, const std::string& path) {
+  const auto refuse = [&](absl::string_view why) {
+    return absl::InvalidArgumentError(absl::StrCat("the path ", Quoted(path), " ", why));
+  };
+  if (path.empty() || path.find('\0') != std::string::npos) return refuse("names no file");
+  if (path[0] == '/') return refuse("is not relative");
+  const std::vector<std::string> parts = absl::StrSplit(path, '/');
+  int at = RetryInterrupted([&] { return open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC); });
+  if (at < 0) return ErrnoStatus(errno, folder, "cannot open");
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (parts[i] == "..") {
+      close(at);
+      return refuse("leaves its folder");
+    }
+    const int flags = kReadFlags | O_NOFOLLOW | (i + 1 < parts.size() ? O_DIRECTORY : 0);
+    const char* part = parts[i].empty() ? "." : parts[i].c_str();
+    const int next = RetryInterrupted([&] { return openat(at, part, flags); });
+    const int error = errno;
+    close(at);
+    if (next < 0 && error == ELOOP) return refuse("goes through a link");
+    errno = error;
+    at = next;
+    if (at < 0) break;
+  }
+  return FromDescriptor(absl::StrCat(folder, "/", path), at);
+}
+
+absl::StatusOr<InputFile> InputFile::FromDescriptor(const std::string& path, int fd) {
   if (fd < 0) return ErrnoStatus(errno, path, "cannot open");
   InputFile file(path, fd, 0);
   struct stat info;

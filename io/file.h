@@ -22,6 +22,9 @@ class InputFile {
  public:
   // Opens a file: NotFound, PermissionDenied, or InvalidArgument when path is not a regular file.
   static absl::StatusOr<InputFile> Open(const std::string& path);
+  // Opens a file by a path within `folder`, where the path comes from a stranger: it must be relative, without "..",
+  // and no part of it may be a link.
+  static absl::StatusOr<InputFile> OpenBeneath(const std::string& folder, const std::string& path);
   InputFile(InputFile&& other) noexcept;
   InputFile& operator=(InputFile&& other) noexcept;
   ~InputFile();
@@ -33,6 +36,8 @@ class InputFile {
   absl::Status ReadAt(int64_t offset, int64_t n, void* data) const;
 
  private:
+  // Takes over what open() returned.
+  static absl::StatusOr<InputFile> FromDescriptor(const std::string& path, int fd);
   InputFile(std::string path, int fd, int64_t size) : path_(std::move(path)), fd_(fd), size_(size) {}
 
   std::string path_;

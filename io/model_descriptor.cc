@@ -1,10 +1,5 @@
-#include <google/protobuf/descriptor.h>
-#include <google/protobuf/descriptor.pb.h>
-
-#include <iterator>
-
-#include "adret/core/status.h"
 #include "adret/io/model_descriptor_internal.h"
+#include "adret/io/wire_internal.h"
 
 namespace adret::io {
 namespace {
@@ -17,15 +12,8 @@ constexpr unsigned char kDescriptors[] = {
 }  // namespace
 
 const google::protobuf::Descriptor& ModelDescriptor() {
-  static const google::protobuf::Descriptor* const model = [] {
-    google::protobuf::FileDescriptorSet files;
-    AD_CHECK(files.ParseFromArray(kDescriptors, static_cast<int>(std::size(kDescriptors))));
-    auto* pool = new google::protobuf::DescriptorPool;
-    for (const google::protobuf::FileDescriptorProto& file : files.file()) AD_CHECK(pool->BuildFile(file) != nullptr);
-    return pool->FindMessageTypeByName("adret.io.proto.Model");
-  }();
-  AD_CHECK(model != nullptr);
-  return *model;
+  static const google::protobuf::Descriptor& model = DescriptorIn(kDescriptors, "adret.io.proto.Model");
+  return model;
 }
 
 }  // namespace adret::io

@@ -12,6 +12,7 @@
 #include "adret/core/text.h"
 #include "adret/io/model_descriptor_internal.h"
 #include "adret/io/model_format_internal.h"
+#include "adret/io/wire_internal.h"
 
 namespace adret::io {
 namespace {
@@ -21,39 +22,6 @@ using google::protobuf::FieldDescriptor;
 
 // Deeper than any message of ours.
 constexpr int kMaxDepth = 8;
-
-enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
-
-WireType WireTypeOf(const FieldDescriptor& field) {
-  if (field.is_packed()) return kBytes;
-  switch (field.type()) {
-    case FieldDescriptor::TYPE_DOUBLE:
-    case FieldDescriptor::TYPE_FIXED64:
-      return kFixed64;
-    case FieldDescriptor::TYPE_FIXED32:
-      return kFixed32;
-    case FieldDescriptor::TYPE_STRING:
-    case FieldDescriptor::TYPE_BYTES:
-    case FieldDescriptor::TYPE_MESSAGE:
-      return kBytes;
-    default:
-      return kVarint;
-  }
-}
-
-bool ReadVarint(absl::string_view* bytes, uint64_t* value) {
-  *value = 0;
-  for (int i = 0; i < 10 && static_cast<size_t>(i) < bytes->size(); ++i) {
-    const auto byte = static_cast<unsigned char>((*bytes)[i]);
-    if (i == 9 && byte > 1) return false;
-    *value |= uint64_t{byte & 0x7Fu} << (7 * i);
-    if (byte < 0x80) {
-      bytes->remove_prefix(i + 1);
-      return true;
-    }
-  }
-  return false;
-}
 
 class Scanner {
  public:
@@ -90,23 +58,9 @@ class Scanner {
   }
 
   absl::Status Field(const FieldDescriptor& field, absl::string_view* bytes, int depth) {
-    uint64_t length = 0;
-    switch (WireTypeOf(field)) {
-      case kVarint:
-        return ReadVarint(bytes, &length) ? absl::OkStatus() : Bad(field, "is cut off");
-      case kFixed32:
-        length = 4;
-        break;
-      case kFixed64:
-        length = 8;
-        break;
-      case kBytes:
-        if (!ReadVarint(bytes, &length)) return Bad(field, "is cut off");
-        break;
-    }
-    if (length > bytes->size()) return Bad(field, absl::StrCat("of ", length, " bytes is cut off"));
-    const absl::string_view content = bytes->substr(0, length);
-    bytes->remove_prefix(length);
+    absl::string_view content;
+    if (!ReadField(WireTypeOf(field), bytes, &content)) return Bad(field, "is cut off");
+    if (WireTypeOf(field) != kBytes) return absl::OkStatus();
     if (field.is_packed()) return Packed(field, content);
     if (field.type() == FieldDescriptor::TYPE_STRING) return Name(field, content);
     if (field.type() != FieldDescriptor::TYPE_MESSAGE) return absl::OkStatus();

@@ -1,0 +1,56 @@
+// ONNX files: a network that came from elsewhere becomes a graph like any other.
+//
+//   AD_ASSIGN_OR_RETURN(io::Model model, io::LoadOnnx("resnet18.onnx"));
+//   AD_ASSIGN_OR_RETURN(Value image, model.Input("input"));
+//   AD_ASSIGN_OR_RETURN(Value logits, model.Output("logits"));
+//   Value saliency = Gradients(Sum(Slice(logits, 1, 5, 6)), {image})[0];
+//
+// Weights become trainable variables of their names in the file, wherever the file keeps them: among the initialisers,
+// or in Constant nodes. Running statistics of batch norm become variables that no optimiser changes. Scalars, integers
+// and tensors that hold an infinity or NaN stay constants. Values keep their names. Shapes that the file computes are
+// folded while it is read.
+//
+// Which operators are read, since which operator set, and what is differentiable: docs/onnx.md, made from the table
+// that the reader works with.
+#ifndef ADRET_IO_ONNX_H_
+#define ADRET_IO_ONNX_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "adret/core/dim.h"
+#include "adret/core/tensor.h"
+#include "adret/io/model.h"
+
+namespace adret::io {
+
+struct OnnxOptions {
+  // What dimensions of the file's inputs become, by the names they have there: {{"time", 128}, {"N", kAnyBatch}}. A
+  // name is given to axis 0 of every input under "batch" where no dimension is called so, even where the file says a
+  // number: {{"batch", kAnyBatch}} frees a batch that was frozen. Without an entry, a dimension keeps its name as a
+  // symbol; an axis 0 without a name, or that is called "batch", "batch_size" or "N", is the batch.
+  absl::btree_map<std::string, int64_t> sizes = {};
+  // Inputs whose numbers are known now: they become constants, so that what depends on them can be a shape.
+  absl::btree_map<std::string, Tensor> fixed = {};
+  // BatchNormalization uses the batch's statistics, and updates the running ones; Dropout drops.
+  bool training = false;
+  // Limits on what is read. structure_bytes does not count here: an ONNX file holds its weights in its structure.
+  ModelLimits limits = {};
+};
+
+// Reads a file, and the files beside it in which it keeps its weights. Those must lie in its folder or below; links are
+// not followed. Inputs and outputs of the signature are those of the file. Errors: InvalidArgument for what is no ONNX
+// file, is truncated or contradicts itself; Unimplemented, naming all operators that are not read, with their operator
+// set, how often they occur and the first node of each; ResourceExhausted above a limit.
+absl::StatusOr<Model> LoadOnnx(const std::string& path, const OnnxOptions& options = {});
+
+// Reads a file in memory. `folder` is where external weights lie; empty: there must be none.
+absl::StatusOr<Model> ParseOnnx(absl::string_view bytes, const OnnxOptions& options = {},
+                                const std::string& folder = "");
+
+}  // namespace adret::io
+
+#endif  // ADRET_IO_ONNX_H_

@@ -1,0 +1,48 @@
+#include "adret/io/onnx/operators.h"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+#include "absl/container/btree_map.h"
+#include "adret/core/status.h"
+
+namespace adret::onnx {
+namespace {
+
+using Key = std::pair<std::string, std::string>;                            // domain, name
+using Versions = absl::btree_map<int, const Operator*, std::greater<int>>;  // the newest first
+
+absl::btree_map<Key, Versions>& Table() {
+  static auto* table = new absl::btree_map<Key, Versions>;
+  return *table;
+}
+
+}  // namespace
+
+OperatorRegistration::OperatorRegistration(std::initializer_list<Operator> rows) {
+  for (const Operator& row : rows) {
+    AD_CHECK((row.from != nullptr) + !row.op.empty() + !row.unsupported.empty() == 1);
+    const bool added = Table()[Key(row.domain, row.name)].emplace(row.since, new Operator(row)).second;
+    AD_CHECK(added);
+  }
+}
+
+const Operator* FindOperator(absl::string_view domain, absl::string_view name, int64_t version) {
+  const auto found = Table().find(Key(domain, name));
+  if (found == Table().end()) return nullptr;
+  for (const auto& [since, row] : found->second) {
+    if (since <= version) return row;
+  }
+  return nullptr;
+}
+
+std::vector<const Operator*> AllOperators() {
+  std::vector<const Operator*> all;
+  for (const auto& [key, versions] : Table()) {
+    for (const auto& [since, row] : versions) all.push_back(row);
+  }
+  return all;
+}
+
+}  // namespace adret::onnx
