@@ -28,7 +28,8 @@ bool ReadVarint(absl::string_view* bytes, uint64_t* value);
 bool ReadField(uint64_t wire_type, absl::string_view* bytes, absl::string_view* content);
 
 // Returns the descriptor of a message, by its full name, from descriptors as protoc writes them, in a pool of its own:
-// in protobuf's common one there would be two where two copies of adret meet in a process. Lives as long as the process.
+// in protobuf's common one there would be two where two copies of adret meet in a process. Lives as long as the
+// process.
 const google::protobuf::Descriptor& DescriptorIn(absl::Span<const unsigned char> descriptors, const char* message);
 
 }  // namespace adret::io

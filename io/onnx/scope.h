@@ -1,7 +1,7 @@
 // Scopes: the names of a file, and what they stand for.
 //
-// A graph of a file has a scope; one that is an attribute of a node (a branch, the body of a loop) sees the names of the
-// graph around it, too. So has a function, which sees no names but its own.
+// A graph of a file has a scope; one that is an attribute of a node (a branch, the body of a loop) sees the names of
+// the graph around it, too. So has a function, which sees no names but its own.
 #ifndef ADRET_IO_ONNX_SCOPE_H_
 #define ADRET_IO_ONNX_SCOPE_H_
 
