@@ -7,8 +7,8 @@
 //     return Values{y};
 //   }
 //
-// Attributes that a row reads are counted: one that it leaves unread is an error, and no silent difference. An attribute
-// of the wrong type is an error, too; the row goes on with the default.
+// Attributes that a row reads are counted: one that it leaves unread is an error, and no silent difference. An
+// attribute of the wrong type is an error, too; the row goes on with the default.
 #ifndef ADRET_IO_ONNX_CALL_H_
 #define ADRET_IO_ONNX_CALL_H_
 
