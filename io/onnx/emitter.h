@@ -84,8 +84,8 @@ class Emitter {
   // or is none of this graph.
   void Rename(const std::string& name, const std::string& to);
 
-  // Writes the nodes that compute values of a graph (with expansions of ops that ONNX does not have), given the names of
-  // its inputs and variables in the file, by their names in the graph. Returns the values' names.
+  // Writes the nodes that compute values of a graph (with expansions of ops that ONNX does not have), given the names
+  // of its inputs and variables in the file, by their names in the graph. Returns the values' names.
   absl::StatusOr<Names> Write(const std::vector<Value>& values,
                               const absl::flat_hash_map<std::string, std::string>& leaves);
   // Writes a body of a node as a graph for an attribute, which lives as long as the emitter of the whole file. Its

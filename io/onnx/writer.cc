@@ -106,8 +106,8 @@ class FileWriter {
     return absl::OkStatus();
   }
 
-  // Variables are initialisers. Those that the training step changes are inputs, too, so that a step can go on from what
-  // the one before made of them.
+  // Variables are initialisers. Those that the training step changes are inputs, too, so that a step can go on from
+  // what the one before made of them.
   absl::Status Variables() {
     for (NodeId id = 0; id < contents_.graph->num_nodes(); ++id) {
       const adret::Node& node = contents_.graph->node(id);

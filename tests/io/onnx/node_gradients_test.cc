@@ -1,6 +1,6 @@
 // Gradients of every case of ONNX's node suite, in f64, against finite differences along random directions.
 //
-//   ADRET_ONNX_CASES=lstm onnx_test --gtest_filter='NodeGradients.*'     # what becomes of cases with "lstm" in the name
+//   ADRET_ONNX_CASES=lstm onnx_test --gtest_filter='NodeGradients.*'    # of cases with "lstm" in the name
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
