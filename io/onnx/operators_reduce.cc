@@ -10,7 +10,6 @@
 #include "adret/io/onnx/operators.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/broadcast.h"
-#include "adret/ops/concat.h"
 #include "adret/ops/reduce.h"
 #include "adret/ops/reshape.h"
 #include "adret/ops/scan.h"
