@@ -68,6 +68,9 @@ class Dim {
   std::optional<int64_t> number() const {
     return terms_.empty() && !out_of_range_ ? std::optional(number_) : std::nullopt;
   }
+  // Returns the terms with symbols, and the number that is added to them.
+  const absl::InlinedVector<Term, 1>& terms() const { return terms_; }
+  int64_t constant() const { return number_; }
   // Returns the code: what a Shape holds. kNoDim for numbers below 0 and after an overflow.
   int64_t code() const;
   operator int64_t() const { return code(); }  // NOLINT(google-explicit-constructor)

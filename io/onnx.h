@@ -51,6 +51,19 @@ absl::StatusOr<Model> LoadOnnx(const std::string& path, const OnnxOptions& optio
 absl::StatusOr<Model> ParseOnnx(absl::string_view bytes, const OnnxOptions& options = {},
                                 const std::string& folder = "");
 
+struct OnnxSaveOptions {
+  int64_t version = 18;  // of the operator set, 13 to 27
+};
+
+// Writes what a model computes as an ONNX file: a network, gradients, a training step. Ops that ONNX lacks are written
+// as others. Outputs are those of `contents`, and for each variable that the training step updates one that is called
+// "<variable>_next"; such variables are inputs, too, with their present numbers as defaults, and the metadata say which
+// output is whose ("adret.update.<variable>"). Only what outputs need is written. Errors: what SaveModel refuses;
+// Unimplemented, with the node, for ops that cannot be written.
+absl::Status SaveOnnx(const std::string& path, const ModelContents& contents, const OnnxSaveOptions& options = {});
+// Writes to memory.
+absl::StatusOr<std::string> SerializeOnnx(const ModelContents& contents, const OnnxSaveOptions& options = {});
+
 }  // namespace adret::io
 
 #endif  // ADRET_IO_ONNX_H_

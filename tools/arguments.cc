@@ -58,6 +58,9 @@ absl::Status SetFlag(const Command& command, const std::vector<std::string>& wor
       return Bad("--", name, " needs a value");
     }
   }
+  // A list that is given several times has the elements of all of them.
+  const std::string before = flag->IsOfType<std::vector<std::string>>() ? flag->CurrentValue() : "";
+  if (!before.empty()) value = absl::StrCat(before, ",", value);
   std::string error;
   if (flag->ParseFrom(value, &error)) return absl::OkStatus();
   return Bad("--", flag->Name(), " cannot be '", value, "'",

@@ -14,7 +14,7 @@
 namespace adret::tools {
 
 // Sets the command's flags (--name=value, --name value, --switch, --noswitch; one dash does, too) and returns the other
-// words; all words after "--" are such. Abseil's own parser takes every flag of the program for any command, and ends
+// words; all words after "--" are such. A flag that is a list may be given several times. Abseil's own parser takes every flag of the program for any command, and ends
 // the process on an error; flags here are Abseil's, set through its reflection.
 //
 // InvalidArgument, in one sentence: a flag that the command does not take (the nearest of its flags is suggested), a

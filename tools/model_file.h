@@ -1,6 +1,6 @@
 // A model file as commands see it: which of its inputs takes the pictures, and which output is the network's answer.
 //
-//   AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(path));
+//   AD_ASSIGN_OR_RETURN(const io::Model model, tools::OpenModel(path));
 //   AD_ASSIGN_OR_RETURN(const io::NamedValue input, tools::ChooseInput(model));
 //   AD_ASSIGN_OR_RETURN(const io::NamedValue output, tools::ChooseOutput(model, input.value));
 //

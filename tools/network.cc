@@ -5,6 +5,7 @@
 #include "adret/core/status.h"
 #include "adret/io/in_file.h"
 #include "adret/tools/model_file.h"
+#include "adret/tools/open_model.h"
 
 namespace adret::tools {
 
@@ -17,7 +18,7 @@ absl::StatusOr<OpenNetwork> OpenNetwork::Open(io::Model model, const std::string
 }
 
 absl::StatusOr<OpenNetwork> OpenNetwork::Load(const std::string& path) {
-  AD_ASSIGN_OR_RETURN(io::Model model, io::LoadModel(path));
+  AD_ASSIGN_OR_RETURN(io::Model model, OpenModel(path));
   absl::StatusOr<OpenNetwork> result = Open(std::move(model));
   if (!result.ok()) return io::InFile(path, result.status());
   return result;

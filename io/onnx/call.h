@@ -7,8 +7,8 @@
 //     return Values{y};
 //   }
 //
-// Attributes that a row reads are counted: one that it leaves unread is an error, and no silent difference. An attribute
-// of the wrong type is an error, too; the row goes on with the default.
+// Attributes that a row reads are counted: one that it leaves unread is an error, and no silent difference. An
+// attribute of the wrong type is an error, too; the row goes on with the default.
 #ifndef ADRET_IO_ONNX_CALL_H_
 #define ADRET_IO_ONNX_CALL_H_
 
@@ -70,8 +70,8 @@ class Call {
   DType dtype(int i) { return raw(i).dtype(); }
   const Shape& shape(int i) { return raw(i).shape(); }
 
-  // Return the numbers of an input that must be known while the file is read: any of them; a list of integers; a list of
-  // integers that may depend on sizes of inputs. The error names the input and what it depends on.
+  // Return the numbers of an input that must be known while the file is read: any of them; a list of integers; a list
+  // of integers that may depend on sizes of inputs. The error names the input and what it depends on.
   absl::StatusOr<Tensor> Known(int i);
   absl::StatusOr<std::vector<int64_t>> KnownIntegers(int i);
   absl::StatusOr<std::vector<Dim>> KnownDims(int i);

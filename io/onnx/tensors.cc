@@ -120,6 +120,27 @@ std::string ElementTypeName(int64_t element_type) {
   return found == nullptr ? absl::StrCat("element type ", element_type) : std::string(found->name);
 }
 
+void WriteTensor(const Tensor& from, proto::Tensor* to) {
+  to->set_data_type(ElementTypeOf(from.dtype()));
+  for (const int64_t d : from.shape()) to->add_dims(d);
+  to->set_raw_data(from.raw(), from.num_bytes());
+}
+
+void WriteValueInfo(const std::string& name, const Type& type, proto::ValueInfo* to) {
+  to->set_name(name);
+  proto::Type::TensorType* tensor = to->mutable_type()->mutable_tensor_type();
+  tensor->set_elem_type(ElementTypeOf(type.dtype));
+  tensor->mutable_shape();  // of a scalar: no dimensions
+  for (const int64_t d : type.shape) {
+    proto::Shape::Dimension* dim = tensor->mutable_shape()->add_dim();
+    if (d >= 0) {
+      dim->set_dim_value(d);
+    } else {
+      dim->set_dim_param(d == kAnyBatch ? "batch" : DimText(d));
+    }
+  }
+}
+
 absl::StatusOr<Tensor> TensorReader::Allocate(DType dtype, const Shape& shape) {
   AD_RETURN_IF_ERROR(shape.Validate());
   const int64_t bytes = shape.num_elements() * static_cast<int64_t>(SizeOf(dtype));

@@ -18,6 +18,7 @@ namespace adret::onnx {
 namespace proto {
 class SparseTensor;
 class Tensor;
+class ValueInfo;
 }  // namespace proto
 
 // Returns the dtype that holds elements of this type (the numbers of ONNX's TensorProto.DataType); nothing for strings,
@@ -27,6 +28,11 @@ std::optional<DType> DTypeOf(int64_t element_type);
 int ElementTypeOf(DType dtype);
 // Returns ONNX's name of an element type, such as "float8e4m3fn"; "element type 77" for an unknown number.
 std::string ElementTypeName(int64_t element_type);
+
+// Writes a tensor's type and numbers, as raw bytes.
+void WriteTensor(const Tensor& from, proto::Tensor* to);
+// Writes a name and a type. Symbolic dimensions are named: "batch" for the batch, and as they print for others.
+void WriteValueInfo(const std::string& name, const Type& type, proto::ValueInfo* to);
 
 // Reads the tensors of one model, and counts their bytes.
 class TensorReader {

@@ -252,7 +252,8 @@ const CommandRegistration kAttribute(
                "seed",
                "threads",
                "input_name",
-               "output"},
+               "output",
+               "dims"},
      .run = Run});
 
 }  // namespace

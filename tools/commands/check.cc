@@ -14,6 +14,7 @@
 #include "adret/io/npy.h"
 #include "adret/tools/command.h"
 #include "adret/tools/common_flags.h"
+#include "adret/tools/open_model.h"
 
 ABSL_DECLARE_FLAG(std::string, data);
 
@@ -25,7 +26,7 @@ std::string Count(int64_t n, absl::string_view what) { return absl::StrCat(n, " 
 // Runs everything that a model file computes, its outputs and its training step, on the arrays that bear the names of
 // its inputs, with ExecutorOptions::check_numerics. The file stays as it is.
 absl::Status RunChecked(const std::string& path, const io::NamedTensors& arrays) {
-  AD_ASSIGN_OR_RETURN(io::Model model, io::LoadModel(path));
+  AD_ASSIGN_OR_RETURN(io::Model model, OpenModel(path));
   Feeds feeds;
   std::vector<std::string> names;
   for (const io::NamedValue& input : model.inputs) {
@@ -59,7 +60,7 @@ absl::StatusOr<int> Check(const std::vector<std::string>& arguments) {
       sound = false;
       continue;
     }
-    const std::vector<io::Finding> findings = io::CheckModel(path);
+    const std::vector<io::Finding> findings = CheckAnyModel(path);
     const int64_t errors = std::count_if(findings.begin(), findings.end(),
                                          [](const io::Finding& f) { return f.severity == io::Finding::kError; });
     const int64_t warnings = static_cast<int64_t>(findings.size()) - errors;
@@ -91,7 +92,8 @@ const CommandRegistration kCheck(
                   {"digits.adret --data=batch.npz",
                    "runs it on numpy.savez(\"batch.npz\", image=..., label=...), an array for each input"}},
      .flags = {{"data", "file of NumPy's (.npz) with arrays that bear the names of inputs", "none: nothing is run"},
-               "threads"},
+               "threads",
+               "dims"},
      .run = Check});
 
 }  // namespace

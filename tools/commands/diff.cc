@@ -12,6 +12,7 @@
 #include "adret/core/text_table.h"
 #include "adret/io/model.h"
 #include "adret/tools/command.h"
+#include "adret/tools/open_model.h"
 
 namespace adret::tools {
 namespace {
@@ -136,8 +137,8 @@ void CompareNumbers(const State& a, const State& b, Differences* out) {
 }
 
 absl::StatusOr<int> Diff(const std::vector<std::string>& arguments) {
-  AD_ASSIGN_OR_RETURN(const io::Model a, io::LoadModel(arguments[0]));
-  AD_ASSIGN_OR_RETURN(const io::Model b, io::LoadModel(arguments[1]));
+  AD_ASSIGN_OR_RETURN(const io::Model a, OpenModel(arguments[0]));
+  AD_ASSIGN_OR_RETURN(const io::Model b, OpenModel(arguments[1]));
   Differences differences;
   CompareText("input", Signature(a.inputs), Signature(b.inputs), &differences);
   CompareText("output", Signature(a.outputs), Signature(b.outputs), &differences);
@@ -166,6 +167,7 @@ const CommandRegistration kDiff(
      .arguments = {"FIRST", "SECOND"},
      .examples = {{"before.adret after.adret", "which variables a training moved, and how far"},
                   {"a.adret b.adret && echo same", "for scripts"}},
+     .flags = {"dims"},
      .failure = kUsageError,
      .run = Diff});
 

@@ -16,6 +16,7 @@
 #include "adret/tools/common_flags.h"
 #include "adret/tools/model_file.h"
 #include "adret/tools/network.h"
+#include "adret/tools/open_model.h"
 #include "adret/tools/output.h"
 
 ABSL_FLAG(std::string, format, "",
@@ -34,7 +35,7 @@ absl::StatusOr<bool> WantsSvg(const std::string& out) {
 
 // The whole file, or what leads to its main output.
 absl::StatusOr<std::string> DrawModel(const std::string& path) {
-  AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(path));
+  AD_ASSIGN_OR_RETURN(const io::Model model, OpenModel(path));
   AD_ASSIGN_OR_RETURN(const std::optional<io::NamedValue> output, MainOutput(model));
   std::vector<Value> fetches;
   if (output.has_value()) fetches = {output->value};
@@ -96,7 +97,8 @@ const CommandRegistration kDraw(
                {"unit", "the unit whose gradient's way is drawn, such as conv2:7"},
                {"out", "file to write; by default the standard output"},
                "input_name",
-               "output"},
+               "output",
+               "dims"},
      .run = Draw});
 
 }  // namespace

@@ -84,7 +84,8 @@ const CommandRegistration kDream(
                "threads",
                "zoom",
                "input_name",
-               "output"},
+               "output",
+               "dims"},
      .run = Run});
 
 }  // namespace

@@ -255,7 +255,8 @@ const CommandRegistration kMaximize(
                "curve",
                {"array", "also write the images as an array [n, channels, height, width] to this .npy"},
                "input_name",
-               "output"},
+               "output",
+               "dims"},
      .run = Run});
 
 }  // namespace

@@ -11,6 +11,7 @@
 #include "adret/tools/command.h"
 #include "adret/tools/common_flags.h"
 #include "adret/tools/model_file.h"
+#include "adret/tools/open_model.h"
 
 ABSL_FLAG(bool, graph, true, "list the graph's nodes");
 ABSL_FLAG(bool, training, false, "plan the file's training step and all its outputs instead of one output");
@@ -34,7 +35,7 @@ absl::StatusOr<Executor> Compile(const io::Model& model) {
 }
 
 absl::StatusOr<int> ShowPlan(const std::vector<std::string>& arguments) {
-  AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(arguments[0]));
+  AD_ASSIGN_OR_RETURN(const io::Model model, OpenModel(arguments[0]));
   AD_ASSIGN_OR_RETURN(const DimSizes sizes, Sizes(model.graph.get()));
   AD_ASSIGN_OR_RETURN(Executor executor, Compile(model));
   AD_ASSIGN_OR_RETURN(const PlanReport report, executor.Report(sizes));
@@ -56,7 +57,7 @@ const CommandRegistration kPlan(
                   {"lines.adret --sizes=time=100", "for a symbolic dimension of this size; 1 if not given"},
                   {"digits.adret --training", "the plan of a training step"},
                   {"digits.adret --nograph --nofuse", "the steps before anything is fused"}},
-     .flags = {"batch", "sizes", "input_name", "output", "graph", "training", "fuse"},
+     .flags = {"batch", "sizes", "input_name", "output", "graph", "training", "fuse", "dims"},
      .run = ShowPlan});
 
 }  // namespace

@@ -73,7 +73,8 @@ const CommandRegistration kReport(
                "seed",
                "threads",
                "input_name",
-               "output"},
+               "output",
+               "dims"},
      .run = Report});
 
 }  // namespace

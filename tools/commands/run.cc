@@ -20,11 +20,13 @@
 #include "adret/tools/common_flags.h"
 #include "adret/tools/model_file.h"
 #include "adret/tools/network.h"
+#include "adret/tools/open_model.h"
 #include "adret/tools/output.h"
 #include "adret/tools/pictures.h"
 
 ABSL_FLAG(std::string, fetch, "", "name of the output or of any value in the graph to compute; by default --output's");
 ABSL_FLAG(int64_t, top, 3, "classes to print for each picture");
+ABSL_FLAG(std::vector<std::string>, feed, {}, "NAME=FILE.npy: an array for the input of that name; may be repeated");
 
 namespace adret::tools {
 namespace {
@@ -82,8 +84,8 @@ absl::StatusOr<Answer> AnswerPictures(io::Model model, const std::vector<Item>& 
   return Answer{std::move(result), std::move(pictures.names), classes, probabilities};
 }
 
-// Arrays for inputs by name: the graph as it is.
-absl::StatusOr<Answer> AnswerArrays(const io::Model& model, const std::vector<Item>& items) {
+// Arrays for inputs by name.
+absl::StatusOr<Feeds> ReadFeeds(const io::Model& model, const std::vector<Item>& items) {
   Feeds feeds;
   for (const Item& item : items) {
     if (item.name.empty()) {
@@ -96,6 +98,18 @@ absl::StatusOr<Answer> AnswerArrays(const io::Model& model, const std::vector<It
     AD_ASSIGN_OR_RETURN(const Tensor array, io::LoadNpy(item.path));
     feeds.emplace_back(input, array.Cast(input.dtype()));
   }
+  return feeds;
+}
+
+// Runs the graph as it is.
+absl::StatusOr<std::vector<Tensor>> RunGraph(const io::Model& model, const Feeds& feeds, const Values& values) {
+  AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
+  AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create(values, {}, {.threads = threads}));
+  return executor.Run(feeds, model.state);
+}
+
+absl::StatusOr<Answer> AnswerArrays(const io::Model& model, const std::vector<Item>& items) {
+  AD_ASSIGN_OR_RETURN(const Feeds feeds, ReadFeeds(model, items));
   Value value;
   if (const std::string fetch = absl::GetFlag(FLAGS_fetch); !fetch.empty()) {
     const absl::StatusOr<Value> output = model.Output(fetch);
@@ -105,10 +119,20 @@ absl::StatusOr<Answer> AnswerArrays(const io::Model& model, const std::vector<It
     if (!output.has_value()) return absl::NotFoundError("the model has no outputs; choose a value with --fetch");
     value = output->value;
   }
-  AD_ASSIGN_OR_RETURN(const std::optional<int> threads, Threads());
-  AD_ASSIGN_OR_RETURN(Executor executor, Executor::Create({value}, {}, {.threads = threads}));
-  AD_ASSIGN_OR_RETURN(const std::vector<Tensor> results, executor.Run(feeds, model.state));
+  AD_ASSIGN_OR_RETURN(const std::vector<Tensor> results, RunGraph(model, feeds, {value}));
   return Answer{results[0]};
+}
+
+// All outputs, under their names, for a file of NumPy's (.npz).
+absl::StatusOr<io::NamedTensors> AllOutputs(const io::Model& model, const std::vector<Item>& items) {
+  if (model.outputs.empty()) return absl::NotFoundError("the model has no outputs");
+  AD_ASSIGN_OR_RETURN(const Feeds feeds, ReadFeeds(model, items));
+  Values values;
+  for (const io::NamedValue& output : model.outputs) values.push_back(output.value);
+  AD_ASSIGN_OR_RETURN(const std::vector<Tensor> results, RunGraph(model, feeds, values));
+  io::NamedTensors named;
+  for (size_t i = 0; i < results.size(); ++i) named[model.outputs[i].name] = results[i];
+  return named;
 }
 
 // A line for each picture: its most probable classes, or those of the largest values.
@@ -138,15 +162,25 @@ absl::StatusOr<int> Run(const std::vector<std::string>& arguments) {
   if (const int64_t top = absl::GetFlag(FLAGS_top); top < 1) {
     return absl::InvalidArgumentError(absl::StrCat("--top must be at least 1, but is ", top));
   }
-  AD_ASSIGN_OR_RETURN(io::Model model, io::LoadModel(arguments[0]));
-  const std::vector<std::string> words = PictureFiles(arguments);
+  AD_ASSIGN_OR_RETURN(io::Model model, OpenModel(arguments[0]));
+  std::vector<std::string> words = PictureFiles(arguments), read = FilesRead(arguments);
+  const std::vector<std::string> feeds = absl::GetFlag(FLAGS_feed);
+  words.insert(words.end(), feeds.begin(), feeds.end());
   if (words.empty()) return absl::InvalidArgumentError("expects pictures or arrays; see adret help run");
   const std::vector<Item> items = ParseItems(words, model);
+  for (const Item& item : items) read.push_back(item.path);
   const std::string out = absl::GetFlag(FLAGS_out);
-  OutputFiles outputs(FilesRead(arguments));
-  AD_ASSIGN_OR_RETURN(OutputFile file, outputs.Create(out, ".npy"));
+  const bool all = absl::EndsWithIgnoreCase(out, ".npz");
+  OutputFiles outputs(std::move(read));
+  AD_ASSIGN_OR_RETURN(OutputFile file, outputs.Create(out, all ? ".npz" : ".npy"));
+  if (all) {
+    AD_ASSIGN_OR_RETURN(const io::NamedTensors named, AllOutputs(model, items));
+    AD_RETURN_IF_ERROR(file.Write(io::FormatNpz(named)));
+    for (const auto& [name, tensor] : named) std::printf("%s: %s\n", name.c_str(), tensor.type().ToString().c_str());
+    return kSuccess;
+  }
   const absl::StatusOr<io::NamedValue> input = ChooseInput(model);
-  const bool others = std::any_of(items.begin(), items.end(), [&](const Item& item) {
+  const bool others = !feeds.empty() || std::any_of(items.begin(), items.end(), [&](const Item& item) {
     return !item.name.empty() && !(input.ok() && item.name == input->name);
   });
   AD_ASSIGN_OR_RETURN(const Answer answer,
@@ -169,15 +203,19 @@ const CommandRegistration kRun(
      .examples = {{"digits.adret three.png", "three.png  3  98.20 %  8  1.10 %  5  0.30 %"},
                   {"digits.adret test.npy --top=1", "the class of each picture in an array [n, 28, 28]"},
                   {"digits.adret three.png --fetch=conv2 --out=maps.npy", "the maps of layer conv2, [1, 50, 11, 11]"},
-                  {"digits.adret image=x.npy label=y.npy --fetch=loss", "the loss of a batch"}},
+                  {"digits.adret image=x.npy label=y.npy --fetch=loss", "the loss of a batch"},
+                  {"net.onnx --feed=ids=ids.npy --feed=mask=mask.npy --out=all.npz", "every output, under its name"}},
      .flags = {"input",
+               "feed",
                "fetch",
-               {"out", "write what is computed as an array to this .npy instead of printing it"},
+               {"out",
+                "file to write instead of printing: .npy for what is computed, .npz for every output of the model"},
                "top",
                "input_name",
                "output",
                "resize",
-               "threads"},
+               "threads",
+               "dims"},
      .run = Run});
 
 }  // namespace

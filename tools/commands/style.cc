@@ -90,7 +90,8 @@ const CommandRegistration kStyle(
                "threads",
                {"zoom", "enlarge the content first, so many times"},
                "input_name",
-               "output"},
+               "output",
+               "dims"},
      .run = Run});
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include "adret/tools/command.h"
 #include "adret/tools/common_flags.h"
 #include "adret/tools/model_file.h"
+#include "adret/tools/open_model.h"
 
 namespace adret::tools {
 namespace {
@@ -67,7 +68,7 @@ void AddTraining(const io::Model& model, TextTable* facts) {
 }
 
 absl::StatusOr<int> Summarise(const std::vector<std::string>& arguments) {
-  AD_ASSIGN_OR_RETURN(const io::Model model, io::LoadModel(arguments[0]));
+  AD_ASSIGN_OR_RETURN(const io::Model model, OpenModel(arguments[0]));
   AD_ASSIGN_OR_RETURN(const DimSizes sizes, Sizes(model.graph.get()));
   AD_ASSIGN_OR_RETURN(const std::optional<io::NamedValue> output, MainOutput(model));
   TextTable facts({"", "", ""});
@@ -93,7 +94,7 @@ const CommandRegistration kSummary(
                    "a line for each layer with its output's shape, parameters and multiply-adds; totals"},
                   {"digits.adret --batch=128", "the memory that 128 pictures at once take"},
                   {"digits.adret --output=loss", "the layers that lead to the loss instead of the logits"}},
-     .flags = {"batch", "sizes", "input_name", "output"},
+     .flags = {"batch", "sizes", "input_name", "output", "dims"},
      .run = Summarise});
 
 }  // namespace

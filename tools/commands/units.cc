@@ -66,7 +66,7 @@ const CommandRegistration kUnits(
          {{"digits.adret",
            "a line for each layer: its op, units, the size of their maps, the part of the picture that one value sees"},
           {"digits.adret --output=probabilities", "the layers that lead to another output"}},
-     .flags = {"input_name", "output"},
+     .flags = {"input_name", "output", "dims"},
      .run = Units});
 
 }  // namespace

@@ -1,6 +1,6 @@
 // Every case of ONNX's node suite passes, or stands with its reason in node_suite_exceptions.txt.
 //
-//   ADRET_ONNX_CASES=lstm onnx_test --gtest_filter='NodeSuite.*'   # prints what becomes of cases with "lstm" in the name
+//   ADRET_ONNX_CASES=lstm onnx_test --gtest_filter='NodeSuite.*'     # what becomes of cases with "lstm" in the name
 #include "adret/tests/io/onnx/node_suite.h"
 
 #include <cstdio>

@@ -1,0 +1,124 @@
+// Emitter: what the rows of writers.h write a file's nodes with.
+//
+//   absl::StatusOr<std::vector<std::string>> ClipTo(Emitter& e, const Site& s) {
+//     const ClipAttrs& a = s.attrs<ClipAttrs>();
+//     return Names{e.Node("Clip", {s.x(), e.Scalar(s.type().dtype, a.min), e.Scalar(s.type().dtype, a.max)})};
+//   }
+#ifndef ADRET_IO_ONNX_EMITTER_H_
+#define ADRET_IO_ONNX_EMITTER_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/status/statusor.h"
+#include "absl/strings/string_view.h"
+#include "adret/core/dim.h"
+#include "adret/core/graph.h"
+#include "adret/core/tensor.h"
+#include "adret/io/onnx/writers.h"
+
+namespace adret {
+class Subgraph;
+}  // namespace adret
+
+namespace adret::onnx {
+
+namespace proto {
+class Attribute;
+class Graph;
+class Node;
+class Tensor;
+}  // namespace proto
+
+using Names = std::vector<std::string>;
+
+// An attribute of an operator.
+struct EmittedAttr {
+  std::string name;
+  std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>, Tensor, proto::Graph*> value;
+};
+using EmittedAttrs = std::vector<EmittedAttr>;
+
+class Emitter {
+ public:
+  // Writes nodes into *graph for an operator set of this version. `outer` is the emitter of the graph around it, whose
+  // names it sees and whose initialisers take its constants; null for the graph of the file.
+  Emitter(proto::Graph* graph, int64_t version, Emitter* outer = nullptr);
+  ~Emitter();
+
+  int64_t version() const { return version_; }
+
+  // Adds a node with one output, and returns its name.
+  std::string Node(absl::string_view op_type, Names inputs, const EmittedAttrs& attrs = {});
+  // Adds a node with several outputs.
+  Names NodeMulti(absl::string_view op_type, Names inputs, int outputs, const EmittedAttrs& attrs = {});
+
+  // Return the name of a constant: any tensor; a scalar; a list of integers, i64[n].
+  std::string Constant(const Tensor& tensor);
+  std::string Scalar(DType dtype, double value) { return Constant(Tensor::Scalar(dtype, value)); }
+  std::string Integers(const std::vector<int64_t>& numbers);
+  // Returns the name of i64[rank], the dimensions of a shape. Those that a run decides are computed from the shapes of
+  // the inputs that have them.
+  std::string Dimensions(const Shape& shape);
+  // Returns the name of i64[1], a dimension.
+  std::string Dimension(const Dim& dim);
+
+  // Return what many operators need: a reshape; a cast.
+  std::string Reshape(const std::string& x, const Shape& shape);
+  std::string Cast(const std::string& x, DType dtype);
+
+  // Says that the dimensions of `name` have these codes: where Dimension() finds symbols.
+  void Declare(const std::string& name, const Shape& shape);
+  // Adds a tensor under a name.
+  void Initializer(const std::string& name, const Tensor& tensor);
+
+  // Returns a name that the file does not have yet, and takes it.
+  std::string Unique(absl::string_view wish);
+  // Gives the output `name` of a node of this graph another name; or adds a node that copies it, where it has been read
+  // or is none of this graph.
+  void Rename(const std::string& name, const std::string& to);
+
+  // Writes the nodes that compute values of a graph (with expansions of ops that ONNX does not have), given the names of
+  // its inputs and variables in the file, by their names in the graph. Returns the values' names.
+  absl::StatusOr<Names> Write(const std::vector<Value>& values,
+                              const absl::flat_hash_map<std::string, std::string>& leaves);
+  // Writes a body of a node as a graph for an attribute, which lives as long as the emitter of the whole file. Its
+  // first inputs are its own, called by names of the body; those from `captured` on are the values of these names in
+  // the graph around.
+  absl::StatusOr<proto::Graph*> Body(const Subgraph& body, const Names& captured);
+
+ private:
+  struct Place {
+    int node, output;
+  };
+
+  Emitter& root() { return outer_ == nullptr ? *this : outer_->root(); }
+  // Returns the name of i64[1], the size of a symbol; empty where no input has an axis of that size.
+  std::string Symbol(int symbol);
+  std::string Term(const Dim::Term& term);
+  absl::StatusOr<Names> WriteNode(const adret::Node& node, Names inputs, std::vector<Type> types);
+
+  proto::Graph* const graph_;
+  const int64_t version_;
+  Emitter* const outer_;
+  absl::Status status_;
+  absl::flat_hash_map<std::string, Place> made_;                // outputs of this graph's nodes
+  absl::flat_hash_set<std::string> read_;                       // what this graph's nodes read
+  absl::flat_hash_map<std::string, std::string> dims_;          // names of i64[1], by the text of the dimension
+  absl::flat_hash_map<int, std::pair<std::string, int>> axes_;  // a value and an axis of a symbol's size
+  // Of the whole file; the root's.
+  absl::flat_hash_map<std::string, std::string> constants_;  // by type and bytes
+  absl::flat_hash_set<std::string> taken_;
+  absl::flat_hash_map<std::string, int> next_;  // suffixes
+  std::vector<std::unique_ptr<proto::Graph>> bodies_;
+};
+
+}  // namespace adret::onnx
+
+#endif  // ADRET_IO_ONNX_EMITTER_H_
