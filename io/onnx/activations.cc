@@ -50,7 +50,7 @@ const Kind* FindKind(absl::string_view name) {
 
 absl::StatusOr<std::vector<Activation>> ReadActivations(Call& c, std::vector<std::string> defaults, int directions) {
   const size_t each = defaults.size();
-  for (int d = 1; d < directions; ++d) defaults.insert(defaults.end(), defaults.begin(), defaults.begin() + each);
+  for (size_t i = 0; i < each * (directions - 1); ++i) defaults.push_back(std::string(defaults[i]));
   const std::vector<std::string> names = c.Strings("activations", defaults);
   if (names.size() != defaults.size()) {
     return c.Error("activations has ", names.size(), " names where ", defaults.size(), " are expected");
