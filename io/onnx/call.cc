@@ -96,6 +96,12 @@ absl::StatusOr<Tensor> Call::Known(int i) {
 
 bool Call::IsKnown(int i) { return has(i) && context_.weights->Numbers(inputs_[i]).ok(); }
 
+absl::StatusOr<Tensor> Call::NumbersOf(const Value& value) const {
+  Entry entry;
+  entry.value = value;
+  return context_.weights->Numbers(&entry);
+}
+
 absl::StatusOr<std::vector<Dim>> Call::KnownDims(int i) {
   if (!has(i)) return Error("input ", i, " is missing");
   absl::StatusOr<std::vector<Dim>> dims = context_.weights->Dims(inputs_[i]);

@@ -77,6 +77,8 @@ class Call {
   absl::StatusOr<std::vector<Dim>> KnownDims(int i);
   // Returns whether Known() would succeed.
   bool IsKnown(int i);
+  // Returns the numbers of any value, where they follow from the file alone.
+  absl::StatusOr<Tensor> NumbersOf(const Value& value) const;
   // Returns integers that are an attribute in old operator sets and an input in newer ones; nothing where neither is
   // given.
   absl::StatusOr<std::optional<std::vector<int64_t>>> Integers(int i, absl::string_view attribute);

@@ -74,12 +74,15 @@ class Reader {
   absl::Status Initializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::Tensor& tensor : graph.initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
-      AD_RETURN_IF_ERROR(scope->Add({.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true}));
+      AD_RETURN_IF_ERROR(scope->Add(
+          {.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true, .origin = Origin(&tensor)}));
     }
     for (const proto::SparseTensor& tensor : graph.sparse_initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
-      AD_RETURN_IF_ERROR(
-          scope->Add({.name = tensor.values().name(), .tensor = std::move(numbers), .from_initializer = true}));
+      AD_RETURN_IF_ERROR(scope->Add({.name = tensor.values().name(),
+                                     .tensor = std::move(numbers),
+                                     .from_initializer = true,
+                                     .origin = Origin(&tensor)}));
     }
     return absl::OkStatus();
   }
@@ -151,10 +154,15 @@ class Reader {
         return absl::UnimplementedError(absl::StrCat("its output ", i, " (", Quoted(name), ") is not computed"));
       }
       if (!outputs[i].valid()) return outputs[i].graph()->status();
-      AD_RETURN_IF_ERROR(scope->Add(EntryOf(name, outputs[i])));
+      Entry entry = EntryOf(name, outputs[i]);
+      if (node.op_type() == "Constant") entry.origin = Origin(&node);
+      AD_RETURN_IF_ERROR(scope->Add(std::move(entry)));
     }
     return absl::OkStatus();
   }
+
+  // Returns Entry::origin of numbers that are this part of the file. Nodes of a function are copies for each call.
+  const void* Origin(const void* part) const { return function_depth_ == 0 ? part : nullptr; }
 
   // Numbers of a Constant node become a value when somebody reads them: as a weight or as a constant.
   Entry EntryOf(const std::string& name, const Value& value) {
@@ -170,7 +178,6 @@ class Reader {
     if (call.input_size() > definition.input_size()) {
       return absl::InvalidArgumentError(absl::StrCat("the function takes ", definition.input_size(), " inputs"));
     }
-    ++function_depth_;
     const proto::Function function = WithAttributes(definition, call);
     OperatorSets sets = sets_;
     for (const proto::OperatorSet& set : function.opset_import()) {
@@ -186,8 +193,10 @@ class Reader {
       entry.name = function.input(i);
       AD_RETURN_IF_ERROR(scope.Add(std::move(entry)));
     }
-    AD_RETURN_IF_ERROR(Nodes(function.node(), sets, &scope));
+    ++function_depth_;
+    const absl::Status status = Nodes(function.node(), sets, &scope);
     --function_depth_;
+    AD_RETURN_IF_ERROR(status);
     return Results(function.output(), scope);
   }
 

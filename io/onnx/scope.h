@@ -23,6 +23,8 @@ struct Entry {
   std::optional<Tensor> tensor = {};
   bool from_initializer = false;
   std::string variable = {};  // under which name the state holds the tensor, once it is a variable
+  // What of the file the tensor comes from, if a body may be read several times: its variables are the same each time.
+  const void* origin = nullptr;
 };
 
 class Scope {

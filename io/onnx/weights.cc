@@ -40,8 +40,15 @@ Value Weights::ValueOf(Entry* entry, bool statistic) {
   const Tensor& tensor = *entry->tensor;
   const bool trained = !statistic && IsWeight(*entry);
   if (trained || (statistic && IsAnyFloating(tensor.dtype()))) {
+    const auto known = of_origin_.find(entry->origin);
+    if (entry->origin != nullptr && known != of_origin_.end()) {
+      entry->value = known->second;
+      entry->variable = entry->value.name();
+      return entry->value;
+    }
     entry->variable = FreeName(*graph_, entry->name);
     entry->value = graph_->Variable(entry->variable, tensor, trained);
+    if (entry->origin != nullptr) of_origin_[entry->origin] = entry->value;
     state_->Set(entry->variable, tensor);
   } else {
     entry->value = graph_->Constant(tensor);

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/statusor.h"
 #include "adret/core/dim.h"
 #include "adret/core/graph.h"
@@ -36,6 +37,7 @@ class Weights {
  private:
   Graph* const graph_;
   State* const state_;
+  absl::flat_hash_map<const void*, Value> of_origin_;  // variables by Entry::origin
 };
 
 }  // namespace adret::onnx
