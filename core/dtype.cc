@@ -5,9 +5,8 @@
 namespace adret {
 namespace {
 
-#define ADRET_FACTS(id, number, T, name, kind, has_arithmetic, npy) \
-  {name, sizeof(T), DTypeKind::kind, has_arithmetic, npy, #id, #T},
-constexpr DTypeFacts kFacts[] = {{"invalid", 1, DTypeKind::kBool, false, "", "", ""}, ADRET_DTYPES(ADRET_FACTS)};
+#define ADRET_FACTS(id, number, T, name, kind, npy) {name, sizeof(T), DTypeKind::kind, npy, #id, #T},
+constexpr DTypeFacts kFacts[] = {{"invalid", 1, DTypeKind::kBool, "", "", ""}, ADRET_DTYPES(ADRET_FACTS)};
 #undef ADRET_FACTS
 
 constexpr bool IsNumberedWithoutGaps() {

@@ -2,7 +2,7 @@
 //
 //   const size_t bytes = 10 * SizeOf(DType::kBFloat16);
 //
-// f32, f64, i32, i64 and u8 are computed with. The others hold data: they are stored, moved, compared (integers) and
+// f32, f64 and the integers, which wrap around, are computed with. The others hold data: they are stored, moved and
 // cast. Wherever ops take indices, they take every integer dtype.
 #ifndef ADRET_CORE_DTYPE_H_
 #define ADRET_CORE_DTYPE_H_
@@ -16,23 +16,22 @@
 
 namespace adret {
 
-// Lists all that is known of the dtypes, one a line: enumerator, number, C++ type, name, kind, whether ops have
-// arithmetic for it, and its name in NumPy's files ("" where it has none). The numbers are part of the model file
-// format: append, never renumber.
-#define ADRET_DTYPES(X)                                        \
-  X(kFloat32, 1, float, "f32", kFloating, true, "<f4")         \
-  X(kFloat64, 2, double, "f64", kFloating, true, "<f8")        \
-  X(kInt32, 3, int32_t, "i32", kInteger, true, "<i4")          \
-  X(kInt64, 4, int64_t, "i64", kInteger, true, "<i8")          \
-  X(kUint8, 5, uint8_t, "u8", kInteger, true, "|u1")           \
-  X(kBool, 6, bool, "bool", kBool, false, "|b1")               \
-  X(kBFloat16, 7, ::adret::BFloat16, "bf16", kHalf, false, "") \
-  X(kFloat16, 8, ::adret::Float16, "f16", kHalf, false, "<f2") \
-  X(kInt8, 9, int8_t, "i8", kInteger, false, "|i1")            \
-  X(kInt16, 10, int16_t, "i16", kInteger, false, "<i2")        \
-  X(kUint16, 11, uint16_t, "u16", kInteger, false, "<u2")      \
-  X(kUint32, 12, uint32_t, "u32", kInteger, false, "<u4")      \
-  X(kUint64, 13, uint64_t, "u64", kInteger, false, "<u8")
+// Lists all that is known of the dtypes, one a line: enumerator, number, C++ type, name, kind, and its name in NumPy's
+// files ("" where it has none). The numbers are part of the model file format: append, never renumber.
+#define ADRET_DTYPES(X)                                 \
+  X(kFloat32, 1, float, "f32", kFloating, "<f4")        \
+  X(kFloat64, 2, double, "f64", kFloating, "<f8")       \
+  X(kInt32, 3, int32_t, "i32", kInteger, "<i4")         \
+  X(kInt64, 4, int64_t, "i64", kInteger, "<i8")         \
+  X(kUint8, 5, uint8_t, "u8", kInteger, "|u1")          \
+  X(kBool, 6, bool, "bool", kBool, "|b1")               \
+  X(kBFloat16, 7, ::adret::BFloat16, "bf16", kHalf, "") \
+  X(kFloat16, 8, ::adret::Float16, "f16", kHalf, "<f2") \
+  X(kInt8, 9, int8_t, "i8", kInteger, "|i1")            \
+  X(kInt16, 10, int16_t, "i16", kInteger, "<i2")        \
+  X(kUint16, 11, uint16_t, "u16", kInteger, "<u2")      \
+  X(kUint32, 12, uint32_t, "u32", kInteger, "<u4")      \
+  X(kUint64, 13, uint64_t, "u64", kInteger, "<u8")
 
 enum class DType : uint8_t {
 #define ADRET_ENUMERATOR(id, number, ...) id = number,
@@ -54,7 +53,6 @@ struct DTypeFacts {
   absl::string_view name;  // "f32"
   size_t size;             // of an element, in bytes
   DTypeKind kind;
-  bool has_arithmetic;
   absl::string_view npy;         // "<f4"
   absl::string_view enumerator;  // "kFloat32"
   absl::string_view cpp_type;    // "float"
@@ -80,8 +78,8 @@ inline bool IsHalf(DType dtype) { return dtype == DType::kBFloat16 || dtype == D
 inline bool IsAnyFloating(DType dtype) { return IsFloating(dtype) || IsHalf(dtype); }
 inline bool IsInteger(DType dtype) { return FactsOf(dtype).kind == DTypeKind::kInteger; }
 inline bool IsBool(DType dtype) { return dtype == DType::kBool; }
-// Returns whether ops add and multiply in it.
-inline bool HasArithmetic(DType dtype) { return FactsOf(dtype).has_arithmetic; }
+// Returns whether ops add and multiply in it: f32, f64 and the integers.
+inline bool HasArithmetic(DType dtype) { return IsFloating(dtype) || IsInteger(dtype); }
 
 template <class T>
 struct Tag {
@@ -122,6 +120,25 @@ template <class F>
 decltype(auto) VisitFloating(DType dtype, F&& f) {
   if (dtype == DType::kFloat64) return f(Tag<double>{});
   return f(Tag<float>{});
+}
+
+// Lists the C++ types of the integers, and of all dtypes that have arithmetic: X(int8_t) X(int16_t) ..., for explicit
+// instantiations.
+#define ADRET_INTEGER_TYPES(X) X(int8_t) X(int16_t) X(int32_t) X(int64_t) X(uint8_t) X(uint16_t) X(uint32_t) X(uint64_t)
+#define ADRET_ARITHMETIC_TYPES(X) X(float) X(double) ADRET_INTEGER_TYPES(X)
+
+// Calls f for the dtypes that have arithmetic only.
+template <class F>
+decltype(auto) VisitArithmetic(DType dtype, F&& f) {
+  switch (dtype) {
+#define ADRET_CASE(T) \
+  case kDTypeOf<T>:   \
+    return f(Tag<T>{});
+    ADRET_ARITHMETIC_TYPES(ADRET_CASE)
+#undef ADRET_CASE
+    default:
+      return f(Tag<float>{});
+  }
 }
 
 // Calls f for f32, f64, bf16 and f16 only.

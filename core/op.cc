@@ -115,9 +115,7 @@ absl::Status TypeContext::RequireFloating(int i) const {
 absl::Status TypeContext::RequireArithmetic(int i) const {
   if (HasArithmetic(dtype(i))) return absl::OkStatus();
   if (IsBool(dtype(i))) return Error("takes numbers, not bool");
-  if (IsHalf(dtype(i))) return RequireFloating(i);
-  return Error(InputName(i), " is ", Name(dtype(i)), ", but ", op_.name,
-               " computes in f32, f64, i32, i64 or u8: cast it");
+  return RequireFloating(i);
 }
 
 absl::Status TypeContext::RequireSameDType() const {

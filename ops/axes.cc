@@ -39,13 +39,6 @@ absl::Status RequireAxes(const TypeContext& c, int i, const std::vector<int64_t>
   return absl::OkStatus();
 }
 
-absl::Status RequireReducible(const TypeContext& c, int i) {
-  const DType dtype = c.dtype(i);
-  if (IsFloating(dtype) || dtype == DType::kInt32 || dtype == DType::kInt64) return absl::OkStatus();
-  if (IsHalf(dtype)) return c.RequireFloating(i);
-  return c.Error("x must be f32, f64, i32 or i64");
-}
-
 BatchRule AlongLaterAxis() {
   return OneMoreAxis<AxisAttrs>([](AxisAttrs* a, const BatchContext&) { ++a->axis; });
 }

@@ -1,5 +1,5 @@
 // What reductions and scans share: axes as attributes, made non-negative when a node is built, so that equal nodes look
-// equal, and checked by type rules; and the element types they take.
+// equal, and checked by type rules.
 //
 //   Build("softmax", {x}, Attrs(AxisAttrs{NormalizedAxis(x, -1)}));
 #ifndef ADRET_OPS_AXES_H_
@@ -31,24 +31,6 @@ std::vector<int64_t> NormalizedAxes(const Value& x, std::vector<int64_t> axes);
 absl::Status RequireAxis(const TypeContext& c, int i, int64_t axis);
 // Fails unless the axes are distinct, ascending and each in [0, rank of input i).
 absl::Status RequireAxes(const TypeContext& c, int i, const std::vector<int64_t>& axes);
-
-// Fails unless input i is f32, f64, i32 or i64.
-absl::Status RequireReducible(const TypeContext& c, int i);
-
-// Calls f with the C++ type of a dtype that RequireReducible() lets pass.
-template <class F>
-absl::StatusOr<Kernel> VisitReducible(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return f(Tag<float>{});
-    case DType::kFloat64:
-      return f(Tag<double>{});
-    case DType::kInt32:
-      return f(Tag<int32_t>{});
-    default:
-      return f(Tag<int64_t>{});
-  }
-}
 
 // Returns the batch rule of ops with AxisAttrs that take all their inputs stacked: an example's axes are one later.
 BatchRule AlongLaterAxis();

@@ -4,7 +4,7 @@
 //
 // Both operands have one dtype; a number becomes a constant of the other operand's dtype. Where shapes differ, the
 // builder inserts broadcast_to nodes, so the ops themselves, and their gradients, only see equal shapes. All take f32,
-// f64, i32, i64 and u8; integers wrap around. Errors (kept by the graph): two dtypes, shapes that do not broadcast,
+// f64 and the integer dtypes, which wrap around. Errors (kept by the graph): two dtypes, shapes that do not broadcast,
 // bool.
 #ifndef ADRET_OPS_BINARY_H_
 #define ADRET_OPS_BINARY_H_

@@ -318,10 +318,10 @@ Value Einsum(absl::string_view equation, const Values& operands, std::source_loc
   }
   Graph* graph = operands[0].graph();
   LocationScope scope(graph, location);
-  absl::StatusOr<Value> result = Error("operands must have one dtype, f32, f64, i32 or i64");
+  absl::StatusOr<Value> result = Error("operands must have one dtype, f32, f64 or an integer one");
   const DType dtype = operands[0].dtype();
-  const bool numbers = IsFloating(dtype) || dtype == DType::kInt32 || dtype == DType::kInt64;
-  if (numbers && std::all_of(operands.begin(), operands.end(), [&](const Value& v) { return v.dtype() == dtype; })) {
+  if (HasArithmetic(dtype) &&
+      std::all_of(operands.begin(), operands.end(), [&](const Value& v) { return v.dtype() == dtype; })) {
     const absl::StatusOr<Equation> parsed = Parse(equation, operands);
     result = parsed.ok() ? Contracted(*parsed, operands) : parsed.status();
   }

@@ -21,8 +21,8 @@ namespace adret {
 //
 // It is a composition: operands are multiplied from left to right, each time summing what no later operand or the
 // result has, as a MatMul where both have axes of their own, else as a product and a Sum. Operands have one dtype: f32,
-// f64, i32 or i64. Errors name the equation, and the operand and axis where there is one: a label that the result has
-// twice or no operand has, sizes that differ, a number of labels that is not the operand's rank.
+// f64 or an integer one. Errors name the equation, and the operand and axis where there is one: a label that the result
+// has twice or no operand has, sizes that differ, a number of labels that is not the operand's rank.
 Value Einsum(absl::string_view equation, const Values& operands,
              std::source_location location = std::source_location::current());
 

@@ -80,23 +80,6 @@ decltype(auto) VisitIndex(DType dtype, F&& f) {
   return f(Tag<int64_t>{});
 }
 
-// The dtypes with arithmetic; the type rule has excluded the others.
-template <class F>
-decltype(auto) VisitNumber(DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::kFloat32:
-      return f(Tag<float>{});
-    case DType::kFloat64:
-      return f(Tag<double>{});
-    case DType::kInt32:
-      return f(Tag<int32_t>{});
-    case DType::kInt64:
-      return f(Tag<int64_t>{});
-    default:
-      return f(Tag<uint8_t>{});
-  }
-}
-
 // Zeros of x's shape and the dtype of `like`.
 Value ZerosOf(const Value& x, const Value& like) {
   return ZerosLike(x.dtype() == like.dtype() ? x : Cast(x, like.dtype()));
@@ -139,7 +122,7 @@ template <class Add>
 Kernel ScatterAddKernel(const KernelSpec& spec, const kernels::GatherPlan& plan, const Add& add) {
   return VisitIndex(spec.inputs[1].dtype, [&](auto index) {
     using Index = typename decltype(index)::type;
-    return VisitNumber(spec.dtype(), [&](auto number) {
+    return VisitArithmetic(spec.dtype(), [&](auto number) {
       using T = typename decltype(number)::type;
       return PutKernel<Index>(spec, plan.extent, [=](const Index* indices, const KernelArgs& args) {
         add(plan, indices, args.in<T>(2), args.out<T>());

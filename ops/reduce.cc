@@ -1,7 +1,7 @@
 #include "adret/ops/reduce.h"
 
 #include <algorithm>
-#include <limits>
+#include <type_traits>
 #include <utility>
 
 #include "absl/strings/str_cat.h"
@@ -38,7 +38,7 @@ Shape WithoutAxes(const Shape& x, const std::vector<int64_t>& axes, bool keepdim
 
 absl::StatusOr<Types> ReduceType(const TypeContext& c) {
   const auto& attrs = c.attrs<ReduceAttrs>();
-  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
+  AD_RETURN_IF_ERROR(c.RequireArithmetic(0));
   AD_RETURN_IF_ERROR(RequireAxes(c, 0, attrs.axes));
   return Types{{c.dtype(0), WithoutAxes(c.shape(0), attrs.axes, attrs.keepdims)}};
 }
@@ -58,7 +58,7 @@ absl::StatusOr<Types> FloatingReduceType(const TypeContext& c) {
 
 absl::StatusOr<Types> ArgReduceType(const TypeContext& c) {
   const auto& attrs = c.attrs<ArgReduceAttrs>();
-  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
+  AD_RETURN_IF_ERROR(c.RequireArithmetic(0));
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, attrs.axis));
   const Shape shape = WithoutAxes(c.shape(0), {attrs.axis}, attrs.keepdims);
   if (EmptyAxis(c.shape(0), shape, {attrs.axis}) >= 0) {
@@ -68,7 +68,7 @@ absl::StatusOr<Types> ArgReduceType(const TypeContext& c) {
 }
 
 absl::StatusOr<Types> SizeType(const TypeContext& c) {
-  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
+  AD_RETURN_IF_ERROR(c.RequireArithmetic(0));
   AD_RETURN_IF_ERROR(RequireAxes(c, 0, c.attrs<ReduceAttrs>().axes));
   return Types{{c.dtype(0), Shape()}};
 }
@@ -113,7 +113,7 @@ absl::StatusOr<Kernel> MakeReduce(const KernelSpec& spec) {
       return ReduceKernel<typename decltype(tag)::type>(std::move(plan), spec.inputs[0]);
     });
   } else {
-    return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
+    return VisitArithmetic(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
       return ReduceKernel<typename decltype(tag)::type>(std::move(plan), spec.inputs[0]);
     });
   }
@@ -123,7 +123,7 @@ template <Reduction kReduction>
 absl::StatusOr<Kernel> MakeArgReduce(const KernelSpec& spec) {
   AD_RETURN_IF_ERROR(RequireElements(spec, {spec.As<ArgReduceAttrs>().axis}));
   const AxisSplit s = SplitAt(spec.x(0), spec.As<ArgReduceAttrs>().axis);
-  return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
+  return VisitArithmetic(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
     using T = typename decltype(tag)::type;
     return Kernel{.run = [s](const KernelArgs& args) {
       kernels::ArgReduce(kReduction, args.in<T>(0), s.outer, s.n, s.inner, args.out<int64_t>());
@@ -135,10 +135,12 @@ absl::StatusOr<Kernel> MakeArgReduce(const KernelSpec& spec) {
 absl::StatusOr<Kernel> MakeSize(const KernelSpec& spec) {
   int64_t size = 1;
   for (int64_t axis : spec.As<ReduceAttrs>().axes) size *= spec.x(0)[axis];
-  return VisitReducible(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
+  return VisitArithmetic(spec.dtype(), [&](auto tag) -> absl::StatusOr<Kernel> {
     using T = typename decltype(tag)::type;
-    if (std::is_same_v<T, int32_t> && size > std::numeric_limits<int32_t>::max()) {
-      return absl::InvalidArgumentError(absl::StrCat("the size ", size, " does not fit in i32"));
+    if constexpr (std::is_integral_v<T>) {
+      if (!std::in_range<T>(size)) {
+        return absl::InvalidArgumentError(absl::StrCat("the size ", size, " does not fit in ", Name(kDTypeOf<T>)));
+      }
     }
     return Kernel{.run = [size](const KernelArgs& args) {
       *args.out<T>() = static_cast<T>(size);

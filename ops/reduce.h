@@ -5,8 +5,8 @@
 //   Value best = Max(scores, {.axes = {-1}, .keepdims = true});    // [?,10] -> [?,1]
 //   Value digit = ArgMax(scores, {.axis = 1});                     // [?,10] -> i64[?]
 //
-// x is f32, f64, i32 or i64 (Mean, LogSumExp and Norm: f32 or f64). Integers wrap around. Of no elements, the sum is 0,
-// the product 1, the mean NaN; there is no maximum, minimum or place of one: a type error, or a run's.
+// x is f32, f64 or of an integer dtype (Mean, LogSumExp and Norm: f32 or f64). Integers wrap around. Of no elements,
+// the sum is 0, the product 1, the mean NaN; there is no maximum, minimum or place of one: a type error, or a run's.
 #ifndef ADRET_OPS_REDUCE_H_
 #define ADRET_OPS_REDUCE_H_
 

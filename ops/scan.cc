@@ -9,7 +9,7 @@ namespace adret {
 namespace {
 
 absl::StatusOr<Types> CumSumType(const TypeContext& c) {
-  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
+  AD_RETURN_IF_ERROR(c.RequireArithmetic(0));
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, c.attrs<CumSumAttrs>().axis));
   return Types{c.type(0)};
 }
@@ -18,7 +18,7 @@ absl::StatusOr<Kernel> MakeCumSum(const KernelSpec& spec) {
   const auto& attrs = spec.As<CumSumAttrs>();
   const AxisSplit s = SplitAt(spec.x(0), attrs.axis);
   const kernels::CumSumOptions options{attrs.exclusive, attrs.reverse};
-  return VisitReducible(spec.dtype(), [&](auto tag) {
+  return VisitArithmetic(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     return Kernel{.run = [s, options](const KernelArgs& args) {
       kernels::CumSum(args.in<T>(0), s.outer, s.n, s.inner, options, args.out<T>());

@@ -21,7 +21,7 @@ struct CumSumAttrs {
   }
 };
 
-// Computes y_i = x_0 + ... + x_i along the axis; f32 (carried on in f64), f64, i32, i64 (wrapping around). ONNX's
+// Computes y_i = x_0 + ... + x_i along the axis; f32 (carried on in f64), f64, integers (wrapping around). ONNX's
 // CumSum.
 Value CumSum(Operand x, const CumSumAttrs& attrs = {});
 

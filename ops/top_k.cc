@@ -17,7 +17,7 @@ constexpr int64_t kTaskElements = 4096;  // with some comparisons each: tens of 
 
 absl::StatusOr<Types> TopKType(const TypeContext& c) {
   const auto& attrs = c.attrs<TopKAttrs>();
-  AD_RETURN_IF_ERROR(RequireReducible(c, 0));
+  AD_RETURN_IF_ERROR(c.RequireArithmetic(0));
   AD_RETURN_IF_ERROR(RequireAxis(c, 0, attrs.axis));
   const int64_t n = c.shape(0)[attrs.axis];
   if (n < 0) AssumeOfSizes();
@@ -33,7 +33,7 @@ absl::StatusOr<Kernel> MakeTopK(const KernelSpec& spec) {
   const AxisSplit s = SplitAt(spec.x(0), spec.As<TopKAttrs>().axis);
   const int64_t k = spec.As<TopKAttrs>().k;
   if (k > s.n) return absl::InvalidArgumentError(absl::StrCat("k is ", k, ", but the axis has ", s.n, " elements"));
-  return VisitReducible(spec.dtype(), [&](auto tag) {
+  return VisitArithmetic(spec.dtype(), [&](auto tag) {
     using T = typename decltype(tag)::type;
     Kernel kernel;
     kernel.scratch_bytes = s.n * static_cast<int64_t>(sizeof(kernels::Ranked<T>));

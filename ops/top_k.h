@@ -25,7 +25,7 @@ struct TopKResult {
 };
 
 // Finds the k largest, in descending order; of equal elements the one with the lower index first; NaN before all
-// numbers. x is f32, f64, i32 or i64; 1 <= k <= size of the axis.
+// numbers. x is f32, f64 or of an integer dtype; 1 <= k <= size of the axis.
 TopKResult TopK(Operand x, int64_t k, int64_t axis = -1);
 
 }  // namespace adret

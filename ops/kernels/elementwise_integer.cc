@@ -218,17 +218,12 @@ void AddComparisonRows(std::vector<SpanRow>& rows, DType t = kDTypeOf<T>) {
 
 std::vector<SpanRow> MakeRows() {
   std::vector<SpanRow> rows;
-  AddIntegerRows<int32_t>(rows);
-  AddIntegerRows<int64_t>(rows);
-  AddIntegerRows<uint8_t>(rows);
   AddComparisonRows<double>(rows);
-  for (DType dtype : kAllDTypes) {
-    if (!IsInteger(dtype)) continue;
-    VisitDType(dtype, [&](auto tag) {
-      using T = typename decltype(tag)::type;
-      if constexpr (std::is_integral_v<T> && !std::is_same_v<T, bool>) AddComparisonRows<T>(rows);
-    });
-  }
+#define ADRET_ADD_ROWS(T)  \
+  AddIntegerRows<T>(rows); \
+  AddComparisonRows<T>(rows);
+  ADRET_INTEGER_TYPES(ADRET_ADD_ROWS)
+#undef ADRET_ADD_ROWS
   AddComparisonRows<BoolByte>(rows, DType::kBool);
   rows.insert(rows.end(), {{"logical_and", DType::kBool, &Span<And, uint8_t, uint8_t, 2>},
                            {"logical_or", DType::kBool, &Span<Or, uint8_t, uint8_t, 2>},

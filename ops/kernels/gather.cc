@@ -7,6 +7,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "adret/core/dtype.h"
 #include "adret/core/parallel.h"
 #include "adret/ops/kernels/copy.h"
 
@@ -155,26 +156,23 @@ void ScatterElementsAdd(const GatherPlan& plan, const Index* indices, const T* u
   });
 }
 
-#define ADRET_INSTANTIATE_SCATTER(T, Index)                                          \
-  template void ScatterAdd<T, Index>(const GatherPlan&, const Index*, const T*, T*); \
-  template void ScatterElementsAdd<T, Index>(const GatherPlan&, const Index*, const T*, T*);
-
 #define ADRET_INSTANTIATE_GATHER(Index)                                                             \
   template int64_t FirstOutOfRange<Index>(const Index*, int64_t, int64_t);                          \
   template void Gather<Index>(const GatherPlan&, const void*, const Index*, void*, size_t);         \
   template void GatherElements<Index>(const GatherPlan&, const void*, const Index*, void*, size_t); \
   template void Scatter<Index>(const GatherPlan&, const Index*, const void*, void*, size_t);        \
-  template void LastOccurrence<Index>(const Index*, int64_t, int64_t*, int64_t*);                   \
-  ADRET_INSTANTIATE_SCATTER(float, Index)                                                           \
-  ADRET_INSTANTIATE_SCATTER(double, Index)                                                          \
-  ADRET_INSTANTIATE_SCATTER(int32_t, Index)                                                         \
-  ADRET_INSTANTIATE_SCATTER(int64_t, Index)                                                         \
-  ADRET_INSTANTIATE_SCATTER(uint8_t, Index)
+  template void LastOccurrence<Index>(const Index*, int64_t, int64_t*, int64_t*);
 
 ADRET_INSTANTIATE_GATHER(int32_t)
 ADRET_INSTANTIATE_GATHER(int64_t)
-
 #undef ADRET_INSTANTIATE_GATHER
+
+#define ADRET_INSTANTIATE_SCATTER(T)                                                 \
+  template void ScatterAdd(const GatherPlan&, const int32_t*, const T*, T*);         \
+  template void ScatterAdd(const GatherPlan&, const int64_t*, const T*, T*);         \
+  template void ScatterElementsAdd(const GatherPlan&, const int32_t*, const T*, T*); \
+  template void ScatterElementsAdd(const GatherPlan&, const int64_t*, const T*, T*);
+ADRET_ARITHMETIC_TYPES(ADRET_INSTANTIATE_SCATTER)
 #undef ADRET_INSTANTIATE_SCATTER
 
 }  // namespace adret::kernels

@@ -20,12 +20,12 @@ int64_t FirstOutOfRange(const Index* indices, int64_t count, int64_t extent);
 template <class Index>
 void Gather(const GatherPlan& plan, const void* x, const Index* indices, void* y, size_t element_size);
 
-// y[o,indices[k],i] += updates[o,k,i], for k = 0, 1, ... in this order. T: float, double, int32_t, int64_t or
-// uint8_t; integers wrap around.
+// y[o,indices[k],i] += updates[o,k,i], for k = 0, 1, ... in this order. T: float, double or an integer
+// type; integers wrap around.
 template <class T, class Index>
 void ScatterAdd(const GatherPlan& plan, const Index* indices, const T* updates, T* y);
 
-// y[o,indices[k],i] = updates[o,k,i], for k = 0, 1, ... in this order; elements of 1, 4 or 8 bytes.
+// y[o,indices[k],i] = updates[o,k,i], for k = 0, 1, ... in this order; elements of any size.
 template <class Index>
 void Scatter(const GatherPlan& plan, const Index* indices, const void* updates, void* y, size_t element_size);
 

@@ -9,6 +9,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "adret/core/dtype.h"
 #include "hwy/contrib/math/math-inl.h"
 #include "hwy/highway.h"
 
@@ -401,10 +402,10 @@ HWY_EXPORT(RowsF64);
 HWY_EXPORT(ColumnsF32);
 HWY_EXPORT(ColumnsF64);
 
-// Wraps around, as two's complement does.
+// Wraps around, as two's complement does. Narrow types are not left to int, in which 65535 * 65535 overflows.
 template <class T>
 T Combine(Reduction reduction, T a, T b) {
-  using U = std::make_unsigned_t<T>;
+  using U = std::common_type_t<std::make_unsigned_t<T>, unsigned>;
   switch (reduction) {
     case Reduction::kSum:
       return static_cast<T>(static_cast<U>(a) + static_cast<U>(b));
@@ -417,23 +418,6 @@ T Combine(Reduction reduction, T a, T b) {
   }
 }
 
-template <class T>
-void IntegerRows(Reduction reduction, const T* x, int64_t rows, int64_t n, T* y) {
-  for (int64_t i = 0; i < rows; ++i, x += n) {
-    T total = x[0];
-    for (int64_t j = 1; j < n; ++j) total = Combine(reduction, total, x[j]);
-    y[i] = total;
-  }
-}
-
-template <class T>
-void IntegerColumns(Reduction reduction, const T* x, int64_t n, int64_t stride, int64_t columns, T* y) {
-  std::copy(x, x + columns, y);
-  for (int64_t i = 1; i < n; ++i) {
-    for (int64_t j = 0; j < columns; ++j) y[j] = Combine(reduction, y[j], x[i * stride + j]);
-  }
-}
-
 }  // namespace
 
 void ReduceRows(Reduction reduction, const float* x, int64_t rows, int64_t n, float* y) {
@@ -442,11 +426,13 @@ void ReduceRows(Reduction reduction, const float* x, int64_t rows, int64_t n, fl
 void ReduceRows(Reduction reduction, const double* x, int64_t rows, int64_t n, double* y) {
   HWY_DYNAMIC_DISPATCH(RowsF64)(reduction, x, rows, n, y);
 }
-void ReduceRows(Reduction reduction, const int32_t* x, int64_t rows, int64_t n, int32_t* y) {
-  IntegerRows(reduction, x, rows, n, y);
-}
-void ReduceRows(Reduction reduction, const int64_t* x, int64_t rows, int64_t n, int64_t* y) {
-  IntegerRows(reduction, x, rows, n, y);
+template <std::integral T>
+void ReduceRows(Reduction reduction, const T* x, int64_t rows, int64_t n, T* y) {
+  for (int64_t i = 0; i < rows; ++i, x += n) {
+    T total = x[0];
+    for (int64_t j = 1; j < n; ++j) total = Combine(reduction, total, x[j]);
+    y[i] = total;
+  }
 }
 void ReduceColumns(Reduction reduction, const float* x, int64_t n, int64_t stride, int64_t columns, float* y) {
   HWY_DYNAMIC_DISPATCH(ColumnsF32)(reduction, x, n, stride, columns, y);
@@ -454,12 +440,19 @@ void ReduceColumns(Reduction reduction, const float* x, int64_t n, int64_t strid
 void ReduceColumns(Reduction reduction, const double* x, int64_t n, int64_t stride, int64_t columns, double* y) {
   HWY_DYNAMIC_DISPATCH(ColumnsF64)(reduction, x, n, stride, columns, y);
 }
-void ReduceColumns(Reduction reduction, const int32_t* x, int64_t n, int64_t stride, int64_t columns, int32_t* y) {
-  IntegerColumns(reduction, x, n, stride, columns, y);
+template <std::integral T>
+void ReduceColumns(Reduction reduction, const T* x, int64_t n, int64_t stride, int64_t columns, T* y) {
+  std::copy(x, x + columns, y);
+  for (int64_t i = 1; i < n; ++i) {
+    for (int64_t j = 0; j < columns; ++j) y[j] = Combine(reduction, y[j], x[i * stride + j]);
+  }
 }
-void ReduceColumns(Reduction reduction, const int64_t* x, int64_t n, int64_t stride, int64_t columns, int64_t* y) {
-  IntegerColumns(reduction, x, n, stride, columns, y);
-}
+
+#define ADRET_INSTANTIATE(T)                                           \
+  template void ReduceRows(Reduction, const T*, int64_t, int64_t, T*); \
+  template void ReduceColumns(Reduction, const T*, int64_t, int64_t, int64_t, T*);
+ADRET_INTEGER_TYPES(ADRET_INSTANTIATE)
+#undef ADRET_INSTANTIATE
 
 }  // namespace adret::kernels
 #endif  // HWY_ONCE

@@ -9,6 +9,7 @@
 #ifndef ADRET_OPS_KERNELS_REDUCE_H_
 #define ADRET_OPS_KERNELS_REDUCE_H_
 
+#include <concepts>
 #include <cstdint>
 
 namespace adret::kernels {
@@ -19,14 +20,14 @@ enum class Reduction { kSum, kProd, kMax, kMin, kLogSumExp, kNorm };
 // and kNorm, the square root of the sum of squares.
 void ReduceRows(Reduction reduction, const float* x, int64_t rows, int64_t n, float* y);
 void ReduceRows(Reduction reduction, const double* x, int64_t rows, int64_t n, double* y);
-void ReduceRows(Reduction reduction, const int32_t* x, int64_t rows, int64_t n, int32_t* y);
-void ReduceRows(Reduction reduction, const int64_t* x, int64_t rows, int64_t n, int64_t* y);
+template <std::integral T>
+void ReduceRows(Reduction reduction, const T* x, int64_t rows, int64_t n, T* y);
 
 // y[j] = the reduction over i < n of x[i * stride + j], for j < columns. n >= 1.
 void ReduceColumns(Reduction reduction, const float* x, int64_t n, int64_t stride, int64_t columns, float* y);
 void ReduceColumns(Reduction reduction, const double* x, int64_t n, int64_t stride, int64_t columns, double* y);
-void ReduceColumns(Reduction reduction, const int32_t* x, int64_t n, int64_t stride, int64_t columns, int32_t* y);
-void ReduceColumns(Reduction reduction, const int64_t* x, int64_t n, int64_t stride, int64_t columns, int64_t* y);
+template <std::integral T>
+void ReduceColumns(Reduction reduction, const T* x, int64_t n, int64_t stride, int64_t columns, T* y);
 
 }  // namespace adret::kernels
 

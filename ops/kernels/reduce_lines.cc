@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "adret/core/dtype.h"
 #include "adret/core/parallel.h"
 
 namespace adret::kernels {
@@ -123,10 +124,9 @@ void ProductOfOthersGrad(const Lines& lines, const T* x, const T* dy, T* work, T
   });
 }
 
-template void ArgReduce(Reduction, const float*, int64_t, int64_t, int64_t, int64_t*);
-template void ArgReduce(Reduction, const double*, int64_t, int64_t, int64_t, int64_t*);
-template void ArgReduce(Reduction, const int32_t*, int64_t, int64_t, int64_t, int64_t*);
-template void ArgReduce(Reduction, const int64_t*, int64_t, int64_t, int64_t, int64_t*);
+#define ADRET_INSTANTIATE(T) template void ArgReduce(Reduction, const T*, int64_t, int64_t, int64_t, int64_t*);
+ADRET_ARITHMETIC_TYPES(ADRET_INSTANTIATE)
+#undef ADRET_INSTANTIATE
 template void ExtremumMask(Reduction, const Lines&, const float*, float*);
 template void ExtremumMask(Reduction, const Lines&, const double*, double*);
 template void ProductOfOthers(const Lines&, const float*, float*);

@@ -10,7 +10,7 @@
 namespace adret::kernels {
 
 // y[o, i] = the index of the first maximum (minimum) of x[o, :, i], of the first NaN where there is one. n >= 1.
-// reduction is kMax or kMin. T: float, double, int32_t, int64_t.
+// reduction is kMax or kMin. T: float, double or an integer type.
 template <class T>
 void ArgReduce(Reduction reduction, const T* x, int64_t outer, int64_t n, int64_t inner, int64_t* y);
 

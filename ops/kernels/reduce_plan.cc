@@ -5,6 +5,7 @@
 #include <limits>
 #include <utility>
 
+#include "adret/core/dtype.h"
 #include "adret/core/parallel.h"
 
 namespace adret::kernels {
@@ -129,10 +130,10 @@ void ReducePlan::RunPass(const Pass& p, const T* x, T* y, absl::FunctionRef<void
   });
 }
 
-template void ReducePlan::Run(const float*, float*, float*, absl::FunctionRef<void(int64_t, int64_t)>) const;
-template void ReducePlan::Run(const double*, double*, double*, absl::FunctionRef<void(int64_t, int64_t)>) const;
-template void ReducePlan::Run(const int32_t*, int32_t*, int32_t*, absl::FunctionRef<void(int64_t, int64_t)>) const;
-template void ReducePlan::Run(const int64_t*, int64_t*, int64_t*, absl::FunctionRef<void(int64_t, int64_t)>) const;
+#define ADRET_INSTANTIATE(T) \
+  template void ReducePlan::Run(const T*, T*, T*, absl::FunctionRef<void(int64_t, int64_t)>) const;
+ADRET_ARITHMETIC_TYPES(ADRET_INSTANTIATE)
+#undef ADRET_INSTANTIATE
 
 Lines::Lines(absl::Span<const int64_t> dims, absl::Span<const int64_t> axes) {
   const std::vector<DimRun> runs = MergeAxes(dims, axes);

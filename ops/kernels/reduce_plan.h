@@ -28,7 +28,7 @@ class ReducePlan {
   // Numbers of x's type that Run() needs to put partial results in.
   int64_t workspace_elements() const { return workspace_elements_; }
 
-  // T is float, double, int32_t or int64_t. The sum of nothing is 0, the product 1, the logsumexp -infinity; there is
+  // T is float, double or an integer type. The sum of nothing is 0, the product 1, the logsumexp -infinity; there is
   // no maximum or minimum of nothing. Calls finished(begin, n), possibly from several threads, for parts of y that are
   // final; together they are all of y.
   template <class T>

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <type_traits>
 
+#include "adret/core/dtype.h"
 #include "adret/core/parallel.h"
 
 namespace adret::kernels {
@@ -13,22 +14,13 @@ constexpr int64_t kColumns = 128;
 
 // What running sums of T are carried on in: integers as unsigned, so that they wrap around.
 template <class T>
-struct Running {
-  using type = double;
-};
-template <>
-struct Running<int32_t> {
-  using type = uint32_t;
-};
-template <>
-struct Running<int64_t> {
-  using type = uint64_t;
-};
+using Running =
+    std::conditional_t<!std::is_integral_v<T>, double, std::conditional_t<sizeof(T) == 8, uint64_t, uint32_t>>;
 
 // At most kColumns columns of n numbers, rows `stride` apart.
 template <class T>
 void CumSumColumns(const T* x, int64_t n, int64_t stride, int64_t columns, const CumSumOptions& options, T* y) {
-  using Sum = typename Running<T>::type;
+  using Sum = Running<T>;
   Sum sums[kColumns] = {};
   for (int64_t i = 0; i < n; ++i) {
     const int64_t offset = (options.reverse ? n - 1 - i : i) * stride;
@@ -78,13 +70,10 @@ void TopK(const T* x, int64_t n, int64_t stride, int64_t k, Ranked<T>* scratch, 
   }
 }
 
-template void CumSum(const float*, int64_t, int64_t, int64_t, const CumSumOptions&, float*);
-template void CumSum(const double*, int64_t, int64_t, int64_t, const CumSumOptions&, double*);
-template void CumSum(const int32_t*, int64_t, int64_t, int64_t, const CumSumOptions&, int32_t*);
-template void CumSum(const int64_t*, int64_t, int64_t, int64_t, const CumSumOptions&, int64_t*);
-template void TopK(const float*, int64_t, int64_t, int64_t, Ranked<float>*, float*, int64_t*);
-template void TopK(const double*, int64_t, int64_t, int64_t, Ranked<double>*, double*, int64_t*);
-template void TopK(const int32_t*, int64_t, int64_t, int64_t, Ranked<int32_t>*, int32_t*, int64_t*);
-template void TopK(const int64_t*, int64_t, int64_t, int64_t, Ranked<int64_t>*, int64_t*, int64_t*);
+#define ADRET_INSTANTIATE(T)                                                           \
+  template void CumSum(const T*, int64_t, int64_t, int64_t, const CumSumOptions&, T*); \
+  template void TopK(const T*, int64_t, int64_t, int64_t, Ranked<T>*, T*, int64_t*);
+ADRET_ARITHMETIC_TYPES(ADRET_INSTANTIATE)
+#undef ADRET_INSTANTIATE
 
 }  // namespace adret::kernels

@@ -1,4 +1,4 @@
-// Running sums and the largest numbers of a line. T: float, double, int32_t, int64_t.
+// Running sums and the largest numbers of a line. T: float, double or an integer type.
 #ifndef ADRET_OPS_KERNELS_SCAN_H_
 #define ADRET_OPS_KERNELS_SCAN_H_
 

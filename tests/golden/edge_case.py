@@ -10,6 +10,8 @@ import torch
 
 nan, inf = float("nan"), float("inf")
 TYPES = {"f32": torch.float32, "f64": torch.float64}
+INTEGERS = {"i8": torch.int8, "i16": torch.int16, "i32": torch.int32, "i64": torch.int64,
+            "u8": torch.uint8, "u16": torch.uint16, "u32": torch.uint32, "u64": torch.uint64}
 DY = [[1] * 7, [0.5, -2, 3, -0.25, 1.5, -1, 4], [2, inf, -1, nan, 0, -inf, -0.5]]
 arrays = {"dy": np.array(DY, dtype=np.float64)}
 inputs = {}
@@ -81,7 +83,7 @@ def refused(f, *names):
         raise AssertionError(f"PyTorch does not refuse {names}")
 
 
-NAMES = {"float32": "f32", "float64": "f64", "int32": "i32", "int64": "i64", "uint8": "u8", "bool": "bool"}
+NAMES = {str(dtype).removeprefix("torch."): t for t, dtype in {**TYPES, **INTEGERS, "bool": torch.bool}.items()}
 
 
 def save(script):

@@ -9,12 +9,13 @@ A row has the name of its EdgeRow in tests/ops/*_edge_rows_test.cc. The file's a
 Where PyTorch has no such op, or where adret deliberately answers something else, the expression beside the row's name
 is what the op is defined to be, and a comment says why.
 """
+import operator
 import warnings
 
 import numpy as np
 import torch
 import torch.nn.functional as F
-from edge_case import TYPES, edge, give, inf, inputs, nan, refused, save
+from edge_case import INTEGERS, TYPES, edge, give, inf, inputs, nan, refused, save
 
 warnings.filterwarnings("ignore")
 
@@ -118,37 +119,51 @@ edge("dropout/all", lambda x: torch.zeros_like(x) + 0 * x.nan_to_num(0, 0, 0), "
 edge("dropout/none", lambda x: x.clone(), "dropped", wild=True)
 
 # Integers. Where PyTorch divides by zero or takes a negative power it fails; adret's answers are written in ops/binary.h.
-for t, dtype in {"i32": torch.int32, "i64": torch.int64, "u8": torch.uint8}.items():
-    info = torch.iinfo(dtype)
-    numbers = sorted({max(v, info.min) for v in [info.min, info.min + 1, -7, -1]} | {0, 1, 2, 3, info.max - 1, info.max})
-    v = torch.tensor(numbers, dtype=dtype)
-    give(t, v)
-    give(t + "_a", v.repeat_interleave(len(v)))
-    give(t + "_b", v.repeat(len(v)))
-    for name in "neg abs sign square relu".split():
-        edge(f"{name}/{t}", getattr(torch, name), t)
-    edge(f"clip/{t}", lambda x: x.clamp(1, 100), t)
-    for name in "add sub mul maximum minimum".split():
-        edge(f"{name}/{t}", getattr(torch, name), t + "_a", t + "_b")
-    for name, op in COMPARISONS.items():
-        edge(f"{name}/{t}", getattr(torch, op), t + "_a", t + "_b")
+# Of unsigned integers of more than a byte it has but few functions: theirs are Python's, wrapped around, and so are div
+# and pow of all.
+def truncated(p, q):
+    return 0 if q == 0 else abs(p) // abs(q) * (1 if (p < 0) == (q < 0) else -1)
 
-    def wrapped(f):
-        def loop(a, b):
-            values = [(f(int(p), int(q)) - info.min) % (info.max - info.min + 1) + info.min for p, q in zip(a, b)]
-            return torch.tensor(values, dtype=a.dtype)
-        return loop
 
-    def truncated(p, q):
-        return 0 if q == 0 else abs(p) // abs(q) * (1 if (p < 0) == (q < 0) else -1)
+def wrapped(f, info):
+    def loop(*xs):
+        size = info.max - info.min + 1
+        values = [(f(*numbers) - info.min) % size + info.min for numbers in zip(*[x.tolist() for x in xs])]
+        return torch.tensor(values, dtype=xs[0].dtype)
+    return loop
 
+
+def power_in(info):
     def power(p, q):
         if q < 0:
             return (p if q % 2 else 1) if abs(p) == 1 else 0
         return pow(p, q, info.max - info.min + 1)
+    return power
 
-    edge(f"div/{t}", wrapped(truncated), t + "_a", t + "_b")
-    edge(f"pow/{t}", wrapped(power), t + "_a", t + "_b")
+
+def compared(f):
+    return lambda a, b: torch.tensor([f(p, q) for p, q in zip(a.tolist(), b.tolist())])
+
+
+ON_INTEGERS = {"neg": operator.neg, "abs": abs, "sign": lambda p: (p > 0) - (p < 0), "square": lambda p: p * p,
+               "relu": lambda p: max(p, 0), "clip": lambda p: min(max(p, 1), 100)}
+ON_PAIRS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "maximum": max, "minimum": min}
+for t, dtype in INTEGERS.items():
+    info = torch.iinfo(dtype)
+    in_python = t in ("u16", "u32", "u64")
+    numbers = sorted({max(v, info.min) for v in [info.min, info.min + 1, -7, -1]} | {0, 1, 2, 3, info.max - 1, info.max})
+    give(t, torch.tensor(numbers, dtype=dtype))
+    give(t + "_a", torch.tensor([p for p in numbers for _ in numbers], dtype=dtype))
+    give(t + "_b", torch.tensor([q for _ in numbers for q in numbers], dtype=dtype))
+    for name, f in ON_INTEGERS.items():
+        of_torch = getattr(torch, name) if name != "clip" else lambda x: x.clamp(1, 100)
+        edge(f"{name}/{t}", wrapped(f, info) if in_python else of_torch, t)
+    for name, f in ON_PAIRS.items():
+        edge(f"{name}/{t}", wrapped(f, info) if in_python else getattr(torch, name), t + "_a", t + "_b")
+    for name, op in COMPARISONS.items():
+        edge(f"{name}/{t}", compared(getattr(operator, op)) if in_python else getattr(torch, op), t + "_a", t + "_b")
+    edge(f"div/{t}", wrapped(truncated, info), t + "_a", t + "_b")
+    edge(f"pow/{t}", wrapped(power_in(info), info), t + "_a", t + "_b")
 
 # Conversions. From numbers that the result's type does not hold, PyTorch's are undefined; adret saturates, NaN gives 0.
 give("castable", lambda n: n.specials + [-0.5, 0.99, 1.5, -1.99, 254.5, 255.5, -129.0, 2.0**31 - 1, 2.0**31, -2.0**31,

@@ -59,6 +59,17 @@ struct NamedDType {
   DType dtype;
 };
 const std::vector<NamedDType>& Integers() {
+  static const auto* types = [] {
+    auto* all = new std::vector<NamedDType>;
+    for (DType dtype : kAllDTypes) {
+      if (IsInteger(dtype)) all->push_back({std::string(Name(dtype)), dtype});
+    }
+    return all;
+  }();
+  return *types;
+}
+// Those that conversions are tried with.
+const std::vector<NamedDType>& SomeIntegers() {
   static const auto* types =
       new std::vector<NamedDType>{{"i32", DType::kInt32}, {"i64", DType::kInt64}, {"u8", DType::kUint8}};
   return *types;
@@ -103,10 +114,10 @@ std::vector<EdgeRow> CastRows() {
   const auto add = [&](std::string name, std::string input, DType to) {
     rows.push_back(Of(std::move(name), std::move(input), [to](Value x) { return Cast(x, to); }));
   };
-  for (const std::vector<NamedDType>& targets : {Integers(), Others()}) {
+  for (const std::vector<NamedDType>& targets : {SomeIntegers(), Others()}) {
     for (const auto& [to, dtype] : targets) {
       add("cast/to_" + to, "castable", dtype);
-      for (const auto& [from, from_dtype] : Integers()) add(absl::StrCat("cast/", from, "_to_", to), from, dtype);
+      for (const auto& [from, from_dtype] : SomeIntegers()) add(absl::StrCat("cast/", from, "_to_", to), from, dtype);
     }
   }
   for (const auto& [to, dtype] : Others()) add("cast/bool_to_" + to, "bools", dtype);
