@@ -69,11 +69,20 @@ void Widen(proto::Graph* graph) {
   }
 }
 
+bool IsFinite(const Tensor& numbers) {
+  for (int64_t i = 0; i < numbers.num_elements(); ++i) {
+    if (!std::isfinite(numbers.At(i))) return false;
+  }
+  return true;
+}
+
 // Moves numbers off the kinks and ties that examples like to stand on.
 Tensor Shaken(const Tensor& numbers, std::mt19937_64* random) {
   Tensor result = numbers.Cast(DType::kFloat64).Clone();
   std::uniform_real_distribution<double> noise(-1, 1);
-  for (double& x : result.mutable_data<double>()) x += 3e-3 * noise(*random) * (1 + std::abs(x));
+  for (double& x : result.mutable_data<double>()) {
+    if (std::isfinite(x)) x += 3e-3 * noise(*random) * (1 + std::abs(x));
+  }
   return result;
 }
 
@@ -84,6 +93,9 @@ absl::Status CheckCase(const NodeCase& node_case) {
   if (!file.ParseFromString(data.model)) return absl::InternalError("no model");
   Widen(file.mutable_graph());
   data.model = file.SerializeAsString();
+  for (const Tensor& output : data.outputs) {
+    if (!IsFinite(output)) return absl::UnimplementedError("its results are not finite");
+  }
   std::mt19937_64 random(1);
   for (Tensor& input : data.inputs) {
     if (input.dtype() == DType::kFloat32 || input.dtype() == DType::kFloat64) input = Shaken(input, &random);
