@@ -34,7 +34,7 @@ std::string Describe(const proto::Node& node, int64_t version) {
 
 class Reader {
  public:
-  Reader(const proto::Model& file, const io::OnnxOptions& options, const std::string& folder, io::Model* model)
+  Reader(proto::Model& file, const io::OnnxOptions& options, const std::string& folder, io::Model* model)
       : file_(file),
         options_(options),
         model_(*model),
@@ -57,8 +57,10 @@ class Reader {
     }
     AD_ASSIGN_OR_RETURN(functions_, Functions::Of(file_));
     AD_RETURN_IF_ERROR(CheckSupported(file_, functions_, sets_));
+    // Nodes of a file have no place in any code.
+    const LocationScope nowhere(model_.graph.get(), std::source_location());
     Scope scope(nullptr);
-    AD_RETURN_IF_ERROR(Initializers(file_.graph(), &scope));
+    AD_RETURN_IF_ERROR(Initializers(file_.mutable_graph(), &scope));
     AD_RETURN_IF_ERROR(Inputs(&scope));
     AD_RETURN_IF_ERROR(Nodes(file_.graph().node(), sets_, &scope));
     AD_RETURN_IF_ERROR(Outputs(scope));
@@ -71,12 +73,26 @@ class Reader {
  private:
   using NodeList = google::protobuf::RepeatedPtrField<proto::Node>;
 
+  // The file's own graph gives its tensors away; those of bodies may be read several times.
+  absl::Status Initializers(proto::Graph* graph, Scope* scope) {
+    for (proto::Tensor& tensor : *graph->mutable_initializer()) {
+      AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Take(&tensor));
+      AD_RETURN_IF_ERROR(scope->Add(
+          {.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true, .origin = Origin(&tensor)}));
+    }
+    return SparseInitializers(*graph, scope);
+  }
+
   absl::Status Initializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::Tensor& tensor : graph.initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
       AD_RETURN_IF_ERROR(scope->Add(
           {.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true, .origin = Origin(&tensor)}));
     }
+    return SparseInitializers(graph, scope);
+  }
+
+  absl::Status SparseInitializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::SparseTensor& tensor : graph.sparse_initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
       AD_RETURN_IF_ERROR(scope->Add({.name = tensor.values().name(),
@@ -258,7 +274,7 @@ class Reader {
     return absl::OkStatus();
   }
 
-  const proto::Model& file_;
+  proto::Model& file_;
   const io::OnnxOptions& options_;
   io::Model& model_;
   TensorReader tensors_;
@@ -270,7 +286,7 @@ class Reader {
   int function_depth_ = 0;
 };
 
-absl::StatusOr<io::Model> Build(const proto::Model& file, const io::OnnxOptions& options, const std::string& folder) {
+absl::StatusOr<io::Model> Build(proto::Model file, const io::OnnxOptions& options, const std::string& folder) {
   io::Model model;
   model.graph = std::make_unique<Graph>();
   AD_RETURN_IF_ERROR(Reader(file, options, folder, &model).Read());
@@ -293,8 +309,8 @@ absl::StatusOr<proto::Model> Parse(absl::string_view bytes, const io::ModelLimit
 namespace adret::io {
 
 absl::StatusOr<Model> ParseOnnx(absl::string_view bytes, const OnnxOptions& options, const std::string& folder) {
-  AD_ASSIGN_OR_RETURN(const onnx::proto::Model file, onnx::Parse(bytes, options.limits));
-  return onnx::Build(file, options, folder);
+  AD_ASSIGN_OR_RETURN(onnx::proto::Model file, onnx::Parse(bytes, options.limits));
+  return onnx::Build(std::move(file), options, folder);
 }
 
 absl::StatusOr<Model> LoadOnnx(const std::string& path, const OnnxOptions& options) {
@@ -311,7 +327,7 @@ absl::StatusOr<Model> LoadOnnx(const std::string& path, const OnnxOptions& optio
   }
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  absl::StatusOr<Model> model = onnx::Build(file, options, folder);
+  absl::StatusOr<Model> model = onnx::Build(std::move(file), options, folder);
   if (!model.ok()) return named(model.status());
   return model;
 }
