@@ -64,6 +64,11 @@ Value Call::raw(int i) {
   return context_.weights->ValueOf(inputs_[i]);
 }
 
+const Type& Call::type(int i) {
+  const Tensor* stored = Stored(i);
+  return stored != nullptr ? stored->type() : raw(i).type();
+}
+
 Value Call::x(int i) {
   const Value value = raw(i);
   if (row_.halves == Halves::kMove || !IsHalf(value.dtype())) return value;
@@ -92,6 +97,24 @@ absl::StatusOr<Tensor> Call::Known(int i) {
   absl::StatusOr<Tensor> numbers = context_.weights->Numbers(inputs_[i]);
   if (!numbers.ok()) return NotKnown(i, numbers.status());
   return numbers;
+}
+
+const Tensor* Call::Stored(int i) const {
+  if (!has(i) || inputs_[i]->source == Entry::kComputed || !inputs_[i]->tensor.has_value()) return nullptr;
+  return &*inputs_[i]->tensor;
+}
+
+Values Call::Weight(Tensor numbers, Entry::Source source) {
+  source_ = source;
+  return Values{graph()->Constant(std::move(numbers))};
+}
+
+void Call::Forward(int i) {
+  if (has(i)) {
+    forwarded_ = inputs_[i];
+  } else if (status_.ok()) {
+    status_ = Error("input ", i, " is missing");
+  }
 }
 
 bool Call::IsKnown(int i) { return has(i) && context_.weights->Numbers(inputs_[i]).ok(); }

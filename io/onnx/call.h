@@ -69,14 +69,18 @@ class Call {
   // Returns all inputs from i on, as x() does.
   Values xs(int from = 0);
   // The dtype and the shape of input i, before any conversion.
-  DType dtype(int i) { return raw(i).dtype(); }
-  const Shape& shape(int i) { return raw(i).shape(); }
+  const Type& type(int i);
+  DType dtype(int i) { return type(i).dtype; }
+  const Shape& shape(int i) { return type(i).shape; }
 
   // Return the numbers of an input that must be known while the file is read: any of them; a list of integers; a list
   // of integers that may depend on sizes of inputs. The error names the input and what it depends on.
   absl::StatusOr<Tensor> Known(int i);
   absl::StatusOr<std::vector<int64_t>> KnownIntegers(int i);
   absl::StatusOr<std::vector<Dim>> KnownDims(int i);
+  // Returns the numbers of an input that the file itself holds, as an initialiser or in a Constant node; nullptr for
+  // others.
+  const Tensor* Stored(int i) const;
   // Returns whether Known() would succeed.
   bool IsKnown(int i);
   // Returns the numbers of any value, where they follow from the file alone.
@@ -86,6 +90,10 @@ class Call {
   absl::StatusOr<std::optional<std::vector<int64_t>>> Integers(int i, absl::string_view attribute);
 
   // ---- Outputs.
+  // Returns numbers as the only result that become what the file's own numbers from `source` become: weights.
+  Values Weight(Tensor numbers, Entry::Source source);
+  // Makes output 0 another name of input i. The row returns nothing.
+  void Forward(int i);
   int num_outputs() const { return num_outputs_; }
   // Returns whether output i has a name in the file.
   bool wants(int i) const;
@@ -125,6 +133,9 @@ class Call {
 
   // Runs the row, and checks what it left unread. Returns a value for each output; halves are as the file has them.
   absl::StatusOr<Values> Run();
+  // What Run() found out: what numbers among the results are, and the input that is forwarded, or null.
+  Entry::Source source() const { return source_; }
+  Entry* forwarded() const { return forwarded_; }
 
  private:
   const proto::Attribute* FindAttr(absl::string_view name, int kind);
@@ -140,6 +151,8 @@ class Call {
   int num_outputs_ = 0;
   absl::flat_hash_set<std::string> read_;
   absl::Status status_;
+  Entry::Source source_ = Entry::kComputed;
+  Entry* forwarded_ = nullptr;
   std::optional<DType> half_;  // of an input that was converted
 };
 

@@ -2,6 +2,7 @@
 #include <cstdint>
 #include <optional>
 
+#include "adret/core/executor.h"
 #include "adret/core/status.h"
 #include "adret/io/onnx/call.h"
 #include "adret/io/onnx/operators.h"
@@ -87,7 +88,10 @@ Results DequantizeLinearFrom(Call& c) {
   const DType computed = scale.dtype() == DType::kFloat64 ? DType::kFloat64 : DType::kFloat32;
   Value y = NumbersOf(x, computed);
   if (zero.has_value()) y = y - Cast(*zero, computed);
-  return Values{Cast(y * Cast(scale, computed), dtype)};
+  y = Cast(y * Cast(scale, computed), dtype);
+  if (c.Stored(0) == nullptr) return Values{y};
+  AD_ASSIGN_OR_RETURN(Tensor numbers, Evaluate(y));  // weights that are stored as integers
+  return c.Weight(std::move(numbers), Entry::kInitializer);
 }
 
 // The scale is such that the numbers, and 0, become 0 to 255. In gradients it counts as a constant.

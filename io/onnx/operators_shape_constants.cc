@@ -39,7 +39,13 @@ absl::StatusOr<Tensor> ConstantOf(Call& c) {
 
 Results ConstantFrom(Call& c) {
   AD_ASSIGN_OR_RETURN(Tensor value, ConstantOf(c));
-  return Values{c.graph()->Constant(std::move(value))};
+  return c.Weight(std::move(value), Entry::kConstantNode);
+}
+
+// An initialiser under another name stays what it is.
+Results IdentityFrom(Call& c) {
+  c.Forward(0);
+  return Values();
 }
 
 Results ConstantOfShapeFrom(Call& c) {
@@ -110,6 +116,11 @@ Results CastFrom(Call& c) {
   c.Ignore("saturate");  // they are for 8 bits and less
   c.Ignore("round_mode");
   AD_ASSIGN_OR_RETURN(const DType to, TargetOf(c, 0));
+  // Weights that are stored in fewer bits than they are computed in.
+  const Tensor* stored = c.Stored(0);
+  if (stored != nullptr && SizeOf(stored->dtype()) < SizeOf(to) && IsFloating(to) && stored->rank() > 1) {
+    return c.Weight(stored->Cast(to), Entry::kInitializer);
+  }
   return CastTo(c, c.raw(0), to);
 }
 
@@ -141,7 +152,7 @@ Results BitCastFrom(Call& c) {
   if (IsBool(x.dtype())) x = x.Cast(DType::kUint8);  // any byte but 0 is true, and 1 here
   AD_ASSIGN_OR_RETURN(Tensor y, Tensor::Allocate(to, x.shape()));
   if (y.num_bytes() > 0) std::memcpy(y.mutable_raw(), x.raw(), y.num_bytes());
-  return Values{Fixed(c.graph(), std::move(y))};
+  return Values{c.graph()->Constant(std::move(y))};
 }
 
 // ---- Shapes as numbers ------------------------------------------------------------------------------------------
@@ -206,7 +217,7 @@ Results EyeLikeFrom(Call& c) {
 const OperatorRegistration kConstants({
     {.name = "Constant", .since = 1, .from = ConstantFrom, .halves = Halves::kMove},
     {.name = "ConstantOfShape", .since = 9, .from = ConstantOfShapeFrom, .halves = Halves::kMove},
-    {.name = "Identity", .since = 1, .op = "identity", .halves = Halves::kMove},
+    {.name = "Identity", .since = 1, .from = IdentityFrom, .halves = Halves::kMove},
     {.name = "Cast", .since = 1, .from = CastFromName, .halves = Halves::kMove},
     {.name = "Cast", .since = 6, .from = CastFrom, .halves = Halves::kMove},
     {.name = "CastLike", .since = 15, .from = CastLikeFrom, .halves = Halves::kMove},

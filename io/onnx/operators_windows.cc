@@ -21,7 +21,7 @@ Results Numbers(Call& c, const Shape& shape, const std::vector<double>& numbers)
   const int64_t type = c.Int("output_datatype", ElementTypeOf(DType::kFloat32));
   const std::optional<DType> dtype = DTypeOf(type);
   if (!dtype.has_value()) return c.Unsupported("adret has no dtype for ", ElementTypeName(type));
-  return Values{Identity(c.graph()->Constant(Tensor::From<double>(shape, numbers).Cast(*dtype)))};
+  return Values{c.graph()->Constant(Tensor::From<double>(shape, numbers).Cast(*dtype))};
 }
 
 // Computes a0 - a1 cos(t) + a2 cos(2 t), where t goes once round along the window.

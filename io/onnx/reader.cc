@@ -82,8 +82,10 @@ class Reader {
   absl::Status Initializers(proto::Graph* graph, Scope* scope) {
     for (proto::Tensor& tensor : *graph->mutable_initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Take(&tensor));
-      AD_RETURN_IF_ERROR(scope->Add(
-          {.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true, .origin = Origin(&tensor)}));
+      AD_RETURN_IF_ERROR(scope->Add({.name = tensor.name(),
+                                     .tensor = std::move(numbers),
+                                     .source = Entry::kInitializer,
+                                     .origin = Origin(&tensor)}));
     }
     return SparseInitializers(*graph, scope);
   }
@@ -91,8 +93,10 @@ class Reader {
   absl::Status Initializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::Tensor& tensor : graph.initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
-      AD_RETURN_IF_ERROR(scope->Add(
-          {.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true, .origin = Origin(&tensor)}));
+      AD_RETURN_IF_ERROR(scope->Add({.name = tensor.name(),
+                                     .tensor = std::move(numbers),
+                                     .source = Entry::kInitializer,
+                                     .origin = Origin(&tensor)}));
     }
     return SparseInitializers(graph, scope);
   }
@@ -102,7 +106,7 @@ class Reader {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
       AD_RETURN_IF_ERROR(scope->Add({.name = tensor.values().name(),
                                      .tensor = std::move(numbers),
-                                     .from_initializer = true,
+                                     .source = Entry::kInitializer,
                                      .origin = Origin(&tensor)}));
     }
     return absl::OkStatus();
@@ -159,6 +163,7 @@ class Reader {
       }
     }
     Values outputs;
+    Entry::Source source = Entry::kComputed;
     if (const proto::Function* function = functions_.Find(node); function != nullptr) {
       AD_ASSIGN_OR_RETURN(outputs, Function(*function, node, *scope));
     } else {
@@ -166,6 +171,8 @@ class Reader {
       if (row == nullptr || !row->unsupported.empty()) return absl::UnimplementedError("it is not read");
       Call call(context_, *scope, node, *row, version);
       AD_ASSIGN_OR_RETURN(outputs, call.Run());
+      if (call.forwarded() != nullptr) return Forward(node, call.forwarded(), scope);
+      source = call.source();
     }
     AD_RETURN_IF_ERROR(model_.graph->status());
     for (int i = 0; i < node.output_size(); ++i) {
@@ -176,10 +183,16 @@ class Reader {
       }
       if (!outputs[i].valid()) return outputs[i].graph()->status();
       Entry entry = EntryOf(name, outputs[i]);
-      if (node.op_type() == "Constant") entry.origin = Origin(&node);
+      entry.source = source;
+      if (source != Entry::kComputed) entry.origin = Origin(&node);
       AD_RETURN_IF_ERROR(scope->Add(std::move(entry)));
     }
     return absl::OkStatus();
+  }
+
+  static absl::Status Forward(const proto::Node& node, Entry* entry, Scope* scope) {
+    if (node.output_size() != 1) return absl::InvalidArgumentError("it has one output");
+    return scope->AddAlias(node.output(0), entry);
   }
 
   // Returns Entry::origin of numbers that are this part of the file. Nodes of a function are copies for each call.
@@ -210,7 +223,7 @@ class Reader {
       if (given == nullptr) continue;
       Entry entry = *given;
       // What is a value becomes one here, so that caller and function mean the same variable.
-      if (!entry.tensor.has_value() || entry.from_initializer) entry.value = weights_.ValueOf(given);
+      if (!entry.tensor.has_value() || entry.source == Entry::kInitializer) entry.value = weights_.ValueOf(given);
       entry.name = function.input(i);
       AD_RETURN_IF_ERROR(scope.Add(std::move(entry)));
     }

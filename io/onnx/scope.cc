@@ -9,9 +9,14 @@
 namespace adret::onnx {
 
 absl::Status Scope::Add(Entry entry) {
-  AD_RETURN_IF_ERROR(CheckName(entry.name, "a value"));
   const std::string name = entry.name;
-  if (!entries_.emplace(name, std::move(entry)).second) {
+  entries_.push_back(std::move(entry));
+  return AddAlias(name, &entries_.back());
+}
+
+absl::Status Scope::AddAlias(const std::string& name, Entry* entry) {
+  AD_RETURN_IF_ERROR(CheckName(name, "a value"));
+  if (!by_name_.emplace(name, entry).second) {
     return absl::InvalidArgumentError(absl::StrCat("the name ", Quoted(name), " is given to two values"));
   }
   return absl::OkStatus();
@@ -19,8 +24,8 @@ absl::Status Scope::Add(Entry entry) {
 
 Entry* Scope::Find(absl::string_view name) const {
   for (const Scope* scope = this; scope != nullptr; scope = scope->outer_) {
-    const auto found = scope->entries_.find(name);
-    if (found != scope->entries_.end()) return &found->second;
+    const auto found = scope->by_name_.find(name);
+    if (found != scope->by_name_.end()) return found->second;
   }
   return nullptr;
 }

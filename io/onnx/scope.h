@@ -5,10 +5,11 @@
 #ifndef ADRET_IO_ONNX_SCOPE_H_
 #define ADRET_IO_ONNX_SCOPE_H_
 
+#include <deque>
 #include <optional>
 #include <string>
 
-#include "absl/container/node_hash_map.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/status/status.h"
 #include "absl/strings/string_view.h"
 #include "adret/core/graph.h"
@@ -18,10 +19,13 @@ namespace adret::onnx {
 
 // What a name stands for: a value of the graph, or numbers of the file that become one when a node reads them.
 struct Entry {
+  // Where numbers come from: whether they can be weights is decided by that (Weights::ValueOf()).
+  enum Source { kComputed, kConstantNode, kInitializer };
+
   std::string name;
   Value value = {};
   std::optional<Tensor> tensor = {};
-  bool from_initializer = false;
+  Source source = kComputed;
   std::string variable = {};  // under which name the state holds the tensor, once it is a variable
   // What of the file the tensor comes from, if a body may be read several times: its variables are the same each time.
   const void* origin = nullptr;
@@ -36,12 +40,15 @@ class Scope {
 
   // Adds a name. Fails where the scope has it, since a name is given once.
   absl::Status Add(Entry entry);
+  // Adds a name for what another name stands for already.
+  absl::Status AddAlias(const std::string& name, Entry* entry);
   // Returns the entry of a name, here or in a scope around; nullptr where there is none. Pointers stay valid.
   Entry* Find(absl::string_view name) const;
 
  private:
   const Scope* const outer_;
-  mutable absl::node_hash_map<std::string, Entry> entries_;
+  std::deque<Entry> entries_;
+  absl::flat_hash_map<std::string, Entry*> by_name_;
 };
 
 }  // namespace adret::onnx

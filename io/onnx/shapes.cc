@@ -118,8 +118,6 @@ Value Folded(const Value& y) {
   return y.graph()->Constant(Tensor::From<int64_t>(y.shape(), numbers).Cast(y.dtype()));
 }
 
-Value Fixed(Graph* graph, Tensor tensor) { return Identity(graph->Constant(std::move(tensor))); }
-
 Value Repeat(const Value& x, int axis, const Dim& times, bool each) {
   if (!x.valid() || times == Dim(1)) return x;
   Shape apart = x.shape(), repeated = x.shape(), together = x.shape();

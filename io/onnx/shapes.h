@@ -33,8 +33,6 @@ Value Along(const Value& x, int axis, int rank);
 // Returns a constant in place of a few integers that are known numbers although their node depends on inputs: a part of
 // a shape. Returns all other values as they are.
 Value Folded(const Value& y);
-// Returns a constant that does not become a weight when it is the output of a node.
-Value Fixed(Graph* graph, Tensor tensor);
 
 // Repeats x along an axis: all of it `times` times, one after the other, or (`each`) each element.
 Value Repeat(const Value& x, int axis, const Dim& times, bool each);

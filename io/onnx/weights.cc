@@ -22,8 +22,15 @@ bool IsFinite(const Tensor& tensor) {
 bool IsWeight(const Entry& entry) {
   const Tensor& tensor = *entry.tensor;
   if (!IsAnyFloating(tensor.dtype()) || tensor.num_elements() == 0) return false;
-  const bool enough = entry.from_initializer ? tensor.rank() > 0 : tensor.num_elements() > 1;
-  return enough && IsFinite(tensor);
+  switch (entry.source) {
+    case Entry::kInitializer:
+      return tensor.rank() > 0 && IsFinite(tensor);
+    case Entry::kConstantNode:
+      return tensor.num_elements() > 1 && IsFinite(tensor);
+    case Entry::kComputed:
+      return false;
+  }
+  return false;
 }
 
 // Returns a name that the graph does not have yet.

@@ -22,8 +22,8 @@ class Weights {
   Graph* graph() const { return graph_; }
 
   // Returns the value of an entry, which is made of its tensor on first use. Floating-point numbers become a trainable
-  // variable: those of an initialiser unless it is a scalar, those of a node where there are at least two; all of them
-  // only where they are finite. With `statistic`, floating-point numbers become a variable that is not trained. All
+  // variable: those of an initialiser unless it is a scalar, those of a Constant node where there are at least two; all
+  // of them only where they are finite. With `statistic`, floating-point numbers become a variable that is not trained. All
   // else becomes a constant.
   Value ValueOf(Entry* entry, bool statistic = false);
 
