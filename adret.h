@@ -83,6 +83,7 @@
 #include "adret/nn/attention.h"
 #include "adret/nn/batches.h"
 #include "adret/nn/embedding.h"
+#include "adret/nn/finetune.h"
 #include "adret/nn/history.h"
 #include "adret/nn/inference.h"
 #include "adret/nn/initializers.h"
@@ -129,6 +130,7 @@
 #include "adret/io/in_file.h"
 #include "adret/io/model.h"
 #include "adret/io/npy.h"
+#include "adret/io/onnx.h"
 #include "adret/io/png.h"
 
 #endif  // ADRET_ADRET_H_

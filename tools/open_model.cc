@@ -15,6 +15,8 @@
 
 ABSL_FLAG(std::string, dims, "",
           "sizes of dimensions of an ONNX file's inputs: time=128,batch=?; ? frees a batch that the file has frozen");
+ABSL_FLAG(int64_t, opset, adret::io::OnnxSaveOptions().version,
+          "operator set of the ONNX file that is written, 13 to 27");
 
 namespace adret::tools {
 namespace {
@@ -53,6 +55,11 @@ absl::StatusOr<io::Model> OpenModel(const std::string& path) {
     return absl::InvalidArgumentError(absl::StrCat("--dims is for ONNX files, which ", path, " is not"));
   }
   return io::LoadModel(path);
+}
+
+absl::Status SaveAnyModel(const std::string& path, const io::ModelContents& contents) {
+  if (!absl::EndsWithIgnoreCase(path, ".onnx")) return io::SaveModel(path, contents);
+  return io::SaveOnnx(path, contents, {.version = absl::GetFlag(FLAGS_opset)});
 }
 
 std::vector<io::Finding> CheckAnyModel(const std::string& path) {

@@ -4,6 +4,7 @@
 #ifndef ADRET_TOOLS_OPEN_MODEL_H_
 #define ADRET_TOOLS_OPEN_MODEL_H_
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 #include "adret/io/model.h"
 
 ABSL_DECLARE_FLAG(std::string, dims);
+ABSL_DECLARE_FLAG(int64_t, opset);
 
 namespace adret::tools {
 
@@ -21,6 +23,9 @@ absl::StatusOr<bool> IsOnnxFile(const std::string& path);
 
 // Loads a model file, whatever its name. --dims gives dimensions of an ONNX file's inputs their sizes.
 absl::StatusOr<io::Model> OpenModel(const std::string& path);
+
+// Writes a model file: ONNX where the path ends with .onnx, in operator set --opset, and adret's own otherwise.
+absl::Status SaveAnyModel(const std::string& path, const io::ModelContents& contents);
 
 // Lists what is wrong with a model file, as io::CheckModel does. Of an ONNX file that does not load there is one error:
 // the first, or all operators that are not read.

@@ -99,9 +99,6 @@ Results ClipFrom6(Call& c) {
 
 Results ClipFrom(Call& c) {
   const Value x = c.x(0);
-  for (int i = 1; i <= 2; ++i) {
-    if (c.has(i) && c.shape(i).rank() > 1) return c.Error("its bounds must be scalars");
-  }
   if (IsFloating(x.dtype()) && (!c.has(1) || c.IsKnown(1)) && (!c.has(2) || c.IsKnown(2))) {
     double bounds[] = {-kInfinity, kInfinity};
     for (int i = 1; i <= 2; ++i) {

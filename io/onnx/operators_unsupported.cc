@@ -7,8 +7,6 @@ namespace {
 constexpr absl::string_view kStrings = "there are no strings among adret's dtypes; prepare texts before the network";
 constexpr absl::string_view kSequences =
     "values are tensors, never sequences; stack the tensors along an axis, or give them as inputs of their own";
-constexpr absl::string_view kOptionals =
-    "values are always there; export the network for the case in which the value is there, or is not";
 constexpr absl::string_view kTrees =
     "it is no differentiable function of tensors; run it beside the network, or export a differentiable model";
 constexpr absl::string_view kMaps = "there are no strings and maps among values; do it before or after the network";
@@ -36,9 +34,6 @@ const OperatorRegistration kSequence({
     {.name = "SequenceMap", .since = 17, .unsupported = kSequences},
     {.name = "SplitToSequence", .since = 11, .unsupported = kSequences},
     {.name = "ConcatFromSequence", .since = 11, .unsupported = kSequences},
-    {.name = "Optional", .since = 15, .unsupported = kOptionals},
-    {.name = "OptionalGetElement", .since = 15, .unsupported = kOptionals},
-    {.name = "OptionalHasElement", .since = 15, .unsupported = kOptionals},
 });
 
 const OperatorRegistration kMl({

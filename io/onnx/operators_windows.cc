@@ -67,7 +67,8 @@ Results MelWeightMatrixFrom(Call& c) {
   AD_ASSIGN_OR_RETURN(const double sample_rate, KnownNumber(c, 2));
   AD_ASSIGN_OR_RETURN(const double lower, KnownNumber(c, 3));
   AD_ASSIGN_OR_RETURN(const double upper, KnownNumber(c, 4));
-  if (bands < 1 || dft_length < 1 || bands * dft_length > kMaxElements || sample_rate < 1 || lower < 0) {
+  if (bands < 1 || dft_length < 1 || bands * dft_length > kMaxElements || sample_rate < 1 || lower < 0 ||
+      upper < lower) {
     return c.Error("its sizes and frequencies must be positive, and those of the matrix at most 2^24 together");
   }
   const int64_t columns = static_cast<int64_t>(bands), rows = static_cast<int64_t>(dft_length) / 2 + 1;

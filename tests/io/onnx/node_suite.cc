@@ -108,7 +108,7 @@ absl::StatusOr<std::vector<Tensor>> RunNodeModel(const NodeData& data, io::Model
   return executor.Run(feeds, &model->state);
 }
 
-std::string Difference(const Tensor& found, const Tensor& expected) {
+std::string Difference(const Tensor& found, const Tensor& expected, double near_zero) {
   if (found.dtype() != expected.dtype() || found.shape() != expected.shape()) {
     return absl::StrCat("is ", found.type().ToString(), ", not ", expected.type().ToString());
   }
@@ -116,7 +116,7 @@ std::string Difference(const Tensor& found, const Tensor& expected) {
   for (int64_t i = 0; i < expected.num_elements(); ++i) {
     const double x = found.At(i), y = expected.At(i);
     const bool same = x == y || (std::isnan(x) && std::isnan(y)) ||
-                      (IsAnyFloating(expected.dtype()) && std::abs(x - y) <= 1e-7 + relative * std::abs(y));
+                      (IsAnyFloating(expected.dtype()) && std::abs(x - y) <= near_zero + relative * std::abs(y));
     if (!same) return absl::StrCat("has ", x, " at ", i, ", not ", y);
   }
   return "";

@@ -38,8 +38,8 @@ absl::StatusOr<io::Model> LoadNodeModel(const NodeData& data);
 absl::StatusOr<std::vector<Tensor>> RunNodeModel(const NodeData& data, io::Model* model);
 
 // Returns what is wrong with `found` where `expected` was to come out; empty: they agree. Floating-point numbers agree
-// within ONNX's own tolerances: 1e-3 of the number (1e-2 for bf16) and 1e-7.
-std::string Difference(const Tensor& found, const Tensor& expected);
+// within ONNX's own tolerances: 1e-3 of the number (1e-2 for bf16) and 1e-7, or another one for numbers near 0.
+std::string Difference(const Tensor& found, const Tensor& expected, double near_zero = 1e-7);
 
 }  // namespace adret::onnx
 
