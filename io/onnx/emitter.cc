@@ -47,7 +47,7 @@ bool IsLeaf(const adret::Node& node) { return node.attrs.Is<InputAttrs>() || nod
 
 // Returns a node as its row sees it, but for the names of its inputs. read: what anything reads.
 Site SiteOf(const Graph& graph, NodeId id, const absl::flat_hash_set<ValueId>& read) {
-  Site site{.node = graph.node(id)};
+  Site site{graph.node(id), {}, {}, {}};
   for (const ValueId input : site.node.inputs) site.input_types.push_back(graph.type(input));
   for (size_t k = 0; k < site.node.outputs.size(); ++k) {
     site.read.push_back(read.contains({id, static_cast<int32_t>(k)}));
@@ -236,8 +236,7 @@ std::string Emitter::Cast(const std::string& x, DType dtype) {
 }
 
 std::string Emitter::Full(const Type& type, double value) {
-  const Tensor element = Tensor::From<double>({1}, {value}).Cast(type.dtype);
-  return Node("ConstantOfShape", {Dimensions(type.shape)}, {{"value", element}});
+  return Node("ConstantOfShape", {Dimensions(type.shape)}, {{"value", Tensor::Full(type.dtype, {1}, value)}});
 }
 
 void Emitter::Rename(const std::string& name, const std::string& to) {
