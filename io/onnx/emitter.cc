@@ -45,23 +45,48 @@ void SetAttr(const EmittedAttr& from, proto::Attribute* to) {
 bool IsConstant(const adret::Node& node) { return node.attrs.Is<ConstantAttrs>(); }
 bool IsLeaf(const adret::Node& node) { return node.attrs.Is<InputAttrs>() || node.attrs.Is<VariableAttrs>(); }
 
-bool NeedsExpansion(const adret::Node& node) {
-  const Writer* row = FindWriter(node.op->name);
-  return row != nullptr && row->expand != nullptr;
+// Returns a node as its row sees it, but for the names of its inputs. read: what anything reads.
+Site SiteOf(const Graph& graph, NodeId id, const absl::flat_hash_set<ValueId>& read) {
+  Site site{graph.node(id), {}, {}, {}};
+  for (const ValueId input : site.node.inputs) site.input_types.push_back(graph.type(input));
+  for (size_t k = 0; k < site.node.outputs.size(); ++k) {
+    site.read.push_back(read.contains({id, static_cast<int32_t>(k)}));
+  }
+  return site;
+}
+
+// Returns the values that are wanted, or that a needed node reads.
+absl::flat_hash_set<ValueId> ReadValues(const Graph& graph, const std::vector<bool>& needed,
+                                        const std::vector<Value>& wanted) {
+  absl::flat_hash_set<ValueId> read;
+  for (const Value& value : wanted) read.insert(value.id());
+  for (NodeId id = 0; id < graph.num_nodes(); ++id) {
+    if (needed[id]) read.insert(graph.node(id).inputs.begin(), graph.node(id).inputs.end());
+  }
+  return read;
+}
+
+bool NeedsExpansion(const Site& site, int64_t version) {
+  const Writer* row = FindWriter(site.node.op->name);
+  return row != nullptr && row->expand != nullptr && !(row->fits != nullptr && row->fits(site, version));
 }
 
 // Returns the values in a graph without ops that have to be expanded: their own, or *scratch.
-absl::StatusOr<std::vector<Value>> Expanded(std::vector<Value> values, std::vector<std::unique_ptr<Graph>>* scratch) {
+absl::StatusOr<std::vector<Value>> Expanded(std::vector<Value> values, int64_t version,
+                                            std::vector<std::unique_ptr<Graph>>* scratch) {
   for (int round = 0; round < kMaxExpansions; ++round) {
     const Graph& graph = *values[0].graph();
     const std::vector<bool> needed = Ancestors(graph, values);
-    bool expand = false;
-    for (NodeId id = 0; id < graph.num_nodes(); ++id) expand = expand || (needed[id] && NeedsExpansion(graph.node(id)));
-    if (!expand) return values;
+    const absl::flat_hash_set<ValueId> read = ReadValues(graph, needed, values);
+    absl::flat_hash_set<const adret::Node*> expand;
+    for (NodeId id = 0; id < graph.num_nodes(); ++id) {
+      if (needed[id] && NeedsExpansion(SiteOf(graph, id, read), version)) expand.insert(&graph.node(id));
+    }
+    if (expand.empty()) return values;
     scratch->push_back(std::make_unique<Graph>());
-    const NodeReplacement replace = [](const adret::Node& node, absl::Span<const Value> inputs,
-                                       absl::Span<const Type>) -> absl::StatusOr<std::optional<Values>> {
-      if (!NeedsExpansion(node)) return std::nullopt;
+    const NodeReplacement replace = [&expand](const adret::Node& node, absl::Span<const Value> inputs,
+                                              absl::Span<const Type>) -> absl::StatusOr<std::optional<Values>> {
+      if (!expand.contains(&node)) return std::nullopt;
       return FindWriter(node.op->name)->expand(node, Values(inputs.begin(), inputs.end()));
     };
     AD_ASSIGN_OR_RETURN(values, Import(values, {}, scratch->back().get(), {.replace = replace}));
@@ -210,6 +235,10 @@ std::string Emitter::Cast(const std::string& x, DType dtype) {
   return Node("Cast", {x}, {{"to", int64_t{ElementTypeOf(dtype)}}});
 }
 
+std::string Emitter::Full(const Type& type, double value) {
+  return Node("ConstantOfShape", {Dimensions(type.shape)}, {{"value", Tensor::Full(type.dtype, {1}, value)}});
+}
+
 void Emitter::Rename(const std::string& name, const std::string& to) {
   const auto found = made_.find(name);
   if (found == made_.end() || read_.contains(name)) {
@@ -227,26 +256,28 @@ void Emitter::Rename(const std::string& name, const std::string& to) {
   made_[to] = place;
 }
 
-absl::StatusOr<Names> Emitter::WriteNode(const adret::Node& node, Names inputs, std::vector<Type> types) {
+absl::StatusOr<Names> Emitter::WriteNode(Site site) {
+  const adret::Node& node = site.node;
   if (node.op->traits.identity || node.op->traits.barrier) {
-    inputs.resize(std::min(inputs.size(), node.outputs.size()));
-    return inputs;
+    site.inputs.resize(std::min(site.inputs.size(), node.outputs.size()));
+    return site.inputs;
   }
   if (const Writer* row = FindWriter(node.op->name); row != nullptr) {
     if (!row->unsupported.empty()) return absl::UnimplementedError(row->unsupported);
-    return row->to(*this, Site{node, std::move(inputs), std::move(types)});
+    return row->to(*this, site);
   }
   const Operator* equal = EqualOperator(node.op->name, version_);
   if (equal == nullptr) return absl::UnimplementedError("ONNX has no operator for it");
-  return NodeMulti(equal->name, std::move(inputs), static_cast<int>(node.outputs.size()));
+  return NodeMulti(equal->name, std::move(site.inputs), static_cast<int>(node.outputs.size()));
 }
 
 absl::StatusOr<Names> Emitter::Write(const std::vector<Value>& values,
                                      const absl::flat_hash_map<std::string, std::string>& leaves) {
   std::vector<std::unique_ptr<Graph>> scratch;
-  AD_ASSIGN_OR_RETURN(const std::vector<Value> wanted, Expanded(values, &scratch));
+  AD_ASSIGN_OR_RETURN(const std::vector<Value> wanted, Expanded(values, version_, &scratch));
   const Graph& graph = *wanted[0].graph();
   const std::vector<bool> needed = Ancestors(graph, wanted);
+  const absl::flat_hash_set<ValueId> read = ReadValues(graph, needed, wanted);
   absl::flat_hash_map<ValueId, std::string> names;
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     if (!needed[id]) continue;
@@ -257,13 +288,9 @@ absl::StatusOr<Names> Emitter::Write(const std::vector<Value>& values,
     } else if (IsLeaf(node)) {
       outputs = {leaves.at(node.name)};
     } else {
-      Names inputs;
-      std::vector<Type> types;
-      for (const ValueId input : node.inputs) {
-        inputs.push_back(names.at(input));
-        types.push_back(graph.type(input));
-      }
-      absl::StatusOr<Names> written = WriteNode(node, std::move(inputs), std::move(types));
+      Site site = SiteOf(graph, id, read);
+      for (const ValueId input : node.inputs) site.inputs.push_back(names.at(input));
+      absl::StatusOr<Names> written = WriteNode(std::move(site));
       if (written.ok() && !status_.ok()) written = status_;
       if (!written.ok()) {
         return absl::Status(written.status().code(),

@@ -72,6 +72,8 @@ class Emitter {
   // Return what many operators need: a reshape; a cast.
   std::string Reshape(const std::string& x, const Shape& shape);
   std::string Cast(const std::string& x, DType dtype);
+  // Returns the name of a tensor of this type that holds one number.
+  std::string Full(const Type& type, double value);
 
   // Says that the dimensions of `name` have these codes: where Dimension() finds symbols.
   void Declare(const std::string& name, const Shape& shape);
@@ -102,7 +104,7 @@ class Emitter {
   // Returns the name of i64[1], the size of a symbol; empty where no input has an axis of that size.
   std::string Symbol(int symbol);
   std::string Term(const Dim::Term& term);
-  absl::StatusOr<Names> WriteNode(const adret::Node& node, Names inputs, std::vector<Type> types);
+  absl::StatusOr<Names> WriteNode(Site site);
 
   proto::Graph* const graph_;
   const int64_t version_;

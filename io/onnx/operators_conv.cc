@@ -43,9 +43,51 @@ Results AddBias(Call& c, const Value& y, int input) {
   return Values{y + Reshape(bias, shape)};
 }
 
+// A convolution with as many channels as a run says: what the gradient of filters is written as, whose sum runs over a
+// batch. x [C, groups * N, H, W], filters [K, N, R, S]; stride and dilation are exchanged.
+Results GradientOfFilters(Call& c, const Value& x, const Value& filters, const Windows& w) {
+  const Shape &s = x.shape(), &f = filters.shape();
+  const int64_t groups = c.Int("group", 1);
+  if (groups < 1 || groups > kMaxWindow || s.dim(1) != f.dim(1) * groups || s[0] < 1 || f[0] < 1) {
+    return c.Error("the filters do not fit (x ", x.type().ToString(), ", filters ", filters.type().ToString(), ")");
+  }
+  std::vector<int64_t> size;
+  for (int i = 0; i < 2; ++i) {
+    AD_ASSIGN_OR_RETURN(const int64_t places, Places(w, s, i));
+    const int64_t unread = s[2 + i] + w.before[i] + w.after[i] - w.extent(i) - (places - 1) * w.stride[i];
+    if (places < 0 || unread >= w.dilation[i]) {
+      return c.Unsupported("filters with a number of channels that only a run knows are not read here, x being ",
+                           x.type().ToString());
+    }
+    size.push_back(places);
+  }
+  Value images = x;
+  if (groups > 1) images = Reshape(x, {s[0] * groups, f[1], s[2], s[3]});
+  images = Transpose(images, {1, 0, 2, 3});  // [N, (C, groups), H, W]
+  if (groups > 1) {
+    images = Transpose(Reshape(images, {f[1], s[0], groups, s[2], s[3]}), {0, 2, 1, 3, 4});
+    images = Reshape(images, {f[1], groups * s[0], s[2], s[3]});
+  }
+  const AttrList attrs = {{"stride", w.dilation},
+                          {"padding.mode", std::string("explicit")},
+                          {"padding.top", w.before[0]},
+                          {"padding.left", w.before[1]},
+                          {"padding.bottom", w.after[0]},
+                          {"padding.right", w.after[1]},
+                          {"dilation", w.stride},
+                          {"groups", groups},
+                          {"size", size}};
+  AD_ASSIGN_OR_RETURN(Attrs parsed, FindOp("conv2d_w_grad")->parse_attrs(attrs, MissingAttrs::kError));
+  const Value dw = Build("conv2d_w_grad", {images, Transpose(filters, {1, 0, 2, 3})}, std::move(parsed));
+  return AddBias(c, Transpose(dw, {1, 0, 2, 3}), 2);
+}
+
 Results ConvFrom(Call& c) {
   const Value x = c.x(0), filters = c.x(1);
   AD_ASSIGN_OR_RETURN(const Windows w, ReadWindows(c, x, KernelOf(filters)));
+  if (x.rank() == 4 && filters.rank() == 4 && filters.shape()[1] < 0 && w.open.empty()) {
+    return GradientOfFilters(c, x, filters, w);
+  }
   return AddBias(c, Convolve(PadOpen(x, w, 0), filters, w, c.Int("group", 1)), 2);
 }
 

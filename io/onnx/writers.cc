@@ -16,7 +16,8 @@ absl::flat_hash_map<std::string, Writer>& Table() {
 
 WriterRegistration::WriterRegistration(std::initializer_list<Writer> rows) {
   for (const Writer& row : rows) {
-    AD_CHECK((row.to != nullptr) + (row.expand != nullptr) + !row.unsupported.empty() == 1);
+    const int ways = (row.to != nullptr) + (row.expand != nullptr) + !row.unsupported.empty();
+    AD_CHECK(row.fits == nullptr ? ways == 1 : row.to != nullptr && row.expand != nullptr);
     AD_CHECK(Table().emplace(std::string(row.op), row).second);
   }
 }

@@ -3,6 +3,7 @@
 //   const WriterRegistration kUnary({
 //       {.op = "leaky_relu", .to = LeakyReluTo},               // an operator of ONNX
 //       {.op = "sigmoid_x_grad", .expand = SigmoidSlope},       // other ops of adret, which then are written
+//       {.op = "layer_norm", .to = LayerNormTo, .expand = LayerNormOf, .fits = IsLayerNormalization},  // either
 //       {.op = "bernoulli_of", .unsupported = "ONNX's random numbers follow no key"},
 //   });
 //
@@ -29,6 +30,7 @@ struct Site {
   const Node& node;
   std::vector<std::string> inputs;  // names in the file
   std::vector<Type> input_types;
+  std::vector<bool> read;  // for each output, whether anything reads it
 
   const std::string& x(int i = 0) const { return inputs[i]; }
   const Type& type(int i = 0) const { return input_types[i]; }
@@ -56,10 +58,11 @@ using Expansion = Values (*)(const Node& node, const Values& inputs);
 
 struct Writer {
   absl::string_view op;
-  // Exactly one of these three.
+  // Exactly one of these three, or `to` where it fits a site (whose inputs have no names then) and `expand` elsewhere.
   ToOnnx to = nullptr;
   Expansion expand = nullptr;
   absl::string_view unsupported = "";  // why it cannot be written
+  bool (*fits)(const Site& site, int64_t version) = nullptr;
 };
 
 struct WriterRegistration {

@@ -1,6 +1,9 @@
 // Every row of the op suite, and its gradient, is written as ONNX and read again: what comes back computes the same.
 //
 //   ADRET_ONNX_ROWS=conv2d onnx_ops_test        # what becomes of rows with "conv2d" in the name
+//   ADRET_ONNX_OUT=/tmp/rows onnx_ops_test      # also writes the files, with the numbers that adret computes
+//
+// What other programs make of the files, check_with_onnxruntime.py beside this file tells.
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -13,9 +16,12 @@
 #include "adret/autograd/gradients.h"
 #include "adret/core/executor.h"
 #include "adret/core/status.h"
+#include "adret/io/file.h"
+#include "adret/io/npy.h"
 #include "adret/io/onnx.h"
 #include "adret/ops/binary.h"
 #include "adret/ops/reduce.h"
+#include "adret/tests/lecture_network.h"
 #include "adret/tests/ops/op_suite.h"
 #include "gtest/gtest.h"
 
@@ -61,6 +67,15 @@ Values OutputsAndGradients(const OpCase& c, const Values& inputs) {
   return outputs;
 }
 
+// Writes <name>.onnx and <name>.npz, inputs and outputs by the names that the file has, where a folder for them is named.
+absl::Status WriteForOthers(const std::string& name, const std::string& bytes, const io::NamedTensors& numbers) {
+  const char* folder = std::getenv("ADRET_ONNX_OUT");
+  if (folder == nullptr) return absl::OkStatus();
+  const std::string path = absl::StrCat(folder, "/", name);
+  AD_RETURN_IF_ERROR(io::WriteFile(path + ".onnx", bytes));
+  return io::SaveNpz(path + ".npz", numbers);
+}
+
 absl::Status RunRow(const OpCase& c, DType floating, int64_t version) {
   const std::vector<Tensor> numbers = MakeInputs(c, floating);
   Graph graph;
@@ -77,10 +92,14 @@ absl::Status RunRow(const OpCase& c, DType floating, int64_t version) {
   io::ModelContents contents{.graph = &graph};
   for (size_t k = 0; k < values.size(); ++k) contents.outputs.push_back({absl::StrCat("y", k), values[k]});
   AD_ASSIGN_OR_RETURN(const std::string bytes, io::SerializeOnnx(contents, {.version = version}));
+  AD_ASSIGN_OR_RETURN(const std::vector<Tensor> own, Evaluate(values, feeds));
+  io::NamedTensors written;
+  for (const auto& [value, tensor] : feeds) written["in/" + value.name()] = tensor;
+  for (size_t k = 0; k < own.size(); ++k) written[absl::StrCat("out/y", k)] = own[k];
+  AD_RETURN_IF_ERROR(WriteForOthers(absl::StrCat(CaseName(c.name), ".", version), bytes, written));
   absl::StatusOr<io::Model> back = io::ParseOnnx(bytes);
   if (!back.ok()) return absl::InternalError(absl::StrCat("does not come back: ", back.status().message()));
 
-  AD_ASSIGN_OR_RETURN(const std::vector<Tensor> own, Evaluate(values, feeds));
   Values outputs;
   Feeds given;
   for (const io::NamedValue& output : back->outputs) outputs.push_back(output.value);
@@ -120,6 +139,49 @@ TEST(RoundTrip, EveryRowOfTheOpSuiteComesBack) {
     }
   }
   std::printf("%d rows come back, %d are refused\n", same, refused);
+}
+
+// The whole training step of the lecture's network: loss, and what becomes of weights, moments and the count of steps.
+TEST(RoundTrip, ATrainingStepComesBack) {
+  const LectureNetwork net({.filters = {4, 8}, .neurons = 16});
+  State state = *InitialState(net.graph, /*seed=*/1);
+  Tensor images(DType::kFloat32, {6, 1, 28, 28}), labels(DType::kInt64, {6});
+  for (int64_t i = 0; i < images.num_elements(); ++i) {
+    images.mutable_data<float>()[i] = static_cast<float>(std::sin(0.37 * static_cast<double>(i)));
+  }
+  for (int64_t i = 0; i < 6; ++i) labels.mutable_data<int64_t>()[i] = (3 * i) % 10;
+  const Feeds feeds = {{net.image, images}, {net.label, labels}};
+  // Not the first step, whose moments are zero.
+  const Executor executor = *Executor::Create({net.loss}, net.step);
+  for (int i = 0; i < 3; ++i) ASSERT_TRUE(executor.Run(feeds, &state).ok());
+
+  const io::ModelContents contents{
+      .graph = &net.graph, .state = &state, .outputs = {{"loss", net.loss}}, .updates = net.step};
+  for (const int64_t version : {int64_t{13}, int64_t{18}, int64_t{23}, int64_t{27}}) {
+    const absl::StatusOr<std::string> bytes = io::SerializeOnnx(contents, {.version = version});
+    ASSERT_TRUE(bytes.ok()) << bytes.status();
+    State next = state;
+    const std::vector<Tensor> loss = *executor.Run(feeds, &next);
+    io::NamedTensors numbers = {{"in/image", images}, {"in/label", labels}, {"out/loss", loss[0]}};
+    for (const Update& update : net.step) {
+      numbers["out/" + update.variable.name() + "_next"] = *next.Get(update.variable.name());
+    }
+    ASSERT_TRUE(WriteForOthers(absl::StrCat("training_step.", version), *bytes, numbers).ok());
+
+    const absl::StatusOr<io::Model> back = io::ParseOnnx(*bytes);
+    ASSERT_TRUE(back.ok()) << back.status();
+    Values outputs;
+    for (const io::NamedValue& output : back->outputs) outputs.push_back(output.value);
+    Feeds given = {{*back->Input("image"), images}, {*back->Input("label"), labels}};
+    for (const io::NamedValue& input : back->inputs) {
+      if (input.name != "image" && input.name != "label") given.emplace_back(input.value, *state.Get(input.name));
+    }
+    const absl::StatusOr<std::vector<Tensor>> found = Evaluate(outputs, given, &back->state);
+    ASSERT_TRUE(found.ok()) << found.status();
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      EXPECT_EQ(Difference((*found)[k], numbers.at("out/" + back->outputs[k].name)), "") << back->outputs[k].name;
+    }
+  }
 }
 
 }  // namespace
