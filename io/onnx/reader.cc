@@ -32,6 +32,11 @@ std::string Describe(const proto::Node& node, int64_t version) {
   return absl::StrCat("node ", Quoted(name), " (", node.op_type(), ", operator set ", version, ")");
 }
 
+bool FreesBatch(const io::OnnxOptions& options) {
+  const auto batch = options.sizes.find("batch");
+  return batch != options.sizes.end() && batch->second == kAnyBatch;
+}
+
 class Reader {
  public:
   Reader(const proto::Model& file, const io::OnnxOptions& options, const std::string& folder, io::Model* model)
@@ -41,7 +46,7 @@ class Reader {
         tensors_(folder, options.limits.memory_budget),
         weights_(model->graph.get(), &model->state),
         dimensions_(file.graph(), options),
-        context_{&weights_, &tensors_, options.training,
+        context_{&weights_, &tensors_, options.training, FreesBatch(options),
                  [this](const proto::Graph& body, const Values& inputs, const Scope& around) {
                    return Body(body, inputs, around);
                  }} {}
