@@ -19,7 +19,7 @@ constexpr absl::string_view kBatch = "batch";
 bool MeansBatch(absl::string_view name) {
   const std::string lower = absl::AsciiStrToLower(name);
   return lower == "n" || lower == "?" || lower == "bs" || lower == "none" || lower.starts_with("batch") ||
-         lower.starts_with("unk__") || lower.empty();
+         lower.starts_with("unk__") || lower.ends_with("dynamicdimension.0") || lower.empty();
 }
 
 // Returns the nearest name that a symbol may have.
@@ -64,8 +64,13 @@ int64_t Dimensions::Named(const std::string& name, int axis) {
   return code;
 }
 
-int64_t Dimensions::Unnamed(const std::string& input, int axis) const {
-  return axis == 0 ? kAnyBatch : Dim(absl::StrCat(SymbolOf(input), "_", axis)).code();
+int64_t Dimensions::Unnamed(const std::string& input, int axis) {
+  const std::string name = absl::StrCat(SymbolOf(input), "_", axis);
+  if (const auto given = options_.sizes.find(name); given != options_.sizes.end()) {
+    used_[name] = true;
+    return given->second;
+  }
+  return axis == 0 ? kAnyBatch : Dim(name).code();
 }
 
 absl::StatusOr<Type> Dimensions::TypeOf(const proto::ValueInfo& input) {
@@ -91,7 +96,8 @@ absl::StatusOr<Type> Dimensions::TypeOf(const proto::ValueInfo& input) {
     if (axis == 0 && batch != options_.sizes.end() && !batch_is_a_name_) {
       code = batch->second;
       used_[std::string(kBatch)] = true;
-    } else if (dim.value_case() == proto::Shape::Dimension::kDimParam && !dim.dim_param().empty()) {
+    } else if (dim.value_case() == proto::Shape::Dimension::kDimParam && !dim.dim_param().empty() &&
+               dim.dim_param() != "?") {
       code = Named(dim.dim_param(), axis);
     } else if (dim.value_case() != proto::Shape::Dimension::kDimValue || code < 0) {
       code = Unnamed(input.name(), axis);

@@ -31,7 +31,7 @@ class Dimensions {
 
  private:
   int64_t Named(const std::string& name, int axis);
-  int64_t Unnamed(const std::string& input, int axis) const;
+  int64_t Unnamed(const std::string& input, int axis);
 
   const io::OnnxOptions& options_;
   bool batch_is_a_name_ = false;

@@ -1,6 +1,8 @@
 // Scaled dot-product attention: Attention, and FlexAttention of the preview domain.
 #include <cmath>
+#include <limits>
 #include <optional>
+#include <tuple>
 #include <utility>
 
 #include "adret/core/status.h"
@@ -176,6 +178,7 @@ class Attention {
       AD_ASSIGN_OR_RETURN(const Value mask, GivenMask());
       (IsBool(mask.dtype()) ? seen_ : bias_) = mask;
     }
+    if (!c_.has(kLengths) && !(causal_ && c_.has(kPastKey))) return c_.graph()->status();
     const Value keys = StepNumbers(c_.graph(), Keys());
     if (c_.has(kLengths)) {
       if (!IsInteger(c_.dtype(kLengths)) || c_.shape(kLengths).rank() != 1) {

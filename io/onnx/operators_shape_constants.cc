@@ -188,7 +188,7 @@ Results SymbolicRange(Call& c) {
 
 Results RangeFrom(Call& c) {
   c.Ignore("stash_type");  // the precision of sums on the way; here there are none
-  if (IsInteger(c.dtype(0)) && !(c.IsKnown(0) && c.IsKnown(1) && c.IsKnown(2))) return SymbolicRange(c);
+  if (!(c.IsKnown(0) && c.IsKnown(1) && c.IsKnown(2))) return SymbolicRange(c);
   double numbers[3];
   for (int i = 0; i < 3; ++i) {
     AD_ASSIGN_OR_RETURN(const Tensor known, c.Known(i));

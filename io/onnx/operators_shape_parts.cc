@@ -91,8 +91,8 @@ Results SplitBefore13(Call& c) { return SplitInto(c, c.Int("axis", 0), "split", 
 
 // ---- Slice ------------------------------------------------------------------------------------------------------
 
-// What exporters write for "to the end".
-constexpr int64_t kFar = std::numeric_limits<int32_t>::max();
+// From here on, what exporters write for "to the end": 10^9, 2^31 - 1, 2^63 - 1. No axis is as long.
+constexpr int64_t kFar = 100'000'000;
 
 struct Cut {
   int axis;
@@ -128,7 +128,11 @@ void AddUnclamped(const Cut& cut, SliceAttrs* slice) {
   slice->begins.push_back(!is_far(begin) ? begin : forwards ? 0 : kSliceToEnd);
   slice->ends.push_back(!is_far(end) ? end : forwards ? kSliceToEnd : kSliceToBegin);
   const int64_t first = slice->begins.back(), last = slice->ends.back();
-  if (forwards && first >= 0 && last >= 0 && last <= first) slice->begins.back() = slice->ends.back() = 0;
+  const bool beyond = forwards ? begin >= kFar : begin <= -kFar;  // it begins where there is nothing
+  if (beyond || (forwards && first >= 0 && last >= 0 && last <= first)) {
+    slice->begins.back() = slice->ends.back() = 0;
+    slice->steps.back() = 1;
+  }
 }
 
 absl::StatusOr<Value> SymbolicCut(const Call& c, const Value& x, const Cut& cut) {

@@ -92,7 +92,16 @@ Results FlattenFrom(Call& c) {
 Results SqueezeFrom(Call& c) {
   const Value x = c.raw(0);
   AD_ASSIGN_OR_RETURN(const auto axes, c.Integers(1, "axes"));
-  return Values{Squeeze(x, axes.value_or(std::vector<int64_t>()))};
+  if (!axes.has_value()) return Values{Squeeze(x)};
+  // Axes that have one element where a run says so.
+  Shape rest;
+  bool symbolic = false;
+  for (int a = 0; a < x.rank(); ++a) {
+    const bool goes = std::any_of(axes->begin(), axes->end(), [&](int64_t b) { return b == a || b + x.rank() == a; });
+    symbolic = symbolic || (goes && x.shape()[a] < 0);
+    if (!goes) rest.push_back(x.shape()[a]);
+  }
+  return Values{symbolic ? Reshape(x, rest) : Squeeze(x, *axes)};
 }
 
 Results UnsqueezeFrom(Call& c) {

@@ -8,6 +8,7 @@
 #include "adret/core/names.h"
 #include "adret/core/status.h"
 #include "adret/ops/shape_of.h"
+#include "adret/ops/where.h"
 
 namespace adret::onnx {
 namespace {
@@ -31,6 +32,23 @@ bool IsWeight(const Entry& entry) {
       return false;
   }
   return false;
+}
+
+bool AreWhole(const Tensor& tensor) {
+  for (int64_t i = 0; i < tensor.num_elements(); ++i) {
+    if (tensor.At(i) != std::floor(tensor.At(i)) || std::abs(tensor.At(i)) > 0x1p53) return false;
+  }
+  return true;
+}
+
+// Returns the integers that a value was cast from, where it is floating-point: exporters compute shapes in floats.
+Value WithoutCasts(Value value) {
+  while (value.valid() && IsAnyFloating(value.dtype())) {
+    const Node& node = value.graph()->node(value.node());
+    if (!node.attrs.Is<CastAttrs>()) break;
+    value = Value(value.graph(), node.inputs[0]);
+  }
+  return value;
 }
 
 // Returns a name that the graph does not have yet.
@@ -86,11 +104,11 @@ absl::StatusOr<Tensor> Weights::Numbers(Entry* entry) {
 
 absl::StatusOr<std::vector<Dim>> Weights::Dims(Entry* entry) {
   if (!entry->tensor.has_value()) {
-    absl::StatusOr<std::vector<Dim>> dims = KnownDims(entry->value);
+    absl::StatusOr<std::vector<Dim>> dims = KnownDims(WithoutCasts(entry->value));
     if (dims.ok()) return dims;
   }
   AD_ASSIGN_OR_RETURN(const Tensor numbers, Numbers(entry));
-  if (!IsInteger(numbers.dtype())) {
+  if (!IsInteger(numbers.dtype()) && !AreWhole(numbers)) {
     return absl::InvalidArgumentError(absl::StrCat("is ", numbers.type().ToString(), " where integers are expected"));
   }
   const Tensor integers = numbers.Cast(DType::kInt64);
