@@ -1,5 +1,8 @@
 #include "adret/ops/compare.h"
 
+#include <optional>
+#include <utility>
+
 #include "adret/ops/broadcast.h"
 #include "adret/ops/elementwise.h"
 
@@ -34,7 +37,22 @@ Op Logical(std::string name, std::string doc) {
   return Predicate(std::move(name), std::move(doc), {"a", "b"}, LogicalType);
 }
 
-const OpRegistration kEqual(Comparison("equal", "y = (a == b)."));
+// Returns whether dimensions are equal, where that is so for all sizes.
+std::optional<Dim> EqualDims(absl::Span<const Dim> operands) {
+  const Dim &a = operands[0], &b = operands[1];
+  if (a == b) return Dim(1);
+  if ((a - b).number().has_value()) return Dim(0);
+  if (a.NeverNegative() && b.number().value_or(0) < 0) return Dim(0);
+  if (b.NeverNegative() && a.number().value_or(0) < 0) return Dim(0);
+  return std::nullopt;
+}
+
+Op WithDims(Op op, std::optional<Dim> (*of_dims)(absl::Span<const Dim> operands)) {
+  op.of_dims = of_dims;
+  return op;
+}
+
+const OpRegistration kEqual(WithDims(Comparison("equal", "y = (a == b)."), EqualDims));
 const OpRegistration kNotEqual(Comparison("not_equal", "y = (a != b)."));
 const OpRegistration kLess(Comparison("less", "y = (a < b)."));
 const OpRegistration kLessEqual(Comparison("less_equal", "y = (a <= b)."));

@@ -71,7 +71,9 @@ class Folder {
   absl::Status Visit(NodeId id) {
     const Node& node = graph_.node(id);
     const Type& type = node.outputs[0];
-    if (type.dtype != DType::kInt32 && type.dtype != DType::kInt64) return DependsOnRun(node, "which is no integer");
+    if (type.dtype != DType::kInt32 && type.dtype != DType::kInt64 && type.dtype != DType::kBool) {
+      return DependsOnRun(node, "which is no integer");
+    }
     if (type.shape.is_symbolic() || type.shape.num_elements() > kMostNumbers) {
       return DependsOnRun(node, absl::StrCat("of which there are ", type.shape.ToString()));
     }
@@ -86,7 +88,7 @@ class Folder {
       dims = dims_.at(node.inputs[0]);
     } else if (node.op->of_dims != nullptr) {
       return FoldEach(node, &dims);
-    } else if (node.op->moves != 0 || node.op->traits.broadcast) {
+    } else if ((node.op->moves != 0 || node.op->traits.broadcast) && type.dtype != DType::kBool) {
       return Move(node, &dims);
     } else {
       return DependsOnRun(node, node.op->traits.leaf ? "which a run is given" : "which only a run computes");
@@ -99,8 +101,11 @@ class Folder {
     for (int64_t i = 0; i < node.outputs[0].shape.num_elements(); ++i) {
       Dims operands;
       for (ValueId input : node.inputs) operands.push_back(dims_.at(input)[i]);
-      const std::optional<Dim> result = node.op->of_dims(operands);
-      if (!result.has_value()) return DependsOnRun(node, "whose rounding depends on a run");
+      std::optional<Dim> result = node.op->of_dims(operands);
+      if (result.has_value() && node.outputs[0].dtype == DType::kBool) {
+        result = result->number().has_value() ? std::optional(Dim(*result->number() != 0 ? 1 : 0)) : std::nullopt;
+      }
+      if (!result.has_value()) return DependsOnRun(node, "whose result depends on a run");
       dims->push_back(*result);
     }
     return absl::OkStatus();
@@ -143,6 +148,9 @@ Value ShapeOf(Operand x) { return Build("shape_of", {x}); }
 
 absl::StatusOr<std::vector<Dim>> KnownDims(const Value& value) {
   if (!value.valid()) return absl::InvalidArgumentError("it is a Value that was never built");
+  if (!IsInteger(value.dtype())) {
+    return absl::InvalidArgumentError(absl::StrCat("it is ", value.type().ToString(), ", no integers"));
+  }
   return Folder(*value.graph()).Run(value);
 }
 

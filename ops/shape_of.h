@@ -24,8 +24,8 @@ Value ShapeOf(Operand x);
 Value ReshapeTo(Operand x, Value shape);
 
 // Returns the numbers of an integer value, row by row, as dimensions: of constants, of ShapeOf(), and of what slices,
-// gathers, concatenations, reshapes, casts, sums, differences, products and quotients make of them. Fails with the name
-// of the node whose numbers only a run knows.
+// gathers, concatenations, reshapes, casts, sums, differences, products, quotients and Where(Equal()) make of them.
+// Fails with the name of the node whose numbers only a run knows.
 absl::StatusOr<std::vector<Dim>> KnownDims(const Value& value);
 
 }  // namespace adret

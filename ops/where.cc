@@ -25,12 +25,19 @@ int SameAsChoice(const Attrs&, absl::Span<const Type>, absl::Span<const Tensor* 
   return IsAll(constants[0], 0) ? 2 : -1;
 }
 
+std::optional<Dim> WhereDims(absl::Span<const Dim> operands) {
+  const std::optional<int64_t> condition = operands[0].number();
+  if (condition.has_value()) return operands[*condition != 0 ? 1 : 2];
+  return operands[1] == operands[2] ? std::optional(operands[1]) : std::nullopt;
+}
+
 const OpRegistration kWhere(DeclareLinear(Elementwise({.name = "where",
                                                        .doc = "y = a where condition holds, b elsewhere.",
                                                        .inputs = {"condition", "a", "b"},
                                                        .type = WhereType,
                                                        .gradient = WhereGradient,
-                                                       .same_as_input = SameAsChoice}),
+                                                       .same_as_input = SameAsChoice,
+                                                       .of_dims = WhereDims}),
                                           0, Inputs({1, 2})));
 
 const OpRegistration kCast(

@@ -42,7 +42,8 @@ class Node;
 struct Context {
   Weights* weights;
   TensorReader* tensors;
-  bool training;  // OnnxOptions::training
+  bool training;     // OnnxOptions::training
+  bool frees_batch;  // OnnxOptions::sizes makes a batch of what may be a number in the file
   // Builds the nodes of a graph that is an attribute, for these values of its inputs, and returns its outputs.
   std::function<absl::StatusOr<Values>(const proto::Graph& body, const Values& inputs, const Scope& around)> build;
 };
@@ -54,6 +55,7 @@ class Call {
   Graph* graph() const { return context_.weights->graph(); }  // for nodes without operands
   int64_t version() const { return version_; }                // of the operator set
   bool training() const { return context_.training; }
+  bool frees_batch() const { return context_.frees_batch; }
 
   // ---- Inputs. Ones that are left out at the end do not count.
   int num_inputs() const { return static_cast<int>(inputs_.size()); }

@@ -155,16 +155,23 @@ class Loop {
       Values all = {each[0], yes};
       all.insert(all.end(), carry.begin(), carry.end());
       const Values outputs = body.Build(all, carry, 1);
-      if (has_condition() && body.status().ok()) *always = Known(outputs[0]).value_or(false);
+      if (body.status().ok()) *always = Known(outputs[0]).value_or(false);
       ScanStep step{.carry = {outputs.begin() + 1, outputs.begin() + 1 + states_},
                     .out = {outputs.begin() + 1 + states_, outputs.end()}};
       if (outputs.size() == 1) step.out.push_back(outputs[0]);  // a loop that computes nothing
       return step;
     });
     AD_RETURN_IF_ERROR(body.status());
+    if (!has_condition() && !*always) return IgnoredCondition();
     Values results = r.carry;
     results.insert(results.end(), r.out.begin(), r.out.end());
     return results;
+  }
+
+  absl::Status IgnoredCondition() const {
+    return c_.Unsupported(
+        "the loop is given no condition, but its body computes one that may be false, which the "
+        "specification ignores and ONNX Runtime obeys");
   }
 
   // Returns a condition that follows from the file alone.
@@ -188,13 +195,18 @@ class Loop {
     const auto condition = [&](const Values& carry) {
       return c_.has(0) && !bounded ? LogicalAnd(carry[1], Less(carry[0], limit_)) : carry[1];
     };
+    bool always = true;
     const WhileResult r = While(inputs, condition, [&](const Values& carry) {
-      const Values outputs = body.Build(carry, {carry.begin() + 2, carry.end()}, 1);
+      Values all = carry;
+      if (!has_condition()) all[1] = yes;
+      const Values outputs = body.Build(all, {carry.begin() + 2, carry.end()}, 1);
+      if (!has_condition() && body.status().ok()) always = Known(outputs[0]).value_or(false);
       Values next = {carry[0] + 1, has_condition() ? Reshape(outputs[0], {}) : carry[1]};
       next.insert(next.end(), outputs.begin() + 1, outputs.end());
       return next;
     });
     AD_RETURN_IF_ERROR(body.status());
+    if (!always) return IgnoredCondition();
     return Values(r.carry.begin() + std::min<size_t>(2, r.carry.size()), r.carry.end());
   }
 
@@ -214,7 +226,8 @@ class Loop {
       BodyCall body(c_, *body_, states_ + 2, 1 + states_ + scans_);
       const Values outputs = body.Build(inputs, {}, 0);
       AD_RETURN_IF_ERROR(body.status());
-      if (has_condition()) go_on = Known(outputs[0]);
+      go_on = Known(outputs[0]);
+      if (!has_condition() && go_on != true) return IgnoredCondition();
       if (!go_on.has_value()) return StepsNotKnown();
       carry = {outputs.begin() + 1, outputs.begin() + 1 + states_};
       for (int k = 0; k < scans_; ++k) scans[k].push_back(outputs[1 + states_ + k]);

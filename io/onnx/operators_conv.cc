@@ -112,6 +112,9 @@ absl::StatusOr<TransposedAxis> AxisOf(Call& c, const Shape& x, const Windows& w,
   if (!total.has_value()) {
     return c.Unsupported("output_shape needs sizes that are known while the file is read, but x is ", x.ToString());
   }
+  if (same && *total < 0) {
+    return c.Unsupported("auto_pad with windows that are shorter than their strides is not read");
+  }
   const int64_t half = *total / 2;
   const int64_t before = auto_pad == "SAME_UPPER" ? half : *total - half;
   // More than the full result is wanted: ONNX Runtime has the zeros behind.

@@ -205,15 +205,19 @@ absl::StatusOr<DType> StashType(Call& c) {
   return *dtype;
 }
 
-// Repeats a parameter to x's trailing axes, from `axis` on.
+// Repeats a parameter to x's trailing axes, from `axis` on, where they are known.
 absl::StatusOr<Value> Trailing(Call& c, const Value& v, const Value& x, int64_t axis) {
   const Shape trailing(x.shape().dims().subspan(axis));
-  const absl::StatusOr<Shape> common = BroadcastShapes(v.shape(), trailing);
-  if (!common.ok() || *common != trailing) {
+  bool fits = v.rank() <= trailing.rank();
+  for (int i = 1; i <= v.rank() && fits; ++i) {
+    const int64_t size = v.shape()[v.rank() - i];
+    fits = size == 1 || MayBeEqual(size, trailing[trailing.rank() - i]);
+  }
+  if (!fits) {
     return c.Unsupported("scale and bias must fit x's axes that are normalised, ", trailing.ToString(), ", but one is ",
                          v.type().ToString());
   }
-  return v.shape() == trailing ? v : BroadcastTo(v, trailing);
+  return v.shape() == trailing || trailing.is_symbolic() ? v : BroadcastTo(v, trailing);
 }
 
 Results LayerNormFrom(Call& c) {

@@ -80,10 +80,13 @@ Samples SamplesAlong(const RoiAlign& r, const Value& rois, int i, const Value& s
   const Value length = r.half_pixel ? end - begin : Maximum(end - begin, 1.0);
   const Value bin = length / static_cast<double>(r.bins[i]);
   const Value k = Positions(graph, Dim(r.bins[i] * r.most[i]));
-  const Value of_bin = k / r.most[i], in_bin = Cast(k - of_bin * r.most[i], dtype);
+  const Value of_bin = k / r.most[i];
+  Value in_bin = Cast(k - of_bin * r.most[i], dtype);
   const bool fixed = !r.counts[i].valid();
   const Value count =
       fixed ? graph->Constant(Tensor::Scalar(dtype, static_cast<double>(r.most[i]))) : Unsqueeze(r.counts[i], {1});
+  // Samples that a box lacks are its last one again where that changes no maximum, and count as zero in a sum.
+  if (r.max && !fixed) in_bin = Minimum(in_bin, Maximum(count - 1.0, 0.0));
   const Value place = begin + Cast(of_bin, dtype) * bin + (in_bin + 0.5) * bin / Maximum(count, 1.0);
   const Value last = Cast(size - 1, dtype), limit = Cast(size, dtype);
   const Value outside = LogicalOr(Less(place, -1.0), Greater(place, limit));

@@ -32,16 +32,21 @@ std::string Describe(const proto::Node& node, int64_t version) {
   return absl::StrCat("node ", Quoted(name), " (", node.op_type(), ", operator set ", version, ")");
 }
 
+bool FreesBatch(const io::OnnxOptions& options) {
+  const auto batch = options.sizes.find("batch");
+  return batch != options.sizes.end() && batch->second == kAnyBatch;
+}
+
 class Reader {
  public:
-  Reader(const proto::Model& file, const io::OnnxOptions& options, const std::string& folder, io::Model* model)
+  Reader(proto::Model& file, const io::OnnxOptions& options, const std::string& folder, io::Model* model)
       : file_(file),
         options_(options),
         model_(*model),
         tensors_(folder, options.limits.memory_budget),
         weights_(model->graph.get(), &model->state),
         dimensions_(file.graph(), options),
-        context_{&weights_, &tensors_, options.training,
+        context_{&weights_, &tensors_, options.training, FreesBatch(options),
                  [this](const proto::Graph& body, const Values& inputs, const Scope& around) {
                    return Body(body, inputs, around);
                  }} {}
@@ -57,8 +62,10 @@ class Reader {
     }
     AD_ASSIGN_OR_RETURN(functions_, Functions::Of(file_));
     AD_RETURN_IF_ERROR(CheckSupported(file_, functions_, sets_));
+    // Nodes of a file have no place in any code.
+    const LocationScope nowhere(model_.graph.get(), std::source_location());
     Scope scope(nullptr);
-    AD_RETURN_IF_ERROR(Initializers(file_.graph(), &scope));
+    AD_RETURN_IF_ERROR(Initializers(file_.mutable_graph(), &scope));
     AD_RETURN_IF_ERROR(Inputs(&scope));
     AD_RETURN_IF_ERROR(Nodes(file_.graph().node(), sets_, &scope));
     AD_RETURN_IF_ERROR(Outputs(scope));
@@ -71,12 +78,26 @@ class Reader {
  private:
   using NodeList = google::protobuf::RepeatedPtrField<proto::Node>;
 
+  // The file's own graph gives its tensors away; those of bodies may be read several times.
+  absl::Status Initializers(proto::Graph* graph, Scope* scope) {
+    for (proto::Tensor& tensor : *graph->mutable_initializer()) {
+      AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Take(&tensor));
+      AD_RETURN_IF_ERROR(scope->Add(
+          {.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true, .origin = Origin(&tensor)}));
+    }
+    return SparseInitializers(*graph, scope);
+  }
+
   absl::Status Initializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::Tensor& tensor : graph.initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
       AD_RETURN_IF_ERROR(scope->Add(
           {.name = tensor.name(), .tensor = std::move(numbers), .from_initializer = true, .origin = Origin(&tensor)}));
     }
+    return SparseInitializers(graph, scope);
+  }
+
+  absl::Status SparseInitializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::SparseTensor& tensor : graph.sparse_initializer()) {
       AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
       AD_RETURN_IF_ERROR(scope->Add({.name = tensor.values().name(),
@@ -258,7 +279,7 @@ class Reader {
     return absl::OkStatus();
   }
 
-  const proto::Model& file_;
+  proto::Model& file_;
   const io::OnnxOptions& options_;
   io::Model& model_;
   TensorReader tensors_;
@@ -270,7 +291,7 @@ class Reader {
   int function_depth_ = 0;
 };
 
-absl::StatusOr<io::Model> Build(const proto::Model& file, const io::OnnxOptions& options, const std::string& folder) {
+absl::StatusOr<io::Model> Build(proto::Model file, const io::OnnxOptions& options, const std::string& folder) {
   io::Model model;
   model.graph = std::make_unique<Graph>();
   AD_RETURN_IF_ERROR(Reader(file, options, folder, &model).Read());
@@ -293,8 +314,8 @@ absl::StatusOr<proto::Model> Parse(absl::string_view bytes, const io::ModelLimit
 namespace adret::io {
 
 absl::StatusOr<Model> ParseOnnx(absl::string_view bytes, const OnnxOptions& options, const std::string& folder) {
-  AD_ASSIGN_OR_RETURN(const onnx::proto::Model file, onnx::Parse(bytes, options.limits));
-  return onnx::Build(file, options, folder);
+  AD_ASSIGN_OR_RETURN(onnx::proto::Model file, onnx::Parse(bytes, options.limits));
+  return onnx::Build(std::move(file), options, folder);
 }
 
 absl::StatusOr<Model> LoadOnnx(const std::string& path, const OnnxOptions& options) {
@@ -311,7 +332,7 @@ absl::StatusOr<Model> LoadOnnx(const std::string& path, const OnnxOptions& optio
   }
   const size_t slash = path.rfind('/');
   const std::string folder = slash == std::string::npos ? "." : slash == 0 ? "/" : path.substr(0, slash);
-  absl::StatusOr<Model> model = onnx::Build(file, options, folder);
+  absl::StatusOr<Model> model = onnx::Build(std::move(file), options, folder);
   if (!model.ok()) return named(model.status());
   return model;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <bit>
 #include <cstring>
+#include <memory>
 #include <utility>
 #include <vector>
 
@@ -15,6 +16,9 @@
 
 namespace adret::onnx {
 namespace {
+
+// Tensors of fewer bytes are copied out of their messages.
+constexpr size_t kMinTakenBytes = 4096;
 
 struct ElementType {
   int number;
@@ -95,6 +99,24 @@ absl::Status Bad(const proto::Tensor& tensor, absl::string_view what) {
   return absl::InvalidArgumentError(absl::StrCat(NameOf(tensor), " ", what));
 }
 
+absl::StatusOr<Shape> ShapeIn(const proto::Tensor& tensor) {
+  for (const int64_t d : tensor.dims()) {
+    if (d < 0) return Bad(tensor, absl::StrCat("has a dimension of ", d));
+  }
+  const Shape shape(absl::MakeConstSpan(tensor.dims().data(), static_cast<size_t>(tensor.dims_size())));
+  const absl::Status valid = shape.Validate();
+  if (!valid.ok()) return Bad(tensor, absl::StrCat("has ", valid.message()));
+  return shape;
+}
+
+// Fails unless there are as many raw bytes as a tensor of this type needs.
+absl::Status CheckRaw(const proto::Tensor& tensor, const Type& type) {
+  const auto bytes = static_cast<uint64_t>(type.bytes());
+  if (tensor.raw_data().size() == bytes) return absl::OkStatus();
+  return Bad(tensor, absl::StrCat("of type ", type.ToString(), " has ", tensor.raw_data().size(),
+                                  " bytes where it needs ", bytes));
+}
+
 // Raw bytes become bools 0 and 1, whatever they were.
 void NormalizeBools(Tensor* tensor) {
   if (tensor->dtype() != DType::kBool) return;
@@ -141,7 +163,7 @@ void WriteValueInfo(const std::string& name, const Type& type, proto::ValueInfo*
   }
 }
 
-absl::StatusOr<Tensor> TensorReader::Allocate(DType dtype, const Shape& shape) {
+absl::Status TensorReader::Count(DType dtype, const Shape& shape) {
   AD_RETURN_IF_ERROR(shape.Validate());
   const int64_t bytes = shape.num_elements() * static_cast<int64_t>(SizeOf(dtype));
   if (bytes > budget_ - bytes_) {
@@ -149,7 +171,26 @@ absl::StatusOr<Tensor> TensorReader::Allocate(DType dtype, const Shape& shape) {
   }
   ++tensors_;
   bytes_ += bytes;
+  return absl::OkStatus();
+}
+
+absl::StatusOr<Tensor> TensorReader::Allocate(DType dtype, const Shape& shape) {
+  AD_RETURN_IF_ERROR(Count(dtype, shape));
   return Tensor::Allocate(dtype, shape);
+}
+
+absl::StatusOr<Tensor> TensorReader::Take(proto::Tensor* tensor) {
+  const std::optional<DType> dtype = DTypeOf(tensor->data_type());
+  if (tensor->raw_data().size() < kMinTakenBytes || dtype.value_or(DType::kBool) == DType::kBool ||
+      tensor->data_location() == 1) {
+    return Read(*tensor);
+  }
+  AD_ASSIGN_OR_RETURN(const Shape shape, ShapeIn(*tensor));
+  AD_RETURN_IF_ERROR(CheckRaw(*tensor, {*dtype, shape}));
+  AD_RETURN_IF_ERROR(Count(*dtype, shape));
+  auto owner = std::make_shared<std::string>();
+  owner->swap(*tensor->mutable_raw_data());
+  return Tensor::Borrow(*dtype, shape, owner->data(), owner);
 }
 
 absl::StatusOr<Tensor> TensorReader::Read(const proto::Tensor& tensor) {
@@ -158,23 +199,14 @@ absl::StatusOr<Tensor> TensorReader::Read(const proto::Tensor& tensor) {
     return absl::UnimplementedError(
         absl::StrCat(NameOf(tensor), " holds ", ElementTypeName(tensor.data_type()), ", which adret has no dtype for"));
   }
-  for (const int64_t d : tensor.dims()) {
-    if (d < 0) return Bad(tensor, absl::StrCat("has a dimension of ", d));
-  }
-  const Shape shape(absl::MakeConstSpan(tensor.dims().data(), static_cast<size_t>(tensor.dims_size())));
-  if (const absl::Status valid = shape.Validate(); !valid.ok())
-    return Bad(tensor, absl::StrCat("has ", valid.message()));
+  AD_ASSIGN_OR_RETURN(const Shape shape, ShapeIn(tensor));
   if (tensor.data_location() == 1) return ReadExternal(tensor, *dtype, shape);
 
   const int64_t n = shape.num_elements();
   if (tensor.has_raw_data()) {
-    const auto bytes = static_cast<uint64_t>(n) * SizeOf(*dtype);
-    if (tensor.raw_data().size() != bytes) {
-      return Bad(tensor, absl::StrCat("of type ", Type{*dtype, shape}.ToString(), " has ", tensor.raw_data().size(),
-                                      " bytes where it needs ", bytes));
-    }
+    AD_RETURN_IF_ERROR(CheckRaw(tensor, {*dtype, shape}));
     AD_ASSIGN_OR_RETURN(Tensor result, Allocate(*dtype, shape));
-    if (bytes > 0) std::memcpy(result.mutable_raw(), tensor.raw_data().data(), bytes);
+    if (n > 0) std::memcpy(result.mutable_raw(), tensor.raw_data().data(), result.num_bytes());
     NormalizeBools(&result);
     return result;
   }

@@ -43,6 +43,8 @@ class TensorReader {
   // Reads a tensor. Everything that its fields say is checked before memory is allocated: dtype, dimensions, and that
   // there are exactly as many numbers or bytes as they need.
   absl::StatusOr<Tensor> Read(const proto::Tensor& tensor);
+  // Reads a tensor, and takes the memory of large ones out of the message instead of copying it.
+  absl::StatusOr<Tensor> Take(proto::Tensor* tensor);
   // Reads a sparse tensor as a dense one.
   absl::StatusOr<Tensor> Read(const proto::SparseTensor& tensor);
 
@@ -50,6 +52,8 @@ class TensorReader {
   int64_t bytes() const { return bytes_; }
 
  private:
+  // Counts the bytes of a tensor; fails above the budget.
+  absl::Status Count(DType dtype, const Shape& shape);
   absl::StatusOr<Tensor> Allocate(DType dtype, const Shape& shape);
   absl::StatusOr<Tensor> ReadExternal(const proto::Tensor& tensor, DType dtype, const Shape& shape);
   absl::StatusOr<const io::InputFile*> Open(const std::string& location);

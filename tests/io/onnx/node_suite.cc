@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdlib>
+#include <deque>
 #include <filesystem>
 
 #include "absl/strings/match.h"
@@ -19,21 +20,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-std::vector<NodeCase> Unpack() {
+std::vector<NodeCase> UnpackSuite() {
   const char* data = std::getenv("ADRET_DATA");
-  if (data == nullptr) return {};
-  const std::string archive = absl::StrCat(data, "/onnx/node_1.22.0.tar.xz");
-  if (!fs::exists(archive)) return {};
-  static const TempFolder folder;
-  const std::string command = absl::StrCat("cd '", folder.path(), "' && '", ADRET_CMAKE_COMMAND, "' -E tar xf '",
-                                           fs::absolute(archive).string(), "'");
-  if (std::system(command.c_str()) != 0) return {};
-  std::vector<NodeCase> cases;
-  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "node")) {
-    cases.push_back({entry.path().filename().string(), entry.path().string()});
-  }
-  std::sort(cases.begin(), cases.end(), [](const NodeCase& a, const NodeCase& b) { return a.name < b.name; });
-  return cases;
+  return data == nullptr ? std::vector<NodeCase>() : UnpackCases(absl::StrCat(data, "/onnx/node_1.22.0.tar.xz"));
 }
 
 // Reads <kind>_0.pb, <kind>_1.pb, ...
@@ -57,8 +46,23 @@ bool NeedsNumbers(const absl::Status& status) {
 
 }  // namespace
 
+std::vector<NodeCase> UnpackCases(const std::string& archive) {
+  if (!fs::exists(archive)) return {};
+  static std::deque<TempFolder> folders;
+  const TempFolder& folder = folders.emplace_back();
+  const std::string command = absl::StrCat("cd '", folder.path(), "' && '", ADRET_CMAKE_COMMAND, "' -E tar xf '",
+                                           fs::absolute(archive).string(), "'");
+  if (std::system(command.c_str()) != 0) return {};
+  std::vector<NodeCase> cases;
+  for (const fs::directory_entry& entry : fs::directory_iterator(folder / "node")) {
+    cases.push_back({entry.path().filename().string(), entry.path().string()});
+  }
+  std::sort(cases.begin(), cases.end(), [](const NodeCase& a, const NodeCase& b) { return a.name < b.name; });
+  return cases;
+}
+
 const std::vector<NodeCase>& NodeCases() {
-  static const std::vector<NodeCase> cases = Unpack();
+  static const std::vector<NodeCase> cases = UnpackSuite();
   return cases;
 }
 

@@ -19,6 +19,9 @@ struct NodeCase {
   std::string folder;  // where model.onnx and test_data_set_0 are
 };
 
+// Unpacks an archive of cases into a folder that lives as long as the process. Empty where there is no archive.
+std::vector<NodeCase> UnpackCases(const std::string& archive);
+
 // Unpacks the suite into a folder that lives as long as the process, once. Empty where ADRET_DATA has none.
 const std::vector<NodeCase>& NodeCases();
 
