@@ -62,8 +62,10 @@ Values AttentionOf(const Node& node, const Values& x) {
   const std::vector<int64_t> keys = {s.rank() - 1};
   Value weights = Softmax(s);
   if (!scores.sees_some) weights = Where(Equal(s, kLowest), 0.0, weights);
-  const Value most = Max(s, {.axes = keys}), sum = LogSumExp(s, {.axes = keys});
-  return {MatMul(weights, x[2]), Where(Equal(most, kLowest), -kLowest, sum)};
+  const Value y = MatMul(weights, x[2]), sum = LogSumExp(s, {.axes = keys});
+  if (s.shape()[s.rank() - 1] == 0) return {y, FullLike(sum, -kLowest)};
+  const Value most = Max(s, {.axes = keys});
+  return {y, Where(Equal(most, kLowest), -kLowest, sum)};
 }
 
 // dq = scale ds k, dk = scale ds^T q, dv = p^T dy, with p = exp(scores - lse) and ds = p (dy v^T - delta).

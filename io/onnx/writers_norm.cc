@@ -69,8 +69,9 @@ bool IsBatchNormalization(const Site& s, int64_t version) {
          (s.type().dtype == DType::kFloat32 || static_cast<double>(static_cast<float>(epsilon)) == epsilon);
 }
 Result BatchNormTo(Emitter& e, const Site& s) {
-  const std::string before = e.Full(s.type(1), 0);
-  return e.NodeMulti("BatchNormalization", {s.x(0), s.x(1), s.x(2), before, before}, 3,
+  // Two arrays, and two different ones: ONNX Runtime writes the results over them.
+  const std::string mean = e.Full(s.type(1), 0), variance = e.Full(s.type(1), 1);
+  return e.NodeMulti("BatchNormalization", {s.x(0), s.x(1), s.x(2), mean, variance}, 3,
                      {{"epsilon", EpsilonOf(s.node)}, {"momentum", 0.0}, {"training_mode", int64_t{1}}});
 }
 
