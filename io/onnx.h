@@ -54,15 +54,20 @@ absl::StatusOr<Model> ParseOnnx(absl::string_view bytes, const OnnxOptions& opti
 
 struct OnnxSaveOptions {
   int64_t version = 18;  // of the operator set, 13 to 27
+  // The name of a file in the model's folder, where tensors of more than 1 KiB go. Empty: they are in the model's file;
+  // if they need more than 1.5 GiB, in one beside it that is called as it is with ".data" behind.
+  std::string external_data = "";
 };
 
 // Writes what a model computes as an ONNX file: a network, gradients, a training step. Ops that ONNX lacks are written
 // as others. Outputs are those of `contents`, and for each variable that the training step updates one that is called
 // "<variable>_next"; such variables are inputs, too, with their present numbers as defaults, and the metadata say which
-// output is whose ("adret.update.<variable>"). Only what outputs need is written. Errors: what SaveModel refuses;
-// Unimplemented, with the node, for ops that cannot be written.
+// output is whose ("adret.update.<variable>"). Inputs and outputs keep their names; so do variables and named values,
+// unless an input or an output has theirs. Only what outputs need is written. Errors: what SaveModel refuses; two
+// inputs or outputs of one name; Unimplemented, with the node, for ops that cannot be written. The old file stays as it
+// was when saving fails.
 absl::Status SaveOnnx(const std::string& path, const ModelContents& contents, const OnnxSaveOptions& options = {});
-// Writes to memory.
+// Writes to memory: less than 2 GiB.
 absl::StatusOr<std::string> SerializeOnnx(const ModelContents& contents, const OnnxSaveOptions& options = {});
 
 }  // namespace adret::io

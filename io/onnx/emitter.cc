@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <cstring>
 
+#include "absl/strings/match.h"
 #include "absl/strings/str_cat.h"
-#include "adret/core/ancestors.h"
 #include "adret/core/import.h"
 #include "adret/core/names.h"
 #include "adret/core/status.h"
@@ -37,7 +37,7 @@ void SetAttr(const EmittedAttr& from, proto::Attribute* to) {
       for (const double f : floats) to->add_floats(static_cast<float>(f));
     }
     void operator()(const Tensor& t) const { to->set_type(4), WriteTensor(t, to->mutable_t()); }
-    void operator()(proto::Graph* g) const { to->set_type(5), *to->mutable_g() = *g; }
+    void operator()(proto::Graph* g) const { to->set_type(5), to->mutable_g()->Swap(g); }
   };
   std::visit(Set{to}, from.value);
 }
@@ -76,7 +76,7 @@ absl::StatusOr<std::vector<Value>> Expanded(std::vector<Value> values, int64_t v
                                             std::vector<std::unique_ptr<Graph>>* scratch) {
   for (int round = 0; round < kMaxExpansions; ++round) {
     const Graph& graph = *values[0].graph();
-    const std::vector<bool> needed = Ancestors(graph, values);
+    const std::vector<bool> needed = NeededNodes(graph, values);
     const absl::flat_hash_set<ValueId> read = ReadValues(graph, needed, values);
     absl::flat_hash_set<const adret::Node*> expand;
     for (NodeId id = 0; id < graph.num_nodes(); ++id) {
@@ -95,6 +95,19 @@ absl::StatusOr<std::vector<Value>> Expanded(std::vector<Value> values, int64_t v
 }
 
 }  // namespace
+
+std::vector<bool> NeededNodes(const Graph& graph, const std::vector<Value>& values) {
+  std::vector<bool> needed(graph.num_nodes(), false);
+  for (const Value& value : values) needed[value.node()] = true;
+  for (NodeId id = graph.num_nodes() - 1; id >= 0; --id) {
+    if (!needed[id]) continue;
+    const adret::Node& node = graph.node(id);
+    const bool passes = node.op->traits.identity || node.op->traits.barrier;
+    const size_t read = passes ? std::min(node.inputs.size(), node.outputs.size()) : node.inputs.size();
+    for (size_t i = 0; i < read; ++i) needed[node.inputs[i].node] = true;
+  }
+  return needed;
+}
 
 Emitter::Emitter(proto::Graph* graph, int64_t version, Emitter* outer)
     : graph_(graph), version_(version), outer_(outer) {}
@@ -130,9 +143,15 @@ std::string Emitter::Node(absl::string_view op_type, Names inputs, const Emitted
 }
 
 void Emitter::Initializer(const std::string& name, const Tensor& tensor) {
-  proto::Tensor* added = root().graph_->add_initializer();
-  WriteTensor(tensor, added);
+  Emitter& file = root();
+  proto::Tensor* added = file.graph_->add_initializer();
   added->set_name(name);
+  if (tensor.num_bytes() > kLargeBytes) {
+    WriteTensorType(tensor.type(), added);
+    file.large_tensors_.push_back({tensor, added});
+  } else {
+    WriteTensor(tensor, added);
+  }
 }
 
 std::string Emitter::Constant(const Tensor& tensor) {
@@ -153,25 +172,35 @@ std::string Emitter::Integers(const std::vector<int64_t>& numbers) {
   return Constant(Tensor::From<int64_t>({static_cast<int64_t>(numbers.size())}, numbers));
 }
 
-void Emitter::Declare(const std::string& name, const Shape& shape) {
-  for (int a = 0; a < shape.rank(); ++a) {
-    if (shape[a] >= 0) continue;
+void Emitter::Input(const std::string& name, const Type& type) {
+  WriteValueInfo(name, type, graph_->add_input());
+  for (int a = 0; a < type.shape.rank(); ++a) {
+    if (type.shape[a] >= 0) continue;
     int symbols = 0, last = -1;
-    const Dim dim = shape.dim(a);
+    const Dim dim = type.shape.dim(a);
     dim.ForEachSymbol([&](int symbol) { ++symbols, last = symbol; });
     if (symbols == 1 && dim == Dim(SymbolName(last))) axes_.try_emplace(last, name, a);
   }
 }
 
+void Emitter::Output(const std::string& name, const Type& type) { WriteValueInfo(name, type, graph_->add_output()); }
+
+bool Emitter::Knows(const Dim& dim) const {
+  bool all = true;
+  dim.ForEachSymbol([&](int symbol) {
+    bool known = false;
+    for (const Emitter* at = this; at != nullptr && !known; at = at->outer_) known = at->axes_.contains(symbol);
+    all = all && known;
+  });
+  return all;
+}
+
 std::string Emitter::Symbol(int symbol) {
-  for (Emitter* at = this; at != nullptr; at = at->outer_) {
-    const auto found = at->axes_.find(symbol);
-    if (found == at->axes_.end()) continue;
-    const auto& [value, axis] = found->second;
-    return Node("Gather", {Node("Shape", {value}), Integers({axis})});
-  }
-  if (status_.ok()) {
-    status_ = absl::UnimplementedError(
+  const auto found = axes_.find(symbol);
+  if (found != axes_.end())
+    return Node("Gather", {Node("Shape", {found->second.first}), Integers({found->second.second})});
+  if (root().status_.ok()) {
+    root().status_ = absl::UnimplementedError(
         absl::StrCat("no input has an axis whose size is ", SymbolName(symbol), ", which shapes are computed of"));
   }
   return Integers({0});
@@ -190,10 +219,10 @@ std::string Emitter::Term(const Dim::Term& term) {
 
 std::string Emitter::Dimension(const Dim& dim) {
   if (dim.number().has_value()) return Integers({*dim.number()});
+  // Sizes that a graph around knows are computed there: once, where this graph is the body of a loop.
+  if (outer_ != nullptr && outer_->Knows(dim)) return outer_->Dimension(dim);
   const std::string text = dim.ToString();
-  for (Emitter* at = this; at != nullptr; at = at->outer_) {
-    if (const auto found = at->dims_.find(text); found != at->dims_.end()) return found->second;
-  }
+  if (const auto found = dims_.find(text); found != dims_.end()) return found->second;
   std::string sum;
   int symbols = 0, last = -1;
   dim.ForEachSymbol([&](int symbol) { ++symbols, last = symbol; });
@@ -207,6 +236,7 @@ std::string Emitter::Dimension(const Dim& dim) {
     if (dim.constant() != 0) sum = Node("Add", {sum, Integers({dim.constant()})});
   }
   dims_[text] = sum;
+  read_.insert(sum);
   return sum;
 }
 
@@ -239,100 +269,118 @@ std::string Emitter::Full(const Type& type, double value) {
   return Node("ConstantOfShape", {Dimensions(type.shape)}, {{"value", Tensor::Full(type.dtype, {1}, value)}});
 }
 
-void Emitter::Rename(const std::string& name, const std::string& to) {
+bool Emitter::IsNew(const std::string& name, int first) const {
   const auto found = made_.find(name);
-  if (found == made_.end() || read_.contains(name)) {
-    proto::Node* copy = graph_->add_node();
-    copy->set_op_type("Identity");
-    copy->add_input(name);
-    copy->add_output(to);
-    read_.insert(name);
-    made_[to] = {graph_->node_size() - 1, 0};
-    return;
-  }
-  const Place place = found->second;
+  return found != made_.end() && found->second.node >= first && !read_.contains(name);
+}
+
+void Emitter::Rename(const std::string& name, const std::string& to) {
+  const Place place = made_.at(name);
   graph_->mutable_node(place.node)->set_output(place.output, to);
-  made_.erase(found);
+  made_.erase(name);
   made_[to] = place;
 }
 
-absl::StatusOr<Names> Emitter::WriteNode(Site site) {
+absl::StatusOr<Names> Emitter::WriteNode(const Site& site) {
   const adret::Node& node = site.node;
-  if (node.op->traits.identity || node.op->traits.barrier) {
-    site.inputs.resize(std::min(site.inputs.size(), node.outputs.size()));
-    return site.inputs;
-  }
-  if (const Writer* row = FindWriter(node.op->name); row != nullptr) {
-    if (!row->unsupported.empty()) return absl::UnimplementedError(row->unsupported);
-    return row->to(*this, site);
-  }
-  const Operator* equal = EqualOperator(node.op->name, version_);
-  if (equal == nullptr) return absl::UnimplementedError("ONNX has no operator for it");
-  return NodeMulti(equal->name, std::move(site.inputs), static_cast<int>(node.outputs.size()));
+  const auto written = [&]() -> absl::StatusOr<Names> {
+    if (node.op->traits.identity || node.op->traits.barrier) return site.inputs;
+    if (const Writer* row = FindWriter(node.op->name); row != nullptr) {
+      if (!row->unsupported.empty()) return absl::UnimplementedError(row->unsupported);
+      return row->to(*this, site);
+    }
+    const Operator* equal = EqualOperator(node.op->name, version_);
+    if (equal == nullptr) return absl::UnimplementedError("ONNX has no operator for it");
+    return NodeMulti(equal->name, site.inputs, static_cast<int>(node.outputs.size()));
+  };
+  absl::StatusOr<Names> outputs = written();
+  if (outputs.ok() && !root().status_.ok()) outputs = root().status_;
+  if (outputs.ok()) outputs->resize(node.outputs.size());
+  if (outputs.ok()) return outputs;
+  // What lies in a body has said where it is.
+  const bool inner = absl::StartsWith(outputs.status().message(), "the op ");
+  return absl::Status(outputs.status().code(),
+                      absl::StrCat(inner ? ""
+                                         : absl::StrCat("the op ", node.op->name, " (node ", Quoted(node.name),
+                                                        ") cannot be written as ONNX: "),
+                                   outputs.status().message()));
 }
 
 absl::StatusOr<Names> Emitter::Write(const std::vector<Value>& values,
-                                     const absl::flat_hash_map<std::string, std::string>& leaves) {
+                                     const absl::flat_hash_map<std::string, std::string>& leaves, const Names& wanted) {
   std::vector<std::unique_ptr<Graph>> scratch;
-  AD_ASSIGN_OR_RETURN(const std::vector<Value> wanted, Expanded(values, version_, &scratch));
-  const Graph& graph = *wanted[0].graph();
-  const std::vector<bool> needed = Ancestors(graph, wanted);
-  const absl::flat_hash_set<ValueId> read = ReadValues(graph, needed, wanted);
-  absl::flat_hash_map<ValueId, std::string> names;
+  AD_ASSIGN_OR_RETURN(const std::vector<Value> expanded, Expanded(values, version_, &scratch));
+  const Graph& graph = *expanded[0].graph();
+  const std::vector<bool> needed = NeededNodes(graph, expanded);
+  const absl::flat_hash_set<ValueId> read = ReadValues(graph, needed, expanded);
+  absl::flat_hash_map<ValueId, std::string> names, wishes;
+  for (size_t k = 0; k < wanted.size(); ++k) wishes.try_emplace(expanded[k].id(), wanted[k]);
   for (NodeId id = 0; id < graph.num_nodes(); ++id) {
     if (!needed[id]) continue;
     const adret::Node& node = graph.node(id);
     Names outputs;
+    const int first = graph_->node_size();
     if (IsConstant(node)) {
       outputs = {Constant(node.attrs.As<ConstantAttrs>().value)};
     } else if (IsLeaf(node)) {
       outputs = {leaves.at(node.name)};
     } else {
       Site site = SiteOf(graph, id, read);
-      for (const ValueId input : node.inputs) site.inputs.push_back(names.at(input));
-      absl::StatusOr<Names> written = WriteNode(std::move(site));
-      if (written.ok() && !status_.ok()) written = status_;
-      if (!written.ok()) {
-        return absl::Status(written.status().code(),
-                            absl::StrCat("the op ", node.op->name, " (node ", Quoted(node.name),
-                                         ") cannot be written as ONNX: ", written.status().message()));
+      for (const ValueId input : node.inputs) {
+        const auto found = names.find(input);
+        site.inputs.push_back(found == names.end() ? "" : found->second);  // "": of what only has to run before
       }
-      outputs = *std::move(written);
-      outputs.resize(node.outputs.size());
-      if (!outputs[0].empty() && made_.contains(outputs[0]) && !read_.contains(outputs[0]) && graph.IsNamed(id)) {
-        const std::string name = Unique(node.name);
-        Rename(outputs[0], name);
-        outputs[0] = name;
-      }
+      AD_ASSIGN_OR_RETURN(outputs, WriteNode(site));
     }
-    for (size_t k = 0; k < outputs.size(); ++k) names[{id, static_cast<int32_t>(k)}] = outputs[k];
+    for (size_t k = 0; k < outputs.size(); ++k) {
+      const ValueId value{id, static_cast<int32_t>(k)};
+      const auto wish = wishes.find(value);
+      const bool named = wish != wishes.end() || (k == 0 && graph.IsNamed(id));
+      if (named && IsNew(outputs[k], first) && std::count(outputs.begin(), outputs.end(), outputs[k]) == 1) {
+        const std::string name = wish != wishes.end() ? wish->second : Unique(node.name);
+        Rename(outputs[k], name);
+        outputs[k] = name;
+      }
+      names[value] = outputs[k];
+    }
   }
   Names results;
-  for (const Value& value : wanted) results.push_back(names.at(value.id()));
+  for (size_t k = 0; k < expanded.size(); ++k) {
+    results.push_back(names.at(expanded[k].id()));
+    if (wanted.empty() || results[k] == wanted[k]) continue;
+    const std::string copy = Node("Identity", {results[k]});
+    Rename(copy, wanted[k]);
+    results[k] = wanted[k];
+  }
   return results;
 }
 
-absl::StatusOr<proto::Graph*> Emitter::Body(const Subgraph& body, const Names& captured) {
+std::unique_ptr<Emitter> Emitter::NewBody() {
   root().bodies_.push_back(std::make_unique<proto::Graph>());
   proto::Graph* graph = root().bodies_.back().get();
   graph->set_name(Unique("body"));
-  Emitter emitter(graph, version_, this);
+  return std::make_unique<Emitter>(graph, version_, this);
+}
+
+absl::StatusOr<Names> Emitter::Inline(const Subgraph& body, const Names& inputs, const Names& wanted) {
   absl::flat_hash_map<std::string, std::string> leaves;
+  for (int i = 0; i < body.num_inputs(); ++i) leaves[body.graph().node(i).name] = inputs[i];
+  return Write(body.OutputValues(), leaves, wanted);
+}
+
+absl::StatusOr<proto::Graph*> Emitter::Body(const Subgraph& body, const Names& captured) {
+  const std::unique_ptr<Emitter> inner = NewBody();
+  Names inputs, outputs;
   const int own = body.num_inputs() - static_cast<int>(captured.size());
-  for (int i = 0; i < body.num_inputs(); ++i) {
-    const std::string& name = body.graph().node(i).name;
-    leaves[name] = i < own ? Unique(name) : captured[i - own];
-    if (i >= own) continue;
-    WriteValueInfo(leaves[name], body.input_type(i), graph->add_input());
-    emitter.Declare(leaves[name], body.input_type(i).shape);
+  for (int i = 0; i < own; ++i) {
+    inputs.push_back(Unique(body.graph().node(i).name));
+    inner->Input(inputs.back(), body.input_type(i));
   }
-  AD_ASSIGN_OR_RETURN(const Names results, emitter.Write(body.OutputValues(), leaves));
-  for (int k = 0; k < static_cast<int>(results.size()); ++k) {
-    const std::string name = Unique("out");
-    emitter.Rename(results[k], name);
-    WriteValueInfo(name, body.output_type(k), graph->add_output());
-  }
-  return graph;
+  inputs.insert(inputs.end(), captured.begin(), captured.end());
+  for (size_t k = 0; k < body.outputs().size(); ++k) outputs.push_back(Unique("out"));
+  AD_RETURN_IF_ERROR(inner->Inline(body, inputs, outputs).status());
+  for (size_t k = 0; k < outputs.size(); ++k) inner->Output(outputs[k], body.output_type(static_cast<int>(k)));
+  return inner->graph();
 }
 
 }  // namespace adret::onnx

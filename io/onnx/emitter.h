@@ -16,11 +16,13 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "adret/core/dim.h"
 #include "adret/core/graph.h"
 #include "adret/core/tensor.h"
+#include "adret/io/onnx/external.h"
 #include "adret/io/onnx/writers.h"
 
 namespace adret {
@@ -44,6 +46,10 @@ struct EmittedAttr {
   std::variant<int64_t, double, std::string, std::vector<int64_t>, std::vector<double>, Tensor, proto::Graph*> value;
 };
 using EmittedAttrs = std::vector<EmittedAttr>;
+
+// Returns, for each node, whether values depend on it. What only has to run before something else, or again, does not
+// count (autograd/recompute.h).
+std::vector<bool> NeededNodes(const Graph& graph, const std::vector<Value>& values);
 
 class Emitter {
  public:
@@ -75,25 +81,33 @@ class Emitter {
   // Returns the name of a tensor of this type that holds one number.
   std::string Full(const Type& type, double value);
 
-  // Says that the dimensions of `name` have these codes: where Dimension() finds symbols.
-  void Declare(const std::string& name, const Shape& shape);
-  // Adds a tensor under a name.
+  // Adds an input to the graph, under a name that is taken: where Dimension() finds symbols.
+  void Input(const std::string& name, const Type& type);
+  // Adds an output to the graph, which something in it has that name.
+  void Output(const std::string& name, const Type& type);
+  // Adds a tensor under a name. What is large waits in large_tensors().
   void Initializer(const std::string& name, const Tensor& tensor);
+  // Returns the initialisers of the file whose numbers are not written yet.
+  const std::vector<LargeTensor>& large_tensors() const { return large_tensors_; }
 
   // Returns a name that the file does not have yet, and takes it.
   std::string Unique(absl::string_view wish);
-  // Gives the output `name` of a node of this graph another name; or adds a node that copies it, where it has been read
-  // or is none of this graph.
-  void Rename(const std::string& name, const std::string& to);
 
   // Writes the nodes that compute values of a graph (with expansions of ops that ONNX does not have), given the names
-  // of its inputs and variables in the file, by their names in the graph. Returns the values' names.
+  // of its inputs and variables in the file, by their names in the graph. Returns the values' names: `wanted`, which
+  // are taken, where that is not empty.
   absl::StatusOr<Names> Write(const std::vector<Value>& values,
-                              const absl::flat_hash_map<std::string, std::string>& leaves);
-  // Writes a body of a node as a graph for an attribute, which lives as long as the emitter of the whole file. Its
-  // first inputs are its own, called by names of the body; those from `captured` on are the values of these names in
-  // the graph around.
+                              const absl::flat_hash_map<std::string, std::string>& leaves, const Names& wanted = {});
+
+  // Returns an emitter of a graph for an attribute of the node that is added to this one next: EmittedAttr takes its
+  // graph().
+  std::unique_ptr<Emitter> NewBody();
+  proto::Graph* graph() const { return graph_; }
+  // Writes a body of a node as such a graph. Its first inputs are its own, called by names of the body; those from
+  // `captured` on are the values of these names in the graph around.
   absl::StatusOr<proto::Graph*> Body(const Subgraph& body, const Names& captured);
+  // Writes the nodes of a body into this graph, on these inputs. Returns its outputs: `wanted`, as Write() does.
+  absl::StatusOr<Names> Inline(const Subgraph& body, const Names& inputs, const Names& wanted = {});
 
  private:
   struct Place {
@@ -101,24 +115,31 @@ class Emitter {
   };
 
   Emitter& root() { return outer_ == nullptr ? *this : outer_->root(); }
-  // Returns the name of i64[1], the size of a symbol; empty where no input has an axis of that size.
+  // Returns whether inputs, of this graph and those around, have axes of the sizes of all symbols in it.
+  bool Knows(const Dim& dim) const;
+  // Returns the name of i64[1], the size of a symbol that an input of this graph has.
   std::string Symbol(int symbol);
   std::string Term(const Dim::Term& term);
-  absl::StatusOr<Names> WriteNode(Site site);
+  absl::StatusOr<Names> WriteNode(const Site& site);
+  // Returns whether `name` is an output of node `first` of this graph, or of a later one, that nothing has read.
+  bool IsNew(const std::string& name, int first) const;
+  // Gives the output `name` of a node, which nothing has read, another name.
+  void Rename(const std::string& name, const std::string& to);
 
   proto::Graph* const graph_;
   const int64_t version_;
   Emitter* const outer_;
-  absl::Status status_;
   absl::flat_hash_map<std::string, Place> made_;                // outputs of this graph's nodes
   absl::flat_hash_set<std::string> read_;                       // what this graph's nodes read
   absl::flat_hash_map<std::string, std::string> dims_;          // names of i64[1], by the text of the dimension
   absl::flat_hash_map<int, std::pair<std::string, int>> axes_;  // a value and an axis of a symbol's size
   // Of the whole file; the root's.
+  absl::Status status_;
   absl::flat_hash_map<std::string, std::string> constants_;  // by type and bytes
   absl::flat_hash_set<std::string> taken_;
   absl::flat_hash_map<std::string, int> next_;  // suffixes
   std::vector<std::unique_ptr<proto::Graph>> bodies_;
+  std::vector<LargeTensor> large_tensors_;
 };
 
 }  // namespace adret::onnx

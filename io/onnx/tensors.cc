@@ -142,9 +142,13 @@ std::string ElementTypeName(int64_t element_type) {
   return found == nullptr ? absl::StrCat("element type ", element_type) : std::string(found->name);
 }
 
+void WriteTensorType(const Type& type, proto::Tensor* to) {
+  to->set_data_type(ElementTypeOf(type.dtype));
+  for (const int64_t d : type.shape) to->add_dims(d);
+}
+
 void WriteTensor(const Tensor& from, proto::Tensor* to) {
-  to->set_data_type(ElementTypeOf(from.dtype()));
-  for (const int64_t d : from.shape()) to->add_dims(d);
+  WriteTensorType(from.type(), to);
   to->set_raw_data(from.raw(), from.num_bytes());
 }
 

@@ -29,6 +29,8 @@ int ElementTypeOf(DType dtype);
 // Returns ONNX's name of an element type, such as "float8e4m3fn"; "element type 77" for an unknown number.
 std::string ElementTypeName(int64_t element_type);
 
+// Writes a tensor's type.
+void WriteTensorType(const Type& type, proto::Tensor* to);
 // Writes a tensor's type and numbers, as raw bytes.
 void WriteTensor(const Tensor& from, proto::Tensor* to);
 // Writes a name and a type. Symbolic dimensions are named: "batch" for the batch, and as they print for others.
