@@ -96,8 +96,7 @@ absl::Status RunRow(const OpCase& c, DType floating, int64_t version) {
   io::NamedTensors written;
   for (const auto& [value, tensor] : feeds) written["in/" + value.name()] = tensor;
   for (size_t k = 0; k < own.size(); ++k) written[absl::StrCat("out/y", k)] = own[k];
-  AD_RETURN_IF_ERROR(
-      WriteForOthers(absl::StrCat(CaseName(c.name), ".", version, ".", DTypeName(floating)), bytes, written));
+  AD_RETURN_IF_ERROR(WriteForOthers(absl::StrCat(CaseName(c.name), ".", version, ".", Name(floating)), bytes, written));
   absl::StatusOr<io::Model> back = io::ParseOnnx(bytes);
   if (!back.ok()) return absl::InternalError(absl::StrCat("does not come back: ", back.status().message()));
 
