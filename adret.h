@@ -128,9 +128,11 @@
 #include "adret/io/file.h"
 #include "adret/io/idx.h"
 #include "adret/io/in_file.h"
+#include "adret/io/load_state.h"
 #include "adret/io/model.h"
 #include "adret/io/npy.h"
 #include "adret/io/onnx.h"
 #include "adret/io/png.h"
+#include "adret/io/safetensors.h"
 
 #endif  // ADRET_ADRET_H_

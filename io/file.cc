@@ -3,6 +3,7 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -165,6 +166,13 @@ absl::Status InputFile::ReadAt(int64_t offset, int64_t n, void* data) const {
     to += got, offset += got, n -= got;
   }
   return absl::OkStatus();
+}
+
+absl::StatusOr<std::shared_ptr<const char>> InputFile::Map() const {
+  const size_t n = static_cast<size_t>(size_);
+  void* data = mmap(nullptr, n, PROT_READ, MAP_PRIVATE, fd_, 0);
+  if (data == MAP_FAILED) return ErrnoStatus(errno, path_, "cannot map");
+  return std::shared_ptr<const char>(static_cast<const char*>(data), [data, n](const char*) { munmap(data, n); });
 }
 
 absl::StatusOr<std::string> ReadFile(const std::string& path, int64_t max_bytes) {

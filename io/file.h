@@ -10,6 +10,7 @@
 #define ADRET_IO_FILE_H_
 
 #include <cstdint>
+#include <memory>
 #include <string>
 
 #include "absl/status/statusor.h"
@@ -34,6 +35,10 @@ class InputFile {
   int64_t size() const { return size_; }
   // Fills data[0, n) from [offset, offset + n). Fails when the file has no such bytes (any more).
   absl::Status ReadAt(int64_t offset, int64_t n, void* data) const;
+  // Maps the whole file for reading; it must have a byte at least. Whoever holds the result may look at size() bytes.
+  // They are the file's own: they change when somebody overwrites it in place, and when somebody shortens it, a look at
+  // what is gone ends the process (SIGBUS). A file that is replaced, as writers here do, stays as it was.
+  absl::StatusOr<std::shared_ptr<const char>> Map() const;
 
  private:
   // Takes over what open() returned.

@@ -24,12 +24,12 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/btree_map.h"
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "adret/core/executor.h"
 #include "adret/core/graph.h"
 #include "adret/core/state.h"
+#include "adret/io/metadata.h"
 
 namespace adret::io {
 
@@ -37,8 +37,6 @@ struct NamedValue {
   std::string name;
   Value value;
 };
-
-using Metadata = absl::btree_map<std::string, std::string>;
 
 // What goes into a file.
 struct ModelContents {

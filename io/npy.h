@@ -1,7 +1,7 @@
 // NumPy's files: .npy (one array) and .npz (a zip of named arrays), so that numbers travel to and from Python.
 //
-//   std::map<std::string, Tensor> arrays = *io::LoadNpz("golden.npz");   // numpy.savez("golden.npz", x=x, y=y)
-//   AD_RETURN_IF_ERROR(io::SaveNpy("x.npy", x));                         // numpy.load("x.npy")
+//   io::NamedTensors arrays = *io::LoadNpz("golden.npz");     // numpy.savez("golden.npz", x=x, y=y)
+//   AD_RETURN_IF_ERROR(io::SaveNpy("x.npy", x));              // numpy.load("x.npy")
 //
 // Element types: float16, float32, float64, the integers of 8 to 64 bits with and without a sign, bool, little-endian.
 // NumPy has no bf16: such tensors are written as float32, which holds the same numbers. Fortran-ordered arrays are read
@@ -10,12 +10,12 @@
 #define ADRET_IO_NPY_H_
 
 #include <cstdint>
-#include <map>
 #include <string>
 
 #include "absl/status/statusor.h"
 #include "absl/strings/string_view.h"
 #include "adret/core/tensor.h"
+#include "adret/io/named_tensors.h"
 
 namespace adret::io {
 
@@ -23,8 +23,6 @@ struct NpyLimits {
   int64_t max_bytes = int64_t{4} << 30;  // of all arrays together
   int64_t max_arrays = 65535;
 };
-
-using NamedTensors = std::map<std::string, Tensor>;
 
 // Reads an array, or all of an archive. The readers fail with InvalidArgument on anything malformed: another magic or
 // version, a header that is not NumPy's, an unsupported element type, a shape that does not match the number of bytes.

@@ -16,6 +16,7 @@
 #include "adret/io/model_format_internal.h"
 #include "adret/io/npy.h"
 #include "adret/io/png.h"
+#include "adret/io/safetensors.h"
 
 namespace adret::fuzz {
 namespace {
@@ -103,6 +104,19 @@ absl::StatusOr<io::Model> ParseAndCheck(absl::string_view bytes) {
   return model;
 }
 
+constexpr io::SafetensorsLimits kSafetensorsLimits = {
+    .header_bytes = kMiB, .memory_budget = 4 * kMiB, .tensors = 1000, .metadata = 1000};
+
+// The file with a header that ends with its last brace.
+std::string WithHeaderSize(absl::string_view bytes) {
+  constexpr size_t kStart = 8;
+  const size_t brace = bytes.rfind('}');
+  if (bytes.size() < kStart || brace == absl::string_view::npos || brace < kStart) return std::string(bytes);
+  std::string file;
+  io::AppendLittle<uint64_t>(brace + 1 - kStart, &file);
+  return file.append(bytes.data() + kStart, bytes.size() - kStart);
+}
+
 }  // namespace
 
 void FuzzModel(absl::string_view bytes) {
@@ -138,6 +152,18 @@ void FuzzNpz(absl::string_view bytes) {
   (void)io::ParseNpy(bytes).status();
   const auto arrays = io::ParseNpz(bytes, {.max_bytes = 4 * kMiB, .max_arrays = 100});
   if (arrays.ok()) AD_CHECK(io::FormatNpz(*arrays).ok());
+}
+
+void FuzzSafetensors(absl::string_view bytes) {
+  absl::StatusOr<io::Safetensors> read = io::ParseSafetensors(bytes, kSafetensorsLimits);
+  if (!read.ok()) read = io::ParseSafetensors(WithHeaderSize(bytes), kSafetensorsLimits);
+  if (!read.ok()) return;
+  const auto saved = io::SerializeSafetensors(read->tensors, read->metadata);
+  AD_CHECK(saved.ok());
+  const auto again = io::ParseSafetensors(*saved, {});
+  AD_CHECK(again.ok() && again->metadata == read->metadata && again->tensors.size() == read->tensors.size());
+  for (const auto& [name, tensor] : read->tensors) AD_CHECK(again->tensors.at(name).BitEqual(tensor));
+  AD_CHECK(*io::SerializeSafetensors(again->tensors, again->metadata) == *saved);
 }
 
 }  // namespace adret::fuzz

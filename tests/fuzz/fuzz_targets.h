@@ -16,6 +16,9 @@ void FuzzCsv(absl::string_view bytes);
 void FuzzPng(absl::string_view bytes);
 // .npy, and the .npz archive around it.
 void FuzzNpz(absl::string_view bytes);
+// A safetensors file. Where it is none, it is tried again with the size of its header put right. What loads is saved,
+// and loaded again.
+void FuzzSafetensors(absl::string_view bytes);
 
 }  // namespace adret::fuzz
 

@@ -6,6 +6,7 @@ op suite and io_test one for each threat.
 """
 import gzip
 import io
+import json
 import os
 import struct
 import zlib
@@ -128,8 +129,58 @@ def make_npz():
     write("npz", "nested.npy", raw_npy("{" * 200))
 
 
+def safetensors(header, data=b"", size=None):
+    text = header if isinstance(header, bytes) else json.dumps(header).encode()
+    return struct.pack("<Q", len(text) if size is None else size) + text + data
+
+
+def entry(dtype, shape, begin, end):
+    return {"dtype": dtype, "shape": shape, "data_offsets": [begin, end]}
+
+
+def make_safetensors():
+    dtypes = {"U64": 8, "I64": 8, "F64": 8, "F32": 4, "U32": 4, "I32": 4, "BF16": 2, "F16": 2, "U16": 2, "I16": 2, "I8": 1,
+              "U8": 1, "BOOL": 1}
+    header, end = {"__metadata__": {"format": "pt", "a\n": "\u00e9\U0001f600\0"}}, 0
+    for dtype, size in dtypes.items():
+        header[dtype.lower() + ".w"] = entry(dtype, [2], end, end + 2 * size)
+        end += 2 * size
+    write("safetensors", "every_dtype", safetensors(header, bytes(end)))
+    write("safetensors", "truncated", safetensors(header, bytes(end))[:-1])
+    write("safetensors", "trailing", safetensors(header, bytes(end) + b"PK"))
+    write("safetensors", "misaligned", safetensors({"a": entry("U8", [1], 0, 1), "b": entry("F64", [1], 1, 9)}, bytes(9)))
+    write("safetensors", "nan", safetensors({"x": entry("F32", [1], 0, 4)}, struct.pack("<f", float("nan"))))
+    write("safetensors", "no_tensors", safetensors(b"{}      "))
+    write("safetensors", "no_elements", safetensors({"x": entry("F32", [2, 0], 0, 0), "s": entry("I8", [], 0, 1)}, b"a"))
+    write("safetensors", "empty", b"")
+    write("safetensors", "size_only", struct.pack("<Q", 60))
+    write("safetensors", "size_huge", safetensors({}, size=0xFFFFFF000000003C))
+    write("safetensors", "size_1000", safetensors({"x": entry("F32", [2, 2], 0, 16)}, bytes(16), 1000))
+    write("safetensors", "no_utf8", safetensors(b"\xff"))
+    write("safetensors", "no_json", safetensors(b"{"))
+    write("safetensors", "space_first", safetensors(b"\t\n{}"))
+    write("safetensors", "polyglot", safetensors(b"{}\0<script>"))
+    twice = b'{"dtype":"U8","shape":[0],"data_offsets":[0,0]}'
+    write("safetensors", "twice", safetensors(b'{"x":' + twice + b',"\\u0078":' + twice + b"}"))
+    write("safetensors", "surrogate", safetensors(b'{"__metadata__":{"\\ud83d\\ude00":"\\ud83d"}}'))
+    write("safetensors", "deep", safetensors(b'{"x":{"shape":' + b"[" * 2000))
+    write("safetensors", "same_bytes", safetensors({f"w{i}": entry("F32", [2, 2], 0, 16) for i in range(10)}, bytes(16)))
+    write("safetensors", "hole", safetensors({"a": entry("U8", [1], 0, 1), "b": entry("U8", [1], 2, 3)}, bytes(3)))
+    write("safetensors", "reversed", safetensors({"x": entry("U8", [1], 1, 0)}, bytes(1)))
+    write("safetensors", "offsets_wrap", safetensors({"x": entry("I32", [2, 2], 2**64 - 16, 2**64 - 1)}, bytes(16)))
+    write("safetensors", "negative", safetensors({"x": entry("I32", [-2, -2], 0, 16)}, bytes(16)))
+    write("safetensors", "shape_wraps", safetensors({"x": entry("I32", [2**62, 4], 0, 0)}))
+    write("safetensors", "shape_huge", safetensors({"x": entry("I32", [2, 2**64 - 2], 0, 16)}, bytes(16)))
+    write("safetensors", "many_dims", safetensors({"x": entry("U8", [1] * 100, 0, 1)}, bytes(1)))
+    write("safetensors", "f8", safetensors({"x": entry("F8_E4M3", [1], 0, 1), "y": entry("F4", [2], 1, 2)}, bytes(2)))
+    write("safetensors", "bool_2", safetensors({"x": entry("BOOL", [1], 0, 1)}, b"\2"))
+    write("safetensors", "name_nul", safetensors({"a\0": entry("U8", [0], 0, 0)}))
+    write("safetensors", "name_long", safetensors({"a" * 1025: entry("U8", [0], 0, 0)}))
+
+
 if __name__ == "__main__":
     make_idx()
     make_csv()
     make_png()
     make_npz()
+    make_safetensors()
