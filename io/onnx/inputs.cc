@@ -49,7 +49,7 @@ int64_t Dimensions::Named(const std::string& name, int axis) {
   const auto found = named_.find(name);
   if (found != named_.end()) return found->second;
   int64_t code = kAnyBatch;
-  if (axis != 0 || !MeansBatch(name)) {
+  if (name != kBatch && (axis != 0 || !MeansBatch(name))) {
     const absl::StatusOr<Dim> sum = Dim::Parse(name);
     if (sum.ok() && sum->code() != kNoDim) {
       code = sum->code();

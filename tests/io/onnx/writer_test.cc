@@ -1,5 +1,9 @@
 // Files that are written: signatures, names, dimensions, training steps, loops, and files beside the model's.
+//
+//   ADRET_ONNX_OUT=/tmp/models onnx_test --gtest_filter='OnnxWriter.*'    # also writes the files, with their numbers
 #include <cmath>
+#include <cstdlib>
+#include <map>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +19,7 @@
 #include "adret/core/op.h"
 #include "adret/core/status.h"
 #include "adret/io/file.h"
+#include "adret/io/npy.h"
 #include "adret/io/onnx.h"
 #include "adret/io/onnx/onnx.pb.h"
 #include "adret/io/onnx/operators.h"
@@ -44,7 +49,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsSupersetOf;
 using ::testing::Not;
-using ::testing::UnorderedElementsAre;
 
 Tensor Waves(const Shape& shape, double frequency = 1) {
   Tensor t(DType::kFloat32, shape);
@@ -120,6 +124,21 @@ void ExpectNear(const Tensor& found, const Tensor& expected, const std::string& 
   }
 }
 
+// Writes <test>_<number>.onnx and .npz, inputs and outputs by their names, where a folder for them is named.
+void WriteForOthers(const std::string& bytes, const io::ModelContents& contents, const Feeds& feeds,
+                    const std::vector<Tensor>& outputs) {
+  const char* folder = std::getenv("ADRET_ONNX_OUT");
+  if (folder == nullptr) return;
+  static int number = 0;
+  const std::string path =
+      absl::StrCat(folder, "/", testing::UnitTest::GetInstance()->current_test_info()->name(), "_", ++number);
+  io::NamedTensors numbers;
+  for (const auto& [value, tensor] : feeds) numbers["in/" + value.name()] = tensor;
+  for (size_t k = 0; k < outputs.size(); ++k) numbers["out/" + contents.outputs[k].name] = outputs[k];
+  EXPECT_TRUE(io::WriteFile(path + ".onnx", bytes).ok());
+  EXPECT_TRUE(io::SaveNpz(path + ".npz", numbers).ok());
+}
+
 // Writes outputs, reads them again, and compares what both compute.
 void ExpectSame(const io::ModelContents& contents, const Feeds& feeds, const io::OnnxSaveOptions& options = {}) {
   const absl::StatusOr<std::string> bytes = io::SerializeOnnx(contents, options);
@@ -140,6 +159,7 @@ void ExpectSame(const io::ModelContents& contents, const Feeds& feeds, const io:
   const auto result = Evaluate(found, given, &back->state);
   ASSERT_TRUE(expected.ok()) << expected.status();
   ASSERT_TRUE(result.ok()) << result.status();
+  WriteForOthers(*bytes, contents, feeds, *expected);
   for (size_t k = 0; k < expected->size(); ++k) ExpectNear((*result)[k], (*expected)[k], contents.outputs[k].name);
 }
 
@@ -306,7 +326,7 @@ TEST(OnnxWriter, StepsOfOptimizers) {
   const Value x = graph.Input("x", DType::kFloat32, {kAnyBatch, 3});
   const Value y = nn::Dense(2)(nn::Relu()(nn::Dense(4).Named("first")(x)));
   const Value loss = Mean(Square(y));
-  const Updates step = nn::Adam({.learning_rate = 0.1, .clip_norm = 1}).Minimize(loss, graph.variables());
+  const Updates step = nn::Adam({.learning_rate = 0.1, .common = {.clip_norm = 1}}).Minimize(loss, graph.variables());
   const State state = *InitialState(graph, 1);
   io::ModelContents contents{.graph = &graph, .state = &state, .outputs = {{"loss", loss}}};
   // Everything that a step stores, as outputs and as the training step.
@@ -566,12 +586,12 @@ TEST(OnnxWriter, LargeTensorsMayLieInAnotherFile) {
     }
     ++outside;
     EXPECT_FALSE(tensor.has_raw_data());
+    std::map<std::string, std::string> entries;
+    for (const proto::Entry& entry : tensor.external_data()) entries[entry.key()] = entry.value();
+    EXPECT_EQ(entries["location"], "weights.bin");
     int64_t offset = -1, length = -1;
-    for (const proto::Entry& entry : tensor.external_data()) {
-      if (entry.key() == "location") EXPECT_EQ(entry.value(), "weights.bin");
-      if (entry.key() == "offset") EXPECT_TRUE(absl::SimpleAtoi(entry.value(), &offset));
-      if (entry.key() == "length") EXPECT_TRUE(absl::SimpleAtoi(entry.value(), &length));
-    }
+    EXPECT_TRUE(absl::SimpleAtoi(entries["offset"], &offset));
+    EXPECT_TRUE(absl::SimpleAtoi(entries["length"], &length));
     EXPECT_EQ(offset % 64, 0);
     EXPECT_LE(offset + length, size);
   }
