@@ -32,6 +32,7 @@
 #include "adret/ops/barrier.h"
 #include "adret/ops/batch.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/bitwise.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/check_bounds.h"
 #include "adret/ops/compare.h"

@@ -4,6 +4,7 @@
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/elementwise.h"
+#include "adret/ops/kernels/elementwise.h"
 #include "adret/ops/unary.h"
 #include "adret/ops/where.h"
 
@@ -87,6 +88,27 @@ const OpRegistration kDiv(
                                        1, false),
                            Inputs({0})),
              DivDims));
+// The quotient rounded as y has it, even where a / b rounds to an integer: (a - remainder) / b is near one.
+Values ModGradient(const GradientContext& c) {
+  const Value a = c.x(0), b = c.x(1);
+  const bool fmod = c.attrs<ModAttrs>().fmod;
+  const Value rest = fmod ? c.y() : Mod(a, b, {.fmod = true});
+  const Value quotient = Round(Where(Equal(b, 0.0), a, a - rest) / b);
+  return {c.dy(), -(c.dy() * (fmod ? quotient : Where(Equal(rest, c.y()), quotient, quotient - 1.0)))};
+}
+
+const OpRegistration kMod({
+    .name = "mod",
+    .doc = "y = a - b floor(a / b), or with fmod a - b trunc(a / b); for integers x mod 0 = 0.",
+    .inputs = {"a", "b"},
+    .parse_attrs = &ParseAttrs<ModAttrs>,
+    .type = ArithmeticType,
+    .span_kernel =
+        [](const KernelSpec& s) {
+          return SpanKernel{kernels::FindElementwise(s.As<ModAttrs>().fmod ? "fmod" : "mod", s.dtype())};
+        },
+    .gradient = ModGradient,
+});
 const OpRegistration kPow(WithNeutral(Binary("pow", "y = a^b.", PowGradient), 1, false));
 const OpRegistration kMaximum(
     Binary("maximum", "y = max(a, b), NaN where either is; the gradient of a tie goes to a, that of NaN to both.",
@@ -105,6 +127,7 @@ Value Add(Operand a, Operand b) { return BuildBroadcast("add", {a, b}); }
 Value Sub(Operand a, Operand b) { return BuildBroadcast("sub", {a, b}); }
 Value Mul(Operand a, Operand b) { return BuildBroadcast("mul", {a, b}); }
 Value Div(Operand a, Operand b) { return BuildBroadcast("div", {a, b}); }
+Value Mod(Operand a, Operand b, ModAttrs attrs) { return BuildBroadcast("mod", {a, b}, Attrs(attrs)); }
 Value Maximum(Operand a, Operand b) { return BuildBroadcast("maximum", {a, b}); }
 Value Minimum(Operand a, Operand b) { return BuildBroadcast("minimum", {a, b}); }
 

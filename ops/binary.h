@@ -18,6 +18,18 @@ Value Sub(Operand a, Operand b);
 Value Mul(Operand a, Operand b);
 // Divides a by b. Integer division truncates; x / 0 is 0, and the smallest integer / -1 is itself.
 Value Div(Operand a, Operand b);
+
+struct ModAttrs {
+  bool fmod = false;  // give the remainder a's sign, as C does
+  template <class V>
+  void Fields(V&& v) {
+    v("fmod", fmod);
+  }
+};
+// Computes the remainder of a / b that has b's sign, as in Python: a - b floor(a / b). By 0 it is 0 for integers, NaN
+// for f32 and f64. The gradient with respect to b is -floor(a / b) (with fmod: rounded towards 0).
+Value Mod(Operand a, Operand b, ModAttrs attrs = {});
+
 // Raises a to the power b. For integers a negative power truncates like division: 0 unless |a| is 1 (0 to a negative
 // power is 0). A number b of 1, 2, 0.5 or -1 builds x itself, square, sqrt or reciprocal. The gradient with respect to
 // b takes 0 * log(0) as 0.

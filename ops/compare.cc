@@ -59,6 +59,24 @@ const OpRegistration kLessEqual(Comparison("less_equal", "y = (a <= b)."));
 const OpRegistration kGreater(Comparison("greater", "y = (a > b)."));
 const OpRegistration kGreaterEqual(Comparison("greater_equal", "y = (a >= b)."));
 
+// What a number is: of f32, f64, bf16 and f16.
+absl::StatusOr<Types> AnyFloatingType(const TypeContext& c) {
+  if (!IsAnyFloating(c.dtype(0))) return c.Error("takes f32, f64, bf16 or f16, not ", Name(c.dtype(0)));
+  return SameShapeBool(c);
+}
+Op WithSigns(Op op) {
+  op.parse_attrs = &ParseAttrs<IsInfAttrs>;
+  op.span_kernel = [](const KernelSpec& s) {
+    const auto& a = s.As<IsInfAttrs>();
+    return ElementwiseSpan(s, {a.detect_negative ? 1.0 : 0.0, a.detect_positive ? 1.0 : 0.0});
+  };
+  return op;
+}
+
+const OpRegistration kIsNan(Predicate("is_nan", "y = (x is NaN).", {"x"}, AnyFloatingType));
+const OpRegistration kIsInf(WithSigns(Predicate("is_inf", "y = (x is an infinity of a sign that is asked for).", {"x"},
+                                                AnyFloatingType)));
+
 const OpRegistration kAnd(Logical("logical_and", "y = a and b."));
 const OpRegistration kOr(Logical("logical_or", "y = a or b."));
 const OpRegistration kXor(Logical("logical_xor", "y = exactly one of a and b."));
@@ -72,6 +90,9 @@ Value Less(Operand a, Operand b) { return BuildBroadcast("less", {a, b}); }
 Value LessEqual(Operand a, Operand b) { return BuildBroadcast("less_equal", {a, b}); }
 Value Greater(Operand a, Operand b) { return BuildBroadcast("greater", {a, b}); }
 Value GreaterEqual(Operand a, Operand b) { return BuildBroadcast("greater_equal", {a, b}); }
+
+Value IsNan(Operand x) { return Build("is_nan", {x}); }
+Value IsInf(Operand x, IsInfAttrs attrs) { return Build("is_inf", {x}, Attrs(attrs)); }
 
 Value LogicalAnd(Operand a, Operand b) { return BuildBroadcast("logical_and", {a, b}); }
 Value LogicalOr(Operand a, Operand b) { return BuildBroadcast("logical_or", {a, b}); }

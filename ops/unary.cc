@@ -50,6 +50,10 @@ const OpRegistration kAbs(DeclareLinear(Unary(
                                         0, Inputs({0})));
 const OpRegistration kSign(Unary(
     "sign", "y = -1, 0 or 1.", [](G) { return Values(1); }, ArithmeticType));
+const OpRegistration kFloor(Unary("floor", "y = the largest integer <= x.", [](G) { return Values(1); }));
+const OpRegistration kCeil(Unary("ceil", "y = the smallest integer >= x.", [](G) { return Values(1); }));
+const OpRegistration kRound(Unary("round", "y = the integer nearest to x, of a tie the even one.",
+                                  [](G) { return Values(1); }));
 const OpRegistration kSquare(DeclareLinear(Unary(
                                                "square", "y = x * x.",
                                                [](G c) { return Values{c.dy() * (2.0 * c.x())}; }, ArithmeticType),
@@ -66,6 +70,29 @@ const OpRegistration kLog1p(Unary("log1p", "y = ln(1 + x).", [](G c) { return Va
 const OpRegistration kSin(Unary("sin", "y = sin x.", [](G c) { return Values{c.dy() * Cos(c.x())}; }));
 const OpRegistration kCos(Unary("cos", "y = cos x.", [](G c) { return Values{-(c.dy() * Sin(c.x()))}; }));
 const OpRegistration kTan(Unary("tan", "y = tan x.", [](G c) { return Values{c.dy() * (Square(c.y()) + 1.0)}; }));
+
+// Differences of x and 1 are exact where the derivative is large.
+const OpRegistration kAsin(Unary("asin", "y = arcsin x.",
+                                 [](G c) { return Values{c.dy() * Rsqrt((1.0 - c.x()) * (c.x() + 1.0))}; }));
+const OpRegistration kAcos(Unary("acos", "y = arccos x.",
+                                 [](G c) { return Values{-(c.dy() * Rsqrt((1.0 - c.x()) * (c.x() + 1.0)))}; }));
+const OpRegistration kSinh(Unary("sinh", "y = sinh x.", [](G c) { return Values{c.dy() * Cosh(c.x())}; }));
+const OpRegistration kCosh(Unary("cosh", "y = cosh x.", [](G c) { return Values{c.dy() * Sinh(c.x())}; }));
+const OpRegistration kAcosh(Unary("acosh", "y = arcosh x.",
+                                  [](G c) { return Values{c.dy() * Rsqrt(c.x() - 1.0) * Rsqrt(c.x() + 1.0)}; }));
+const OpRegistration kAtanh(Unary("atanh", "y = artanh x.",
+                                  [](G c) { return Values{c.dy() / (1.0 - c.x()) / (c.x() + 1.0)}; }));
+
+// As one op each, the derivative is right where x^2 is too large for the dtype.
+const OpRegistration kAtan(Unary("atan", "y = arctan x.", [](G c) { return Values{SlopeOf("atan_x_grad", c)}; }));
+const OpRegistration kAtanXGrad(Slope("atan_x_grad", "dx = dy / (1 + x^2).", [](G c) {
+  return -2.0 * Build("atan_x_grad", {c.dy() * c.y(), c.x(1)}) * c.x(1);
+}));
+const OpRegistration kAsinh(Unary("asinh", "y = arsinh x.", [](G c) { return Values{SlopeOf("asinh_x_grad", c)}; }));
+const OpRegistration kAsinhXGrad(Slope("asinh_x_grad", "dx = dy / sqrt(1 + x^2).", [](G c) {
+  const auto slope = [&](Value v) { return Build("asinh_x_grad", {v, c.x(1)}); };
+  return -slope(slope(c.dy() * c.y()) * c.x(1));
+}));
 
 // Derivatives that vanish in a tail come from x: y has been rounded to its limit long before they are 0.
 const OpRegistration kTanh(Unary("tanh", "y = tanh x.", [](G c) { return Values{SlopeOf("tanh_x_grad", c)}; }));
@@ -297,6 +324,9 @@ const OpRegistration kGeluXGrad({
 Value Neg(Operand x) { return Build("neg", {x}); }
 Value Abs(Operand x) { return Build("abs", {x}); }
 Value Sign(Operand x) { return Build("sign", {x}); }
+Value Floor(Operand x) { return Build("floor", {x}); }
+Value Ceil(Operand x) { return Build("ceil", {x}); }
+Value Round(Operand x) { return Build("round", {x}); }
 Value Square(Operand x) { return Build("square", {x}); }
 Value Reciprocal(Operand x) { return Build("reciprocal", {x}); }
 Value Sqrt(Operand x) { return Build("sqrt", {x}); }
@@ -308,7 +338,15 @@ Value Log1p(Operand x) { return Build("log1p", {x}); }
 Value Sin(Operand x) { return Build("sin", {x}); }
 Value Cos(Operand x) { return Build("cos", {x}); }
 Value Tan(Operand x) { return Build("tan", {x}); }
+Value Asin(Operand x) { return Build("asin", {x}); }
+Value Acos(Operand x) { return Build("acos", {x}); }
+Value Atan(Operand x) { return Build("atan", {x}); }
+Value Sinh(Operand x) { return Build("sinh", {x}); }
+Value Cosh(Operand x) { return Build("cosh", {x}); }
 Value Tanh(Operand x) { return Build("tanh", {x}); }
+Value Asinh(Operand x) { return Build("asinh", {x}); }
+Value Acosh(Operand x) { return Build("acosh", {x}); }
+Value Atanh(Operand x) { return Build("atanh", {x}); }
 Value Erf(Operand x) { return Build("erf", {x}); }
 Value Sigmoid(Operand x) { return Build("sigmoid", {x}); }
 Value Softplus(Operand x) { return Build("softplus", {x}); }

@@ -3,9 +3,9 @@
 //   Value y = Tanh(Square(x) + 1.0);
 //   Value z = LeakyRelu(y, {.slope = 0.2});
 //
-// The result has x's type. neg, abs, sign, square, relu and clip also take integers (which wrap around); the others
-// take f32 and f64. Where a function is not defined (log of a negative number) the result is NaN. Errors (kept by the
-// graph): a dtype that the function does not take; attributes outside their documented range.
+// The result has x's type. neg, abs, sign, square, relu and clip also take integers of any dtype (which wrap around);
+// the others take f32 and f64. Where a function is not defined (log of a negative number) the result is NaN. Errors
+// (kept by the graph): a dtype that the function does not take; attributes outside their documented range.
 #ifndef ADRET_OPS_UNARY_H_
 #define ADRET_OPS_UNARY_H_
 
@@ -16,8 +16,11 @@
 namespace adret {
 
 Value Neg(Operand x);
-Value Abs(Operand x);   // gradient at 0: 0
-Value Sign(Operand x);  // -1, 0 or 1; its gradient is zero
+Value Abs(Operand x);    // gradient at 0: 0
+Value Sign(Operand x);   // -1, 0 or 1; its gradient is zero
+Value Floor(Operand x);  // the largest integer that is at most x; gradient: 0
+Value Ceil(Operand x);   // the smallest integer that is at least x; gradient: 0
+Value Round(Operand x);  // the nearest integer, of a tie the even one; gradient: 0
 Value Square(Operand x);
 Value Reciprocal(Operand x);  // 1 / x
 Value Sqrt(Operand x);
@@ -29,7 +32,15 @@ Value Log1p(Operand x);  // log(1 + x), accurate near 0
 Value Sin(Operand x);
 Value Cos(Operand x);
 Value Tan(Operand x);
+Value Asin(Operand x);
+Value Acos(Operand x);
+Value Atan(Operand x);
+Value Sinh(Operand x);
+Value Cosh(Operand x);
 Value Tanh(Operand x);
+Value Asinh(Operand x);
+Value Acosh(Operand x);
+Value Atanh(Operand x);
 Value Erf(Operand x);  // 2 / sqrt(pi) * integral of exp(-t^2) from 0 to x
 
 Value Sigmoid(Operand x);   // 1 / (1 + exp(-x))

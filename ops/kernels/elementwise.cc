@@ -4,8 +4,12 @@
 
 namespace adret::kernels {
 
+std::array<absl::Span<const SpanRow>, 6> AllLoops() {
+  return {ArithmeticLoops(), MathLoops(), ActivationLoops(), IntegerLoops(), BitLoops(), InverseLoops()};
+}
+
 SpanFn FindElementwise(absl::string_view name, DType dtype) {
-  for (absl::Span<const SpanRow> rows : {ArithmeticLoops(), MathLoops(), ActivationLoops(), IntegerLoops()}) {
+  for (absl::Span<const SpanRow> rows : AllLoops()) {
     for (const SpanRow& row : rows) {
       if (row.dtype == dtype && row.name == name) return row.fn;
     }

@@ -10,6 +10,7 @@
 #ifndef ADRET_OPS_KERNELS_ELEMENTWISE_H_
 #define ADRET_OPS_KERNELS_ELEMENTWISE_H_
 
+#include <array>
 #include <cstdint>
 
 #include "absl/strings/string_view.h"
@@ -38,6 +39,11 @@ absl::Span<const SpanRow> ArithmeticLoops();
 absl::Span<const SpanRow> MathLoops();
 absl::Span<const SpanRow> ActivationLoops();
 absl::Span<const SpanRow> IntegerLoops();
+absl::Span<const SpanRow> BitLoops();
+absl::Span<const SpanRow> InverseLoops();
+
+// All of them.
+std::array<absl::Span<const SpanRow>, 6> AllLoops();
 
 }  // namespace adret::kernels
 

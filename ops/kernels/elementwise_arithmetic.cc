@@ -29,6 +29,25 @@ struct Sign {
     return hn::IfThenElse(hn::Gt(x, zero), Num(d, 1), hn::IfThenElse(hn::Lt(x, zero), Num(d, -1), x));
   }
 };
+// The result has x's sign, a zero, too, which some instruction sets give the other one.
+struct Floor {
+  template <class D, class V>
+  static V Run(D, Params, V x) {
+    return hn::CopySign(hn::Floor(x), x);
+  }
+};
+struct Ceil {
+  template <class D, class V>
+  static V Run(D, Params, V x) {
+    return hn::CopySign(hn::Ceil(x), x);
+  }
+};
+struct Round {  // of a tie, the even one
+  template <class D, class V>
+  static V Run(D, Params, V x) {
+    return hn::Round(x);
+  }
+};
 struct Square {
   template <class D, class V>
   static V Run(D, Params, V x) {
@@ -236,6 +255,9 @@ std::vector<SpanRow> MakeRows() {
   AddRows<Neg, 1>("neg", rows);
   AddRows<Abs, 1>("abs", rows);
   AddRows<Sign, 1>("sign", rows);
+  AddRows<Floor, 1>("floor", rows);
+  AddRows<Ceil, 1>("ceil", rows);
+  AddRows<Round, 1>("round", rows);
   AddRows<Square, 1>("square", rows);
   AddRows<Reciprocal, 1>("reciprocal", rows);
   AddRows<Sqrt, 1>("sqrt", rows);

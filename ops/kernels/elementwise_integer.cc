@@ -6,28 +6,11 @@
 
 #include "adret/core/convert.h"
 #include "adret/ops/kernels/elementwise.h"
+#include "adret/ops/kernels/elementwise_plain.h"
 
 namespace adret::kernels {
 namespace {
 
-// Integers wrap around: the arithmetic is done on unsigned numbers.
-template <class T>
-using Unsigned = std::make_unsigned_t<T>;
-
-template <class F, class In, class Out, size_t... I>
-void Loop(const void* const* in, Out* out, int64_t n, const double* params, std::index_sequence<I...>) {
-  const In* x[] = {static_cast<const In*>(in[I])...};
-  for (int64_t i = 0; i < n; ++i) out[i] = F::Run(params, x[I][i]...);
-}
-template <class F, class In, class Out, int kInputs>
-void Span(const void* const* in, void* out, int64_t n, const double* params) {
-  Loop<F, In>(in, static_cast<Out*>(out), n, params, std::make_index_sequence<kInputs>());
-}
-
-template <class T>
-T Wrap(uint64_t bits) {
-  return static_cast<T>(static_cast<Unsigned<T>>(bits));
-}
 struct Neg {
   template <class T>
   static T Run(const double*, T x) {
@@ -79,6 +62,22 @@ struct Div {
     return static_cast<T>(a / b);
   }
 };
+// C's remainder, which has a's sign, with x mod 0 = 0.
+struct Fmod {
+  template <class T>
+  static T Run(const double*, T a, T b) {
+    if (b == 0 || (std::is_signed_v<T> && b == static_cast<T>(-1))) return 0;
+    return static_cast<T>(a % b);
+  }
+};
+// The remainder that has b's sign.
+struct Mod {
+  template <class T>
+  static T Run(const double*, T a, T b) {
+    const T rest = Fmod::Run(nullptr, a, b);
+    return rest != 0 && (rest < 0) != (b < 0) ? static_cast<T>(rest + b) : rest;
+  }
+};
 struct Pow {
   template <class T>
   static T Run(const double*, T a, T b) {
@@ -87,7 +86,7 @@ struct Pow {
       return a == 1 ? T{1} : T{0};
     }
     T y = 1;
-    for (Unsigned<T> rest = static_cast<Unsigned<T>>(b); rest != 0; rest >>= 1) {
+    for (auto rest = static_cast<std::make_unsigned_t<T>>(b); rest != 0; rest >>= 1) {
       if (rest & 1) y = Mul::Run(nullptr, y, a);
       a = Mul::Run(nullptr, a, a);
     }
@@ -191,29 +190,31 @@ void Clip(const void* const* in, void* out, int64_t n, const double* params) {
 template <class T>
 void AddIntegerRows(std::vector<SpanRow>& rows) {
   const DType t = kDTypeOf<T>;
-  rows.insert(rows.end(), {{"neg", t, &Span<Neg, T, T, 1>},
-                           {"abs", t, &Span<Abs, T, T, 1>},
-                           {"sign", t, &Span<Sign, T, T, 1>},
-                           {"square", t, &Span<Square, T, T, 1>},
-                           {"relu", t, &Span<Relu, T, T, 1>},
+  rows.insert(rows.end(), {{"neg", t, &PlainSpan<Neg, T, T, 1>},
+                           {"abs", t, &PlainSpan<Abs, T, T, 1>},
+                           {"sign", t, &PlainSpan<Sign, T, T, 1>},
+                           {"square", t, &PlainSpan<Square, T, T, 1>},
+                           {"relu", t, &PlainSpan<Relu, T, T, 1>},
                            {"clip", t, &Clip<T>},
-                           {"add", t, &Span<Add, T, T, 2>},
-                           {"sub", t, &Span<Sub, T, T, 2>},
-                           {"mul", t, &Span<Mul, T, T, 2>},
-                           {"div", t, &Span<Div, T, T, 2>},
-                           {"pow", t, &Span<Pow, T, T, 2>},
-                           {"maximum", t, &Span<Maximum, T, T, 2>},
-                           {"minimum", t, &Span<Minimum, T, T, 2>}});
+                           {"add", t, &PlainSpan<Add, T, T, 2>},
+                           {"sub", t, &PlainSpan<Sub, T, T, 2>},
+                           {"mul", t, &PlainSpan<Mul, T, T, 2>},
+                           {"div", t, &PlainSpan<Div, T, T, 2>},
+                           {"mod", t, &PlainSpan<Mod, T, T, 2>},
+                           {"fmod", t, &PlainSpan<Fmod, T, T, 2>},
+                           {"pow", t, &PlainSpan<Pow, T, T, 2>},
+                           {"maximum", t, &PlainSpan<Maximum, T, T, 2>},
+                           {"minimum", t, &PlainSpan<Minimum, T, T, 2>}});
 }
 
 template <class T>
 void AddComparisonRows(std::vector<SpanRow>& rows, DType t = kDTypeOf<T>) {
-  rows.insert(rows.end(), {{"equal", t, &Span<Equal, T, bool, 2>},
-                           {"not_equal", t, &Span<NotEqual, T, bool, 2>},
-                           {"less", t, &Span<Less, T, bool, 2>},
-                           {"less_equal", t, &Span<LessEqual, T, bool, 2>},
-                           {"greater", t, &Span<Greater, T, bool, 2>},
-                           {"greater_equal", t, &Span<GreaterEqual, T, bool, 2>}});
+  rows.insert(rows.end(), {{"equal", t, &PlainSpan<Equal, T, bool, 2>},
+                           {"not_equal", t, &PlainSpan<NotEqual, T, bool, 2>},
+                           {"less", t, &PlainSpan<Less, T, bool, 2>},
+                           {"less_equal", t, &PlainSpan<LessEqual, T, bool, 2>},
+                           {"greater", t, &PlainSpan<Greater, T, bool, 2>},
+                           {"greater_equal", t, &PlainSpan<GreaterEqual, T, bool, 2>}});
 }
 
 std::vector<SpanRow> MakeRows() {
@@ -225,10 +226,10 @@ std::vector<SpanRow> MakeRows() {
   ADRET_INTEGER_TYPES(ADRET_ADD_ROWS)
 #undef ADRET_ADD_ROWS
   AddComparisonRows<BoolByte>(rows, DType::kBool);
-  rows.insert(rows.end(), {{"logical_and", DType::kBool, &Span<And, uint8_t, uint8_t, 2>},
-                           {"logical_or", DType::kBool, &Span<Or, uint8_t, uint8_t, 2>},
-                           {"logical_xor", DType::kBool, &Span<Xor, uint8_t, uint8_t, 2>},
-                           {"logical_not", DType::kBool, &Span<Not, uint8_t, uint8_t, 1>}});
+  rows.insert(rows.end(), {{"logical_and", DType::kBool, &PlainSpan<And, uint8_t, uint8_t, 2>},
+                           {"logical_or", DType::kBool, &PlainSpan<Or, uint8_t, uint8_t, 2>},
+                           {"logical_xor", DType::kBool, &PlainSpan<Xor, uint8_t, uint8_t, 2>},
+                           {"logical_not", DType::kBool, &PlainSpan<Not, uint8_t, uint8_t, 1>}});
   for (DType dtype : kAllDTypes) {
     if (SizeOf(dtype) == 1) rows.push_back({"where", dtype, &Where<uint8_t>});
     if (SizeOf(dtype) == 2) rows.push_back({"where", dtype, &Where<uint16_t>});

@@ -38,6 +38,36 @@ edge("sign", signs, "specials")
 edge("abs", lambda x: x * signs(x), "specials")
 for name in "neg square reciprocal sqrt rsqrt exp expm1 log log1p sin cos tan tanh erf sigmoid".split():
     edge(name, getattr(torch, name), "specials")
+for name in "floor ceil round asin acos sinh cosh".split():
+    edge(name, getattr(torch, name), "specials")
+
+
+class Sloped(torch.autograd.Function):
+    """y, whose derivatives with respect to some x are the slopes: Sloped.apply(y, x0, slope0, x1, slope1)."""
+
+    @staticmethod
+    def forward(ctx, y, *xs_and_slopes):
+        ctx.save_for_backward(*xs_and_slopes[1::2])
+        return y.clone()
+
+    @staticmethod
+    def backward(ctx, dy):
+        return None, *[v for slope in ctx.saved_tensors for v in (dy * slope, None)]
+
+
+def sloped(f, slope):
+    return lambda x: Sloped.apply(f(x.detach()), x, slope(x.detach()))
+
+
+# PyTorch's derivatives have x^2, which overflows; that of acosh is a number where acosh is not one.
+edge("atan", sloped(torch.atan, lambda x: torch.where(x.abs() > 1e9, 1 / x / x, 1 / (1 + x * x))), "specials")
+edge("asinh", sloped(torch.asinh, lambda x: 1 / torch.hypot(x, torch.ones_like(x))), "specials")
+edge("acosh", sloped(torch.acosh, lambda x: (x - 1).rsqrt() * (x + 1).rsqrt()), "specials")
+edge("atanh", sloped(torch.atanh, lambda x: 1 / (1 - x) / (1 + x)), "specials")
+edge("is_nan", torch.isnan, "specials")
+edge("is_inf", torch.isinf, "specials")
+edge("is_inf/negative", torch.isneginf, "specials")
+edge("bitcast", lambda x: x.detach().view(torch.int32 if x.dtype == torch.float32 else torch.int64), "specials")
 edge("softplus", F.softplus, "specials")
 edge("relu", F.relu, "specials", wild=True)
 
@@ -77,6 +107,23 @@ give("b", lambda n: np.tile(n.specials, 16))
 edge("elu_x_grad", lambda dy, y: torch.where(y > 0, dy, dy * (torch.where(y > 0, torch.zeros_like(y), y) + 1.5)), "a", "b")
 for name in "add sub mul div".split():
     edge(name, getattr(torch, name), "a", "b")
+
+
+# PyTorch's remainder of the largest number by the smallest is NaN, and that of an infinite number has a slope.
+def remainder(rounding):
+    def f(a, b):
+        x, y = a.detach().numpy(), b.detach().numpy()
+        rest = np.fmod(x, y)
+        if rounding == "floor":
+            rest = np.where((rest != 0) & ((rest < 0) != (y < 0)), rest + y, rest)
+        quotient = torch.div(a.detach(), b.detach(), rounding_mode=rounding)
+        quotient = torch.where(torch.isinf(a.detach()) & (b.detach() != 0), torch.full_like(quotient, nan), quotient)
+        return Sloped.apply(torch.from_numpy(rest), a, torch.ones_like(quotient), b, -quotient)
+    return f
+
+
+edge("mod", remainder("floor"), "a", "b")
+edge("mod/fmod", remainder("trunc"), "a", "b")
 EXPONENTS = [0.0, -0.0, inf, -inf, nan, 1.0, -1.0, 0.5, 2.0, 3.0, -3.0, -0.5]
 give("bases", lambda n: np.repeat(n.specials + [2.0], len(EXPONENTS) + 2))
 give("exponents", lambda n: np.tile(EXPONENTS + [n.big, n.den], 17))
@@ -141,13 +188,18 @@ def power_in(info):
     return power
 
 
+def shifted(shift, bits, beyond):
+    return lambda p, q: shift(p, q) if 0 <= q < bits else beyond(p)
+
+
 def compared(f):
     return lambda a, b: torch.tensor([f(p, q) for p, q in zip(a.tolist(), b.tolist())])
 
 
 ON_INTEGERS = {"neg": operator.neg, "abs": abs, "sign": lambda p: (p > 0) - (p < 0), "square": lambda p: p * p,
-               "relu": lambda p: max(p, 0), "clip": lambda p: min(max(p, 1), 100)}
-ON_PAIRS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "maximum": max, "minimum": min}
+               "relu": lambda p: max(p, 0), "clip": lambda p: min(max(p, 1), 100), "bitwise_not": operator.invert}
+ON_PAIRS = {"add": operator.add, "sub": operator.sub, "mul": operator.mul, "maximum": max, "minimum": min,
+            "bitwise_and": operator.and_, "bitwise_or": operator.or_, "bitwise_xor": operator.xor}
 for t, dtype in INTEGERS.items():
     info = torch.iinfo(dtype)
     in_python = t in ("u16", "u32", "u64")
@@ -162,6 +214,12 @@ for t, dtype in INTEGERS.items():
         edge(f"{name}/{t}", wrapped(f, info) if in_python else getattr(torch, name), t + "_a", t + "_b")
     for name, op in COMPARISONS.items():
         edge(f"{name}/{t}", compared(getattr(operator, op)) if in_python else getattr(torch, op), t + "_a", t + "_b")
+    left = shifted(operator.lshift, info.bits, lambda p: 0)
+    right = shifted(operator.rshift, info.bits, lambda p: -1 if p < 0 else 0)
+    edge(f"shift_left/{t}", wrapped(left, info) if in_python else torch.bitwise_left_shift, t + "_a", t + "_b")
+    edge(f"shift_right/{t}", wrapped(right, info) if in_python else torch.bitwise_right_shift, t + "_a", t + "_b")
+    edge(f"mod/{t}", wrapped(lambda p, q: p % q if q else 0, info), t + "_a", t + "_b")
+    edge(f"mod/fmod/{t}", wrapped(lambda p, q: p - q * truncated(p, q) if q else 0, info), t + "_a", t + "_b")
     edge(f"div/{t}", wrapped(truncated, info), t + "_a", t + "_b")
     edge(f"pow/{t}", wrapped(power_in(info), info), t + "_a", t + "_b")
 

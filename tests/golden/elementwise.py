@@ -87,5 +87,18 @@ case("where", torch.where, p, a, b)
 case("cast_f32_f64", lambda x: x.double(), wide.float())
 case("cast_f64_i32", lambda x: x.int(), wide)
 
+for name in "floor ceil round atan sinh cosh asinh".split():
+    case(name, getattr(torch, name), wide)
+for name in "asin acos atanh".split():
+    case(name, getattr(torch, name), uniform(-0.95, 0.95))
+case("acosh", torch.acosh, uniform(1.05, 5))
+divisor = uniform(-2, 2)
+case("mod", torch.remainder, wide, divisor)
+case("fmod", torch.fmod, wide, divisor)
+case("mod_i64", torch.remainder, torch.randint(-9, 9, (3, 7)), torch.randint(1, 5, (3, 7)) * torch.randint(0, 2, (3, 7)).mul(2).sub(1))
+kinds = torch.tensor([0, math.inf, -math.inf, 2.5])
+case("is_nan", lambda x: torch.isnan(x - x), kinds)
+case("is_inf", torch.isinf, kinds)
+
 assert not any(np.isnan(v).any() for v in arrays.values())
 np.savez(os.path.join(os.path.dirname(os.path.abspath(__file__)), "elementwise.npz"), **arrays)

@@ -1,6 +1,7 @@
 // Edge rows of functions of two values: arithmetic, comparisons, logic, choice; of integers; and of conversions.
 #include "absl/strings/str_cat.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/bitwise.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/random.h"
 #include "adret/ops/unary.h"
@@ -27,11 +28,16 @@ EdgeRow Of(std::string name, std::string input, std::function<Value(Value)> f) {
           .gradient_ulp = 0};
 }
 
+Value Remainder(Operand a, Operand b) { return Mod(a, b); }
+Value CRemainder(Operand a, Operand b) { return Mod(a, b, {.fmod = true}); }
+
 const EdgeRows kFloating({
     Binary("add", Add),
     Binary("sub", Sub),
     Binary("mul", Mul),
     Binary("div", Div, {"a", "b"}, 0, 2),
+    Binary("mod", Remainder, {"a", "b"}, 0, 2),
+    Binary("mod/fmod", CRemainder, {"a", "b"}, 0, 2),
     Binary("pow", Pow, {"bases", "exponents"}, 2, 4),
     Binary("maximum", Maximum),
     Binary("minimum", Minimum),
@@ -45,6 +51,11 @@ const EdgeRows kFloating({
     Binary("logical_or", LogicalOr, {"bools", "other_bools"}),
     Binary("logical_xor", LogicalXor, {"bools", "other_bools"}),
     Of("logical_not", "bools", [](Value x) { return LogicalNot(x); }),
+    Of("is_nan", "specials", [](Value x) { return IsNan(x); }),
+    Of("is_inf", "specials", [](Value x) { return IsInf(x); }),
+    Of("is_inf/negative", "specials", [](Value x) { return IsInf(x, {.detect_positive = false}); }),
+    Of("bitcast", "specials",
+       [](Value x) { return Bitcast(x, x.dtype() == DType::kFloat32 ? DType::kInt32 : DType::kInt64); }),
     {.name = "where",
      .build = [](Args x) { return Values{Where(x[0], x[1], x[2])}; },
      .inputs = {"conditions", "a", "b"},
@@ -82,12 +93,19 @@ const std::vector<NamedDType>& Others() {
 
 std::vector<EdgeRow> IntegerRows() {
   const std::vector<std::pair<std::string, Value (*)(Operand)>> unary = {
-      {"neg", Neg}, {"abs", Abs}, {"sign", Sign}, {"square", Square}, {"relu", Relu}};
+      {"neg", Neg}, {"abs", Abs}, {"sign", Sign}, {"square", Square}, {"relu", Relu}, {"bitwise_not", BitwiseNot}};
   const std::vector<std::pair<std::string, Value (*)(Operand, Operand)>> binary = {{"add", Add},
                                                                                    {"sub", Sub},
                                                                                    {"mul", Mul},
                                                                                    {"div", Div},
                                                                                    {"pow", Pow},
+                                                                                   {"mod", Remainder},
+                                                                                   {"mod/fmod", CRemainder},
+                                                                                   {"bitwise_and", BitwiseAnd},
+                                                                                   {"bitwise_or", BitwiseOr},
+                                                                                   {"bitwise_xor", BitwiseXor},
+                                                                                   {"shift_left", ShiftLeft},
+                                                                                   {"shift_right", ShiftRight},
                                                                                    {"maximum", Maximum},
                                                                                    {"minimum", Minimum},
                                                                                    {"equal", Equal},

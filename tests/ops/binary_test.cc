@@ -41,6 +41,12 @@ OpCase Row(OpCase c, std::string name) {
   return c;
 }
 
+// b is at most -0.5.
+OpCase ByNegative(OpCase c) {
+  c.inputs[1].lo = -2, c.inputs[1].hi = -0.5;
+  return c;
+}
+
 OpCase Integer(std::string name, DType dtype, Function f, double (*reference)(double, double)) {
   const double lo = dtype == DType::kUint8 ? 0 : -6;
   return {.name = std::move(name),
@@ -62,6 +68,10 @@ double Sub64(double a, double b) { return a - b; }
 double Mul64(double a, double b) { return a * b; }
 double Div64(double a, double b) { return a / b; }
 double Pow64(double a, double b) { return std::pow(a, b); }
+double Mod64(double a, double b) { return a - b * std::floor(a / b); }
+double Fmod64(double a, double b) { return std::fmod(a, b); }
+Value PythonMod(Operand a, Operand b) { return Mod(a, b); }
+Value FMod(Operand a, Operand b) { return Mod(a, b, {.fmod = true}); }
 double Max64(double a, double b) { return std::max(a, b); }
 double Min64(double a, double b) { return std::min(a, b); }
 
@@ -83,6 +93,11 @@ const OpCases kFloating({
     Bad(
         Binary("div", Div, Div64), [](Graph* g) { g->Input("a", DType::kInt32, {2}) / 0.5; },
         "div: the number 0.5 is not a value of i32"),
+    Bad(
+        Binary("mod", PythonMod, Mod64), [](Graph* g) { Mod(g->Input("a", DType::kFloat16, {2}), 2); },
+        "mod: a is f16, but mod computes in f32 or f64: cast it"),
+    Binary("mod/fmod", FMod, Fmod64),
+    ByNegative(Binary("mod/negative", PythonMod, Mod64)),
     Binary("pow", Pow, Pow64, /*a_lo=*/0.5),
     Binary("maximum", Maximum, Max64),
     Binary("minimum", Minimum, Min64),
@@ -90,6 +105,7 @@ const OpCases kFloating({
     Row(Binary("", Sub, Sub64), "sub/row"),
     Row(Binary("", Mul, Mul64), "mul/row"),
     Row(Binary("", Div, Div64), "div/row"),
+    Row(Binary("", FMod, Fmod64), "mod/row"),
     Row(Binary("", Pow, Pow64, 0.5), "pow/row"),
     Row(Binary("", Maximum, Max64), "maximum/row"),
     Row(Binary("", Minimum, Min64), "minimum/row"),
@@ -143,6 +159,9 @@ const OpCases kIntegers({
     Integer("mul/i32", DType::kInt32, Mul, Mul64),
     Integer("div/i64", DType::kInt64, Div, DivInt),
     Integer("div/u8", DType::kUint8, Div, DivInt),
+    Integer("mod/i32", DType::kInt32, PythonMod, [](double a, double b) { return b == 0 ? 0 : Mod64(a, b); }),
+    Integer("mod/u8", DType::kUint8, PythonMod, [](double a, double b) { return b == 0 ? 0 : Mod64(a, b); }),
+    Integer("mod/fmod_i64", DType::kInt64, FMod, [](double a, double b) { return b == 0 ? 0 : Fmod64(a, b); }),
     Integer("pow/i64", DType::kInt64, Pow,
             [](double a, double b) { return a == 0 && b < 0 ? 0 : std::trunc(std::pow(a, b)); }),
     Integer("maximum/u8", DType::kUint8, Maximum, Max64),
@@ -154,6 +173,9 @@ const GoldenCases kGolden("elementwise", {
                                              {"sub", [](Args x) { return Values{x[0] - x[1]}; }},
                                              {"mul", [](Args x) { return Values{x[0] * x[1]}; }},
                                              {"div", [](Args x) { return Values{x[0] / x[1]}; }},
+                                             {"mod", [](Args x) { return Values{Mod(x[0], x[1])}; }},
+                                             {"fmod", [](Args x) { return Values{Mod(x[0], x[1], {.fmod = true})}; }},
+                                             {"mod_i64", [](Args x) { return Values{Mod(x[0], x[1])}; }},
                                              {"pow", [](Args x) { return Values{Pow(x[0], x[1])}; }},
                                              {"pow_at_zero", [](Args x) { return Values{Pow(x[0], x[1])}; }},
                                              {"maximum", [](Args x) { return Values{Maximum(x[0], x[1])}; }},
@@ -202,6 +224,18 @@ TEST(Binary, GradientsOfPowAtItsEdges) {
   for (int i = 0; i < 4; ++i) {
     EXPECT_EQ(Evaluated(dx[0], feeds, i), da[i]);
     EXPECT_EQ(Evaluated(dx[1], feeds, i), db[i]);
+  }
+}
+
+// 0.3 / 0.1 rounds to 3, but 0.3 has 0.1 in it only twice: the slope is that of the remainder that is there.
+TEST(Binary, TheGradientOfModCountsAsModDoes) {
+  Graph graph;
+  const Value a = graph.Input("a", DType::kFloat64, {3}), b = graph.Input("b", DType::kFloat64, {3});
+  const Feeds feeds = {{a, Tensor::From<double>({3}, {0.3, -0.3, 7})}, {b, Tensor::From<double>({3}, {0.1, 0.1, -2})}};
+  const double floors[] = {2, -3, -4}, truncated[] = {2, -2, -3};
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(Evaluated(Gradients(Mod(a, b), {b})[0], feeds, i), -floors[i]);
+    EXPECT_EQ(Evaluated(Gradients(Mod(a, b, {.fmod = true}), {b})[0], feeds, i), -truncated[i]);
   }
 }
 

@@ -1,5 +1,6 @@
 #include "adret/ops/compare.h"
 
+#include <cmath>
 #include <memory>
 #include <vector>
 
@@ -74,6 +75,41 @@ const OpCases kLogical({
      .differentiable = false},
 });
 
+OpCase WhatKind(std::string name, std::function<Value(Value)> f, bool (*reference)(double)) {
+  return {.name = std::move(name),
+          .build = [f = std::move(f)](Args x) { return Values{f(x[0])}; },
+          .inputs = {{.shape = {2, 4}, .batch = true, .values = {0, INFINITY, 1.5, NAN, -INFINITY, -0.0, -2, 1e30}}},
+          .reference = Elementwise([reference](double x) { return reference(x); }),
+          .differentiable = false,
+          .bad = [](Graph* g) { IsNan(g->Input("x", DType::kInt8, {2})); },
+          .bad_message = "is_nan: takes f32, f64, bf16 or f16, not i8 (x i8[2])"};
+}
+const OpCases kKinds({
+    WhatKind(
+        "is_nan", [](Value x) { return IsNan(x); }, [](double x) { return std::isnan(x); }),
+    WhatKind(
+        "is_inf", [](Value x) { return IsInf(x); }, [](double x) { return std::isinf(x); }),
+    WhatKind(
+        "is_inf/negative", [](Value x) { return IsInf(x, {.detect_positive = false}); },
+        [](double x) { return x == -INFINITY; }),
+    WhatKind(
+        "is_inf/positive", [](Value x) { return IsInf(x, {.detect_negative = false}); },
+        [](double x) { return x == INFINITY; }),
+});
+
+TEST(Compare, HalvesHaveKinds) {
+  for (DType dtype : {DType::kBFloat16, DType::kFloat16}) {
+    Graph graph;
+    const Tensor numbers = Tensor::From<double>({4}, {NAN, INFINITY, -INFINITY, 2}).Cast(dtype);
+    const Value x = graph.Input("x", dtype, {4});
+    const auto kinds = Evaluate({IsNan(x), IsInf(x), IsInf(x, {.detect_negative = false})}, {{x, numbers}});
+    ASSERT_TRUE(kinds.ok()) << kinds.status();
+    EXPECT_EQ((*kinds)[0].ToString(), "bool[4] [1, 0, 0, 0]");
+    EXPECT_EQ((*kinds)[1].ToString(), "bool[4] [0, 1, 1, 0]");
+    EXPECT_EQ((*kinds)[2].ToString(), "bool[4] [0, 1, 0, 0]");
+  }
+}
+
 // A comparison as a factor: its own gradient is zero.
 const OpCases kOnTheWay({{.name = "greater/as_factor",
                           .build = [](Args x) { return Values{Cast(Greater(x[0], x[1]), x[0].dtype()) * x[0]}; },
@@ -86,6 +122,8 @@ const GoldenCases kGolden("elementwise", {
                                              {"less_equal", [](Args x) { return Values{LessEqual(x[0], x[1])}; }},
                                              {"greater", [](Args x) { return Values{Greater(x[0], x[1])}; }},
                                              {"greater_equal", [](Args x) { return Values{GreaterEqual(x[0], x[1])}; }},
+                                             {"is_nan", [](Args x) { return Values{IsNan(x[0] - x[0])}; }},
+                                             {"is_inf", [](Args x) { return Values{IsInf(x[0])}; }},
                                              {"logical_and", [](Args x) { return Values{LogicalAnd(x[0], x[1])}; }},
                                              {"logical_or", [](Args x) { return Values{LogicalOr(x[0], x[1])}; }},
                                              {"logical_xor", [](Args x) { return Values{LogicalXor(x[0], x[1])}; }},

@@ -135,9 +135,14 @@ TEST_F(DTypesTest, EveryRowRefusesOrRuns) {
         Try(c, dtype, {i});
         if (IsFloating(c.inputs[i].dtype)) floats.push_back(i);
       }
-      if (floats.size() < 2) continue;
-      SCOPED_TRACE(absl::StrCat(c.name, " with ", Name(dtype), " as every floating input"));
-      Try(c, dtype, floats);
+      if (floats.size() >= 2) {
+        SCOPED_TRACE(absl::StrCat(c.name, " with ", Name(dtype), " as every floating input"));
+        Try(c, dtype, floats);
+      }
+      if (c.inputs.size() == 2 && IsInteger(c.inputs[0].dtype) && c.inputs[1].dtype == c.inputs[0].dtype) {
+        SCOPED_TRACE(absl::StrCat(c.name, " with ", Name(dtype), " as both inputs"));
+        Try(c, dtype, {0, 1});
+      }
     }
   }
   for (DType dtype : kOthers) {
@@ -152,8 +157,8 @@ TEST_F(DTypesTest, EveryRowRefusesOrRuns) {
     for (const char* name : {"matmul", "conv2d", "exp", "softmax", "batch_norm", "max_pool2d"}) {
       EXPECT_FALSE(taken_[dtype].contains(name)) << name << " computes in " << Name(dtype);
     }
-    for (const char* name : {"add", "pow", "relu", "clip", "sum", "prod", "max", "argmin", "cumsum", "top_k",
-                             "scatter_add", "scatter_elements_add", "einsum"}) {
+    for (const char* name : {"add", "pow", "mod", "bitwise_xor", "shift_left", "relu", "clip", "sum", "prod", "max",
+                             "argmin", "cumsum", "top_k", "scatter_add", "scatter_elements_add", "einsum"}) {
       EXPECT_EQ(taken_[dtype].contains(name), IsInteger(dtype)) << name << " and " << Name(dtype);
     }
   }

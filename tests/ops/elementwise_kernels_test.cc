@@ -200,7 +200,8 @@ TEST_P(ElementwiseKernels, AnyByteButZeroIsTrue) {
 // Bytes of one result.
 size_t ResultSize(const kernels::SpanRow& row) {
   const absl::string_view name = row.name;
-  for (const char* predicate : {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal"}) {
+  for (const char* predicate :
+       {"equal", "not_equal", "less", "less_equal", "greater", "greater_equal", "is_nan", "is_inf"}) {
     if (name == predicate) return 1;
   }
   return SizeOf(row.dtype);
@@ -228,8 +229,7 @@ std::vector<std::vector<char>> SmallNumbers(const kernels::SpanRow& row) {
 // The same numbers at every length as in one long span, in place as well, and nothing touched beyond the end.
 TEST_P(ElementwiseKernels, TakeAnyLength) {
   const double params[3] = {0.25, 0.75, 0};
-  for (auto rows :
-       {kernels::ArithmeticLoops(), kernels::MathLoops(), kernels::ActivationLoops(), kernels::IntegerLoops()}) {
+  for (absl::Span<const kernels::SpanRow> rows : kernels::AllLoops()) {
     for (const kernels::SpanRow& row : rows) {
       SCOPED_TRACE(absl::StrCat(row.name, " ", Name(row.dtype)));
       std::vector<std::vector<char>> x = SmallNumbers(row);

@@ -55,6 +55,9 @@ const OpCases kFunctions({
     Unary("neg", Neg, [](double x) { return -x; }),
     Unary("abs", Abs, [](double x) { return std::abs(x); }),
     Unary("sign", Sign, Sign64),
+    Unary("floor", Floor, [](double x) { return std::floor(x); }),
+    Unary("ceil", Ceil, [](double x) { return std::ceil(x); }),
+    Unary("round", Round, [](double x) { return std::nearbyint(x); }),
     Unary("square", Square, [](double x) { return x * x; }),
     Unary("reciprocal", Reciprocal, [](double x) { return 1 / x; }, {0.5, 3}),
     Unary("reciprocal/negative", Reciprocal, [](double x) { return 1 / x; }, {-3, -0.5}),
@@ -72,7 +75,18 @@ const OpCases kFunctions({
     Unary("sin", Sin, [](double x) { return std::sin(x); }, {-6, 6}),
     Unary("cos", Cos, [](double x) { return std::cos(x); }, {-6, 6}),
     Unary("tan", Tan, [](double x) { return std::tan(x); }, {-1, 1}),
+    Unary("asin", Asin, [](double x) { return std::asin(x); }, {-0.8, 0.8}),
+    Unary("acos", Acos, [](double x) { return std::acos(x); }, {-0.8, 0.8}),
+    Unary("atan", Atan, [](double x) { return std::atan(x); }, {-3, 3}),
+    Unary("sinh", Sinh, [](double x) { return std::sinh(x); }),
+    Unary("cosh", Cosh, [](double x) { return std::cosh(x); }),
     Unary("tanh", Tanh, [](double x) { return std::tanh(x); }),
+    Unary("asinh", Asinh, [](double x) { return std::asinh(x); }, {-3, 3}),
+    Unary("acosh", Acosh, [](double x) { return std::acosh(x); }, {1.5, 4}),
+    Bad(
+        Unary("atanh", Atanh, [](double x) { return std::atanh(x); }, {-0.8, 0.8}),
+        [](Graph* g) { Atanh(g->Input("x", DType::kBFloat16, {2})); },
+        "atanh: x is bf16, but atanh computes in f32 or f64: cast it"),
     Unary("erf", Erf, [](double x) { return std::erf(x); }),
     Unary("sigmoid", Sigmoid, Sigmoid64),
     Unary("softplus", Softplus, [](double x) { return std::log1p(std::exp(x)); }),
@@ -173,7 +187,18 @@ const GoldenCases kGolden("elementwise",
                               {"sin", [](Args x) { return Values{Sin(x[0])}; }},
                               {"cos", [](Args x) { return Values{Cos(x[0])}; }},
                               {"tan", [](Args x) { return Values{Tan(x[0])}; }},
+                              {"floor", [](Args x) { return Values{Floor(x[0])}; }},
+                              {"ceil", [](Args x) { return Values{Ceil(x[0])}; }},
+                              {"round", [](Args x) { return Values{Round(x[0])}; }},
+                              {"asin", [](Args x) { return Values{Asin(x[0])}; }},
+                              {"acos", [](Args x) { return Values{Acos(x[0])}; }},
+                              {"atan", [](Args x) { return Values{Atan(x[0])}; }},
+                              {"sinh", [](Args x) { return Values{Sinh(x[0])}; }},
+                              {"cosh", [](Args x) { return Values{Cosh(x[0])}; }},
                               {"tanh", [](Args x) { return Values{Tanh(x[0])}; }},
+                              {"asinh", [](Args x) { return Values{Asinh(x[0])}; }},
+                              {"acosh", [](Args x) { return Values{Acosh(x[0])}; }},
+                              {"atanh", [](Args x) { return Values{Atanh(x[0])}; }},
                               {"erf", [](Args x) { return Values{Erf(x[0])}; }},
                               {"sigmoid", [](Args x) { return Values{Sigmoid(x[0])}; }},
                               {"softplus", [](Args x) { return Values{Softplus(x[0])}; }},
@@ -215,6 +240,23 @@ TEST(Unary, DerivativesKeepTheirTails) {
   EXPECT_NEAR(Slope(expm1, f32, -20), 2.0611536e-9, 1e-15);
   EXPECT_NEAR(Slope(silu, f32, -80), -1.4258326e-33, 1e-39);
   EXPECT_NEAR(Slope(gelu, f64, -10), -7.6184000964648e-22, 1e-34);
+}
+
+TEST(Unary, InverseFunctionsKeepTheirTails) {
+  constexpr DType f32 = DType::kFloat32, f64 = DType::kFloat64;
+  const auto atan = [](Value x) { return Atan(x); };
+  const auto asinh = [](Value x) { return Asinh(x); };
+  const auto acosh = [](Value x) { return Acosh(x); };
+  const auto atanh = [](Value x) { return Atanh(x); };
+  EXPECT_NEAR(At(asinh, f32, -1e6, false), -14.508658, 1e-6);
+  EXPECT_NEAR(At(asinh, f64, -1e300, false), -691.4686750787736, 1e-12);
+  EXPECT_NEAR(At(atanh, f32, 1e-20, false), 1e-20, 1e-27);
+  EXPECT_NEAR(Slope(atan, f32, -1e18), 1e-36, 1e-42);
+  EXPECT_NEAR(Slope(atan, f64, 1e153), 1e-306, 1e-320);
+  EXPECT_NEAR(Slope(asinh, f32, -1e30), 1e-30, 1e-36);
+  EXPECT_NEAR(Slope(asinh, f64, 1e300), 1e-300, 1e-314);
+  EXPECT_NEAR(Slope(acosh, f32, 1e30), 1e-30, 1e-36);
+  EXPECT_NEAR(Slope(atanh, f32, 1 - 0x1p-24), 0x1p23, 1);
 }
 
 TEST(Unary, GeluKeepsItsTail) {
