@@ -75,7 +75,7 @@ Results ModFrom(Call& c) {
   const bool fmod = c.Int("fmod", 0) != 0;
   if (!fmod && !IsInteger(c.x(0).dtype()))
     return c.Error("fmod must be 1 where the operands are floating-point numbers");
-  return Values{BuildBroadcast(fmod ? "fmod" : "mod", {c.x(0), c.x(1)})};
+  return Values{Mod(c.x(0), c.x(1), {.fmod = fmod})};
 }
 
 // ---- Clip --------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@
 #include "adret/io/onnx/operators.h"
 #include "adret/io/onnx/shapes.h"
 #include "adret/ops/binary.h"
+#include "adret/ops/bitwise.h"
 #include "adret/ops/broadcast.h"
 #include "adret/ops/compare.h"
 #include "adret/ops/range.h"
@@ -142,17 +143,9 @@ Results CastLikeFrom(Call& c) {
   return CastTo(c, c.raw(0), to);
 }
 
-// Returns other numbers that have the same bits.
 Results BitCastFrom(Call& c) {
   AD_ASSIGN_OR_RETURN(const DType to, TargetOf(c, 0));
-  AD_ASSIGN_OR_RETURN(Tensor x, c.Known(0));
-  if (adret::SizeOf(x.dtype()) != adret::SizeOf(to)) {
-    return c.Error("the bits of ", Name(x.dtype()), " are not as many as those of ", Name(to));
-  }
-  if (IsBool(x.dtype())) x = x.Cast(DType::kUint8);  // any byte but 0 is true, and 1 here
-  AD_ASSIGN_OR_RETURN(Tensor y, Tensor::Allocate(to, x.shape()));
-  if (y.num_bytes() > 0) std::memcpy(y.mutable_raw(), x.raw(), y.num_bytes());
-  return Values{c.graph()->Constant(std::move(y))};
+  return Values{Bitcast(c.raw(0), to)};
 }
 
 // ---- Shapes as numbers ------------------------------------------------------------------------------------------
@@ -221,12 +214,7 @@ const OperatorRegistration kConstants({
     {.name = "Cast", .since = 1, .from = CastFromName, .halves = Halves::kMove},
     {.name = "Cast", .since = 6, .from = CastFrom, .halves = Halves::kMove},
     {.name = "CastLike", .since = 15, .from = CastLikeFrom, .halves = Halves::kMove},
-    {.name = "BitCast",
-     .since = 26,
-     .from = BitCastFrom,
-     .halves = Halves::kMove,
-     .gradient = "bits are no numbers",
-     .note = "its numbers must be known"},
+    {.name = "BitCast", .since = 26, .from = BitCastFrom, .halves = Halves::kMove, .gradient = "bits are no numbers"},
     {.name = "Shape", .since = 1, .from = ShapeFromValue, .halves = Halves::kMove, .gradient = "shapes are integers"},
     {.name = "Size", .since = 1, .from = SizeFrom, .halves = Halves::kMove, .gradient = "sizes are integers"},
     {.name = "Range",

@@ -55,6 +55,27 @@ Result GeluTo(Emitter& e, const Site& s) {
   return Names{e.Node("Mul", {half, e.Node("Add", {inner, scalar(1)})})};
 }
 
+// Attributes of ONNX are f32: others are expanded where f64 is computed with.
+template <class... Numbers>
+bool FitsIn(const Site& s, Numbers... numbers) {
+  return s.type().dtype != DType::kFloat64 || (... && (static_cast<double>(static_cast<float>(numbers)) == numbers));
+}
+bool LeakyReluFits(const Site& s, int64_t) { return FitsIn(s, s.attrs<LeakyReluAttrs>().slope); }
+bool EluFits(const Site& s, int64_t) { return FitsIn(s, s.attrs<EluAttrs>().alpha); }
+bool HardSigmoidFits(const Site& s, int64_t) {
+  return FitsIn(s, s.attrs<HardSigmoidAttrs>().alpha, s.attrs<HardSigmoidAttrs>().beta);
+}
+Values LeakyReluOf(const Node& node, const Values& x) {
+  return {Where(Greater(x[0], 0.0), x[0], x[0] * node.attrs.As<LeakyReluAttrs>().slope)};
+}
+Values EluOf(const Node& node, const Values& x) {
+  return {Where(Greater(x[0], 0.0), x[0], Expm1(Minimum(x[0], 0.0)) * node.attrs.As<EluAttrs>().alpha)};
+}
+Values HardSigmoidOf(const Node& node, const Values& x) {
+  const HardSigmoidAttrs& a = node.attrs.As<HardSigmoidAttrs>();
+  return {Clip(x[0] * a.alpha + a.beta, {.min = 0, .max = 1})};
+}
+
 // NaN in either operand is the result; ONNX leaves that open.
 template <OperatorName kName>
 Result ExtremeTo(Emitter& e, const Site& s) {
@@ -150,10 +171,10 @@ const WriterRegistration kElementwise({
     {.op = "expm1", .to = Expm1To},
     {.op = "log1p", .to = Log1pTo},
     {.op = "silu", .to = SiluTo},
-    {.op = "leaky_relu", .to = LeakyReluTo},
-    {.op = "elu", .to = EluTo},
+    {.op = "leaky_relu", .to = LeakyReluTo, .expand = LeakyReluOf, .fits = LeakyReluFits},
+    {.op = "elu", .to = EluTo, .expand = EluOf, .fits = EluFits},
     {.op = "gelu", .to = GeluTo},
-    {.op = "hard_sigmoid", .to = HardSigmoidTo},
+    {.op = "hard_sigmoid", .to = HardSigmoidTo, .expand = HardSigmoidOf, .fits = HardSigmoidFits},
     {.op = "clip", .to = ClipTo},
     {.op = "relu_x_grad", .expand = ReluSlope},
     {.op = "leaky_relu_x_grad", .expand = LeakyReluSlope},
