@@ -30,9 +30,9 @@ namespace adret::io {
 struct OnnxOptions {
   // What dimensions of the file's inputs become, by the names they have there: {{"time", 128}, {"N", kAnyBatch}}. A
   // name is given to axis 0 of every input under "batch" where no dimension is called so, even where the file says a
-  // number: {{"batch", kAnyBatch}} frees a batch that was frozen. A dimension without a name is
-  // called by its input and axis: "image_2". Without an entry, a dimension keeps its name as a symbol; an axis 0 without
-  // a name, or that is called "batch", "batch_size" or "N", is the batch.
+  // number: {{"batch", kAnyBatch}} frees a batch that was frozen. A dimension without a name is called by its input and
+  // axis: "image_2". Without an entry, a dimension keeps its name as a symbol; an axis 0 without a name, or that is
+  // called "batch", "batch_size" or "N", is the batch.
   absl::btree_map<std::string, int64_t> sizes = {};
   // Inputs whose numbers are known now: they become constants, so that what depends on them can be a shape.
   absl::btree_map<std::string, Tensor> fixed = {};

@@ -84,12 +84,10 @@ bool AreDimsIn(const Value& x, DType dtype) {
 }
 
 // Converts integers as ONNX does: the bits that the dtype has no place for are dropped.
-absl::StatusOr<Value> DropHighBits(const Call& c, const Value& x, DType to) {
-  if (x.dtype() == DType::kUint64 || to == DType::kUint64) {
-    return c.Unsupported("integers of ", x.type().ToString(), " are not converted to ", Name(to));
-  }
-  const Value wide = Cast(x, DType::kInt64);
+Value DropHighBits(const Value& x, DType to) {
+  const Value wide = x.dtype() == DType::kUint64 ? Bitcast(x, DType::kInt64) : Cast(x, DType::kInt64);
   if (to == DType::kInt64) return wide;
+  if (to == DType::kUint64) return Bitcast(wide, to);
   const int64_t range = int64_t{1} << (8 * adret::SizeOf(to)), half = IsSigned(to) ? range / 2 : 0;
   const Value moved = half == 0 ? wide : wide + half;
   const Value rest = moved - moved / range * range;
@@ -97,11 +95,9 @@ absl::StatusOr<Value> DropHighBits(const Call& c, const Value& x, DType to) {
   return Cast(half == 0 ? in_range : in_range - half, to);
 }
 
-Results CastTo(const Call& c, const Value& x, DType to) {
+Value CastTo(const Value& x, DType to) {
   const bool integers = IsInteger(x.dtype()) && IsInteger(to);
-  if (!integers || HoldsAll(x.dtype(), to) || AreDimsIn(x, to)) return Values{Cast(x, to)};
-  AD_ASSIGN_OR_RETURN(const Value y, DropHighBits(c, x, to));
-  return Values{y};
+  return !integers || HoldsAll(x.dtype(), to) || AreDimsIn(x, to) ? Cast(x, to) : DropHighBits(x, to);
 }
 
 absl::StatusOr<DType> TargetOf(Call& c, int64_t otherwise) {
@@ -122,7 +118,7 @@ Results CastFrom(Call& c) {
   if (stored != nullptr && SizeOf(stored->dtype()) < SizeOf(to) && IsFloating(to) && stored->rank() > 1) {
     return c.Weight(stored->Cast(to), Entry::kInitializer);
   }
-  return CastTo(c, c.raw(0), to);
+  return Values{CastTo(c.raw(0), to)};
 }
 
 // In the first operator sets the dtype is a name: "FLOAT".
@@ -133,14 +129,14 @@ Results CastFromName(Call& c) {
   const auto found = std::find(std::begin(kNames), std::end(kNames), name);
   const std::optional<DType> to = found == std::end(kNames) ? std::nullopt : DTypeOf(found - std::begin(kNames));
   if (!to.has_value()) return c.Unsupported("it converts to ", name, ", which adret has no dtype for");
-  return CastTo(c, c.raw(0), *to);
+  return Values{CastTo(c.raw(0), *to)};
 }
 
 Results CastLikeFrom(Call& c) {
   c.Ignore("saturate");
   c.Ignore("round_mode");
   const DType to = c.dtype(1);
-  return CastTo(c, c.raw(0), to);
+  return Values{CastTo(c.raw(0), to)};
 }
 
 Results BitCastFrom(Call& c) {

@@ -13,6 +13,9 @@
 namespace adret::onnx {
 namespace {
 
+// Memory in which numbers are computed while a file is read.
+constexpr int64_t kMaxBytesToKnow = int64_t{1} << 30;
+
 bool IsFinite(const Tensor& tensor) {
   for (int64_t i = 0; i < tensor.num_elements(); ++i) {
     if (!std::isfinite(tensor.At(i))) return false;
@@ -97,9 +100,13 @@ absl::StatusOr<Tensor> Weights::Numbers(Entry* entry) {
     if (node.op->traits.random) return absl::InvalidArgumentError("is random");
     for (const ValueId input : node.inputs) needed[input.node] = true;
   }
-  AD_ASSIGN_OR_RETURN(Tensor numbers, Evaluate(entry->value, {}, state_));
-  entry->tensor = numbers;
-  return numbers;
+  const absl::StatusOr<Executor> executor =
+      Executor::Create({entry->value}, {}, {.threads = 1, .memory_limit = kMaxBytesToKnow});
+  if (!executor.ok())
+    return absl::InvalidArgumentError(absl::StrCat("cannot be computed: ", executor.status().message()));
+  AD_ASSIGN_OR_RETURN(const std::vector<Tensor> numbers, executor->Run({}, state_));
+  entry->tensor = numbers[0];
+  return numbers[0];
 }
 
 absl::StatusOr<std::vector<Dim>> Weights::Dims(Entry* entry) {

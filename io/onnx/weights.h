@@ -23,8 +23,8 @@ class Weights {
 
   // Returns the value of an entry, which is made of its tensor on first use. Floating-point numbers become a trainable
   // variable: those of an initialiser unless it is a scalar, those of a Constant node where there are at least two; all
-  // of them only where they are finite. With `statistic`, floating-point numbers become a variable that is not trained. All
-  // else becomes a constant.
+  // of them only where they are finite. With `statistic`, floating-point numbers become a variable that is not trained.
+  // All else becomes a constant.
   Value ValueOf(Entry* entry, bool statistic = false);
 
   // Returns the numbers of an entry where they follow from the file alone: constants, weights, and what is computed of

@@ -1,7 +1,10 @@
 // How element-wise ops are written as ONNX.
+#include <algorithm>
 #include <cmath>
+#include <cstdint>
 #include <limits>
 #include <numbers>
+#include <type_traits>
 
 #include "adret/io/onnx/emitter.h"
 #include "adret/io/onnx/same_operator.h"
@@ -35,7 +38,33 @@ Result ClipTo(Emitter& e, const Site& s) {
   const std::string max = std::isinf(a.max) ? "" : e.Scalar(dtype, IsInteger(dtype) ? std::floor(a.max) : a.max);
   return Names{e.Node("Clip", {s.x(), min, max})};
 }
-Result CastTo(Emitter& e, const Site& s) { return Names{e.Cast(s.x(), s.attrs<CastAttrs>().dtype)}; }
+
+// Integers that the dtype does not hold become the nearest that it does, where ONNX drops their high bits.
+Result CastTo(Emitter& e, const Site& s) {
+  const DType from = s.type().dtype, to = s.attrs<CastAttrs>().dtype;
+  if (!IsInteger(from) || !IsInteger(to)) return Names{e.Cast(s.x(), to)};
+  // Bounds of `to` as far as `from` holds them: u64's reach from 0 up, and the others' fit i64.
+  const auto bound = [&](auto pick) { return Tensor::From<int64_t>({}, {pick(to)}).Cast(from); };
+  const auto least = [](DType dtype) {
+    return VisitDType(dtype, [](auto tag) {
+      using T = typename decltype(tag)::type;
+      return std::is_signed_v<T> ? static_cast<int64_t>(std::numeric_limits<T>::lowest()) : int64_t{0};
+    });
+  };
+  const auto most = [](DType dtype) {
+    return VisitDType(dtype, [](auto tag) {
+      using T = typename decltype(tag)::type;
+      const uint64_t largest = static_cast<uint64_t>(std::numeric_limits<T>::max());
+      return static_cast<int64_t>(std::min<uint64_t>(largest, INT64_MAX));
+    });
+  };
+  const bool same = from == to;
+  const bool low = !same && (least(from) < least(to));
+  const bool high = !same && (most(from) > most(to) || (from == DType::kUint64 && to == DType::kInt64));
+  if (!low && !high) return Names{e.Cast(s.x(), to)};
+  const std::string min = low ? e.Constant(bound(least)) : "", max = high ? e.Constant(bound(most)) : "";
+  return Names{e.Cast(e.Node("Clip", high ? Names{s.x(), min, max} : Names{s.x(), min}), to)};
+}
 Result GeluTo(Emitter& e, const Site& s) {
   const bool approximate = s.attrs<GeluAttrs>().approximate;
   if (e.version() >= 20) {

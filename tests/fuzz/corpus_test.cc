@@ -37,8 +37,8 @@ TEST_P(CorpusTest, Replays) {
 }
 
 INSTANTIATE_TEST_SUITE_P(All, CorpusTest,
-                         testing::Values(Target{"model", FuzzModel}, Target{"idx", FuzzIdx}, Target{"csv", FuzzCsv},
-                                         Target{"png", FuzzPng}, Target{"npz", FuzzNpz},
+                         testing::Values(Target{"model", FuzzModel}, Target{"onnx", FuzzOnnx}, Target{"idx", FuzzIdx},
+                                         Target{"csv", FuzzCsv}, Target{"png", FuzzPng}, Target{"npz", FuzzNpz},
                                          Target{"safetensors", FuzzSafetensors}),
                          [](const auto& test) { return test.param.name; });
 

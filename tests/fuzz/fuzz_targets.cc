@@ -15,6 +15,7 @@
 #include "adret/io/model.pb.h"
 #include "adret/io/model_format_internal.h"
 #include "adret/io/npy.h"
+#include "adret/io/onnx.h"
 #include "adret/io/png.h"
 #include "adret/io/safetensors.h"
 
@@ -129,6 +130,18 @@ void FuzzModel(absl::string_view bytes) {
   AD_CHECK(again.ok());
   AD_CHECK(again->state.Digest() == model->state.Digest());
   AD_CHECK(*io::SerializeModel(again->contents(), kLimits) == *saved);
+  Run(&*model);
+}
+
+void FuzzOnnx(absl::string_view bytes) {
+  absl::StatusOr<io::Model> model = io::ParseOnnx(bytes, {.limits = kLimits});
+  if (!model.ok()) return;
+  if (const auto saved = io::SerializeModel(model->contents(), kLimits); saved.ok()) {
+    AD_CHECK(io::ParseModel(*saved, kLimits).ok());
+  }
+  if (const auto written = io::SerializeOnnx(model->contents()); written.ok()) {
+    (void)io::ParseOnnx(*written, {.limits = kLimits}).status();
+  }
   Run(&*model);
 }
 

@@ -11,6 +11,9 @@ namespace adret::fuzz {
 // again with the same state, and run within narrow limits.
 void FuzzModel(absl::string_view bytes);
 
+// An ONNX file. What loads is written in both formats, loaded again, and run within narrow limits.
+void FuzzOnnx(absl::string_view bytes);
+
 void FuzzIdx(absl::string_view bytes);
 void FuzzCsv(absl::string_view bytes);
 void FuzzPng(absl::string_view bytes);

@@ -47,6 +47,69 @@ def make_idx():
     write("idx", "empty", b"")
 
 
+def varint(n):
+    out = b""
+    while n > 127:
+        out, n = out + bytes([n & 127 | 128]), n >> 7
+    return out + bytes([n])
+
+
+def field(number, value):
+    """A field of protobuf's: a number, or bytes."""
+    if isinstance(value, int):
+        return varint(number << 3) + varint(value & (1 << 64) - 1)
+    return varint(number << 3 | 2) + varint(len(value)) + value
+
+
+def onnx_value(name, dims, kind=1):
+    shape = b"".join(field(1, field(1, d) if isinstance(d, int) else field(2, d)) for d in dims)
+    return field(1, name) + field(2, field(1, field(1, kind) + field(2, shape)))
+
+
+def onnx_node(op, inputs, outputs, *attributes):
+    return (b"".join(field(1, i) for i in inputs) + b"".join(field(2, o) for o in outputs) + field(4, op) +
+            b"".join(field(5, a) for a in attributes))
+
+
+def onnx_tensor(name, dims, raw, kind=1):
+    return b"".join(field(1, d) for d in dims) + field(2, kind) + field(8, name) + field(9, raw)
+
+
+def onnx_model(nodes, inputs, outputs, tensors=(), version=17):
+    graph = (b"".join(field(1, n) for n in nodes) + field(2, b"g") + b"".join(field(5, t) for t in tensors) +
+             b"".join(field(11, i) for i in inputs) + b"".join(field(12, o) for o in outputs))
+    return field(1, 8) + field(8, field(1, b"") + field(2, version)) + field(7, graph)
+
+
+def make_onnx():
+    x, y = onnx_value(b"x", [b"batch", 3]), onnx_value(b"y", [b"batch", 2])
+    w = onnx_tensor(b"w", [3, 2], struct.pack("<6f", 1, 2, 3, 4, 5, 6))
+    dense = onnx_node(b"MatMul", [b"x", b"w"], [b"h"])
+    relu = onnx_node(b"Relu", [b"h"], [b"y"])
+    mlp = onnx_model([dense, relu], [x], [y], [w])
+    write("onnx", "mlp", mlp)
+    write("onnx", "truncated", mlp[:-5])
+    write("onnx", "empty", b"")
+    write("onnx", "unknown_operator", onnx_model([onnx_node(b"Frobnicate", [b"x"], [b"y"])], [x], [y]))
+    write("onnx", "cycle", onnx_model([onnx_node(b"Relu", [b"y"], [b"h"]), relu], [x], [y]))
+    write("onnx", "name_twice", onnx_model([relu, relu], [onnx_value(b"h", [2])], [y]))
+    write("onnx", "newer_operators", onnx_model([dense, relu], [x], [y], [w], version=99))
+    write("onnx", "short_tensor", onnx_model([dense, relu], [x], [y], [onnx_tensor(b"w", [3, 2], b"1234")]))
+    write("onnx", "huge_tensor", onnx_model([dense, relu], [x], [y], [onnx_tensor(b"w", [1 << 40, 1 << 40], b"")]))
+    write("onnx", "negative_tensor", onnx_model([dense, relu], [x], [y], [onnx_tensor(b"w", [-3, 2], b"")]))
+    shape = onnx_tensor(b"s", [2], struct.pack("<2q", 1 << 30, 1 << 30), kind=7)
+    write("onnx", "huge_value", onnx_model([onnx_node(b"ConstantOfShape", [b"s"], [b"y"])], [], [y], [shape]))
+    write("onnx", "many_messages", field(1, 8) + field(7, field(1, b"") * 20000))
+    deep = onnx_node(b"Relu", [b"x"], [b"y"])
+    for _ in range(60):
+        deep = onnx_node(b"If", [b"c"], [b"y"], field(1, b"then_branch") + field(6, field(1, deep)) + field(20, 5))
+    write("onnx", "deep", onnx_model([deep], [x], [y]))
+    outside = b"".join(field(1, d) for d in [3, 2]) + field(2, 1) + field(8, b"w") + field(14, 1) + field(
+        13, field(1, b"location") + field(2, b"../../etc/passwd"))
+    write("onnx", "outside", onnx_model([dense, relu], [x], [y], [outside]))
+    write("onnx", "no_shape", onnx_model([relu], [field(1, b"h") + field(2, field(1, field(1, 1)))], [y]))
+
+
 def make_csv():
     write("csv", "plain", b"a,b\n1,2\n3,-4e5\n")
     write("csv", "quoted", b'\xef\xbb\xbf"a ""b""","c\nd"\r\n1,"x, y"\r\n')
@@ -183,4 +246,5 @@ if __name__ == "__main__":
     make_csv()
     make_png()
     make_npz()
+    make_onnx()
     make_safetensors()

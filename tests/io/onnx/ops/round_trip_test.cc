@@ -67,7 +67,8 @@ Values OutputsAndGradients(const OpCase& c, const Values& inputs) {
   return outputs;
 }
 
-// Writes <name>.onnx and <name>.npz, inputs and outputs by the names that the file has, where a folder for them is named.
+// Writes <name>.onnx and <name>.npz, inputs and outputs by the names that the file has, where a folder for them is
+// named.
 absl::Status WriteForOthers(const std::string& name, const std::string& bytes, const io::NamedTensors& numbers) {
   const char* folder = std::getenv("ADRET_ONNX_OUT");
   if (folder == nullptr) return absl::OkStatus();
