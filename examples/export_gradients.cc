@@ -26,8 +26,8 @@ absl::Status Run() {
   AD_ASSIGN_OR_RETURN(const Value image, model.Input(absl::GetFlag(FLAGS_input)));
   AD_ASSIGN_OR_RETURN(const Value logits, model.Output(absl::GetFlag(FLAGS_output)));
 
-  // How the largest score of each picture depends on its pixels: one gradient for all pictures, since no picture's score
-  // depends on another's pixels.
+  // How the largest score of each picture depends on its pixels: one gradient for all pictures, since no picture's
+  // score depends on another's pixels.
   const Value best = Max(logits, {.axes = {1}});
   const Value slope = Gradients(Sum(best), {image})[0];
   const Value saliency = Max(Abs(slope), {.axes = {1}});  // over the colours: [?, height, width]

@@ -1,7 +1,8 @@
 // A network that came from elsewhere learns another task: an ONNX file that tells ten digits apart gets a new last
 // layer, which tells even digits from odd ones. The rest of it stays as it is.
 //
-//   finetune_onnx --model=lecture_cnn.onnx --data=mnist     # adret convert lecture_cnn.adret lecture_cnn.onnx makes one
+//   adret convert lecture_cnn.adret lecture_cnn.onnx
+//   finetune_onnx --model=lecture_cnn.onnx --data=mnist
 #include <cstdio>
 #include <string>
 #include <vector>
