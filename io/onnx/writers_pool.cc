@@ -42,7 +42,8 @@ Result MaxPoolTo(Emitter& e, const Site& s) {
   if (!s.read[1]) return Names{e.Node("MaxPool", s.inputs, attrs), ""};
   const Names both = e.NodeMulti("MaxPool", s.inputs, 2, attrs);
   const std::string plane = e.Dimension(x.dim(kHeightAxis) * x.dim(kWidthAxis));
-  return Names{both[0], e.Cast(e.Node("Mod", {both[1], plane}), DType::kInt32)};
+  const std::string before = e.Node("Mul", {e.Node("Div", {both[1], plane}), plane});
+  return Names{both[0], e.Cast(e.Node("Sub", {both[1], before}), DType::kInt32)};
 }
 
 // Returns images as [N, C, H * W].
