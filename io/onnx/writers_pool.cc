@@ -42,7 +42,8 @@ Result MaxPoolTo(Emitter& e, const Site& s) {
   if (!s.read[1]) return Names{e.Node("MaxPool", s.inputs, attrs), ""};
   const Names both = e.NodeMulti("MaxPool", s.inputs, 2, attrs);
   const std::string plane = e.Dimension(x.dim(kHeightAxis) * x.dim(kWidthAxis));
-  return Names{both[0], e.Cast(e.Node("Mod", {both[1], plane}), DType::kInt32)};
+  const std::string before = e.Node("Mul", {e.Node("Div", {both[1], plane}), plane});
+  return Names{both[0], e.Cast(e.Node("Sub", {both[1], before}), DType::kInt32)};
 }
 
 // Returns images as [N, C, H * W].
@@ -176,8 +177,7 @@ Result ResizeBilinearTo(Emitter& e, const Site& s) {
   return Names{Resize(e, s, {{"mode", std::string("linear")}, {"coordinate_transformation_mode", places}})};
 }
 
-// Returns whether i / (out / in) rounded down, with the quotients rounded to f32 or not, is what each pixel is taken
-// of.
+// Returns whether i / (out / in) rounded down, with quotients rounded to f32, is what each pixel is taken of.
 bool RoundsTheSame(const kernels::ResizeAxis& axis, int64_t in) {
   const float scale = static_cast<float>(axis.size()) / static_cast<float>(in), step = 1 / scale;
   for (size_t i = 0; i < axis.size(); ++i) {
