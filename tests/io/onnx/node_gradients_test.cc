@@ -116,7 +116,13 @@ absl::Status CheckOnce(NodeData data, uint64_t seed, double step, double toleran
   const absl::Status status = CheckGradients(
       [&](absl::Span<const Value> x) {
         std::vector<Substitution> given;
-        for (size_t i = 0; i < inputs.size(); ++i) given.push_back({inputs[i], x[i]});
+        for (size_t i = 0; i < inputs.size(); ++i) {
+          // Infinite numbers, as in masks, have no neighbours.
+          given.push_back({inputs[i], IsFinite(points[i]) ? x[i] : x[0].graph()->Constant(points[i])});
+        }
+        for (const Value& weight : model->graph->all_variables()) {
+          given.push_back({weight, x[0].graph()->Constant(*model->state.Get(weight.name()))});
+        }
         absl::StatusOr<Values> copy = Import(outputs, given, x[0].graph());
         if (!copy.ok()) failed = copy.status();
         return copy.ok() ? *copy : Values();
