@@ -239,7 +239,9 @@ absl::Status Call::Unread() const {
 absl::StatusOr<Values> Call::Run() {
   Values outputs;
   if (row_.from != nullptr) {
-    AD_ASSIGN_OR_RETURN(outputs, row_.from(*this));
+    absl::StatusOr<Values> made = row_.from(*this);
+    AD_RETURN_IF_ERROR(status_);  // what is missing comes before what then does not fit
+    AD_ASSIGN_OR_RETURN(outputs, std::move(made));
   } else {
     const Values inputs = xs();
     outputs = BuildMulti(row_.op, std::vector<Operand>(inputs.begin(), inputs.end()));

@@ -124,7 +124,10 @@ Results MaxPoolFrom(Call& c) {
   const DType dtype = c.x(0).dtype();
   const bool integers = dtype == DType::kInt8 || dtype == DType::kUint8;
   const Value x = integers ? Cast(c.x(0), DType::kFloat32) : c.x(0);
-  AD_ASSIGN_OR_RETURN(const Windows w, ReadWindows(c, x));
+  AD_ASSIGN_OR_RETURN(Windows w, ReadWindows(c, x));
+  if (x.shape().is_symbolic()) {
+    AD_ASSIGN_OR_RETURN(w, WithoutCeil(w, x.shape()));  // padding is never a maximum
+  }
   const int64_t storage_order = c.Int("storage_order", 0);
   if (storage_order != 0 && storage_order != 1) return c.Error("storage_order must be 0 or 1");
   const auto given = [&](const Value& y) { return integers ? Cast(y, dtype) : y; };
@@ -210,6 +213,9 @@ Results AveragePoolFrom(Call& c) {
   const Value x = c.x(0);
   AD_ASSIGN_OR_RETURN(Windows w, ReadWindows(c, x));
   const bool include = c.Int("count_include_pad", 0) != 0;
+  if (x.shape().is_symbolic() && !include) {
+    AD_ASSIGN_OR_RETURN(w, WithoutCeil(w, x.shape()));  // padding is not counted
+  }
   if (w.open.empty()) {
     if (w.dilated()) return DilatedAverage(x, w, include);
     return Values{AverageWindows(x, w, include)};

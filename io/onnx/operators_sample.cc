@@ -79,12 +79,14 @@ absl::StatusOr<Taps> TapsOf(Call& c, const std::string& mode, Value place, const
     const Value index = Cast(BringInside(RoundToEven(place), a), DType::kInt64);
     return Taps{TapAt(index, OnesLike(place), a)};
   }
-  place = BringInside(place, a);
+  // As in PyTorch, a cubic curve goes on outside, where it reads the pixels of the border.
+  const bool cubic = mode == "cubic" || mode == "bicubic";
+  if (!cubic || a.outside == Outside::kReflection) place = BringInside(place, a);
   const Value below = FloorToInteger(StopGradient(place)), rest = place - Cast(below, place.dtype());
   Taps taps;
   if (mode == "linear" || mode == "bilinear") {
     taps = {TapAt(below, 1.0 - rest, a), TapAt(below + 1, rest, a)};
-  } else if (mode == "cubic" || mode == "bicubic") {
+  } else if (cubic) {
     const std::vector<Value> weights = CubicWeights(rest);
     for (int k = 0; k < 4; ++k) taps.push_back(TapAt(below + (k - 1), weights[k], a));
   } else {

@@ -24,15 +24,26 @@ int64_t SamePadding(int64_t size, int64_t stride, int64_t extent) {
   return std::max<int64_t>(0, (places - 1) * stride + extent - size);
 }
 
+// Fails where a pooling's windows are so much shorter than their strides that programs differ: some begin with the first
+// element, others leave elements out on both sides.
+absl::Status CheckBegin(Call& c, const Windows& w, int i, int64_t size) {
+  const int64_t rest = size % w.stride[i], end = rest == 0 ? size - w.stride[i] : size - rest;  // the last begin
+  const int64_t left_out = size - end - w.extent(i);
+  if (left_out <= 0 || (left_out == 1 && !w.lower)) return absl::OkStatus();
+  return c.Unsupported("auto_pad with poolings of ", w.extent(i), " elements at strides of ", w.stride[i],
+                       " is not read");
+}
+
 // Sets the padding of auto_pad = SAME_UPPER or SAME_LOWER.
-absl::Status PadSame(Call& c, const Shape& x, Windows* w) {
+absl::Status PadSame(Call& c, const Shape& x, bool pooling, Windows* w) {
   w->ceil = false;  // as many windows as whole and broken strides, in either mode
   for (int i = 0; i < w->axes(); ++i) {
     const int64_t size = x[2 + i], extent = w->extent(i), stride = w->stride[i];
     int64_t total = extent - 1;  // with a stride of 1
     if (size >= 0) {
+      if (pooling) AD_RETURN_IF_ERROR(CheckBegin(c, *w, i, size));
       total = SamePadding(size, stride, extent);
-    } else if (stride > 1 && extent > 1) {
+    } else if (stride > 1 && (extent > 1 || (pooling && (stride > 2 || w->lower)))) {
       if (extent < stride) {
         return c.Unsupported("auto_pad with windows of ", extent, " at strides of ", stride,
                              " needs a size that is known while the file is read, but x is ", x.ToString());
@@ -48,7 +59,7 @@ absl::Status PadSame(Call& c, const Shape& x, Windows* w) {
 }
 
 // Reads pads and auto_pad.
-absl::Status ReadPadding(Call& c, const Shape& x, Windows* w) {
+absl::Status ReadPadding(Call& c, const Shape& x, bool pooling, Windows* w) {
   const int axes = w->axes();
   const std::string mode = c.String("auto_pad", "NOTSET");
   if (mode != "NOTSET" && mode != "VALID" && mode != "SAME_UPPER" && mode != "SAME_LOWER" && !mode.empty()) {
@@ -57,7 +68,7 @@ absl::Status ReadPadding(Call& c, const Shape& x, Windows* w) {
   AD_ASSIGN_OR_RETURN(const std::vector<int64_t> pads, PerAxis(c, "pads", 2 * axes, 0, 0));
   w->before.assign(axes, 0), w->after.assign(axes, 0);
   w->lower = mode == "SAME_LOWER";
-  if (w->lower || mode == "SAME_UPPER") return PadSame(c, x, w);
+  if (w->lower || mode == "SAME_UPPER") return PadSame(c, x, pooling, w);
   if (mode != "VALID") {
     w->before.assign(pads.begin(), pads.begin() + axes), w->after.assign(pads.begin() + axes, pads.end());
     return absl::OkStatus();
@@ -111,7 +122,8 @@ absl::StatusOr<Windows> ReadWindows(Call& c, const Value& x, std::vector<int64_t
   if (!kernel.empty() && c.HasAttr("kernel_shape") && !c.Ints("kernel_shape").empty() && w.kernel != kernel) {
     return c.Error("kernel_shape is another one than the filters have");
   }
-  if (!kernel.empty()) w.kernel = std::move(kernel);
+  const bool pooling = kernel.empty();
+  if (!pooling) w.kernel = std::move(kernel);
   // Filters of no known size are refused by the convolution.
   for (const int64_t k : w.kernel) {
     if (k < 1 || k > kMaxWindow)
@@ -120,7 +132,7 @@ absl::StatusOr<Windows> ReadWindows(Call& c, const Value& x, std::vector<int64_t
   AD_ASSIGN_OR_RETURN(w.stride, PerAxis(c, "strides", axes, 1, 1));
   AD_ASSIGN_OR_RETURN(w.dilation, PerAxis(c, "dilations", axes, 1, 1));
   w.ceil = c.Int("ceil_mode", 0) != 0;
-  AD_RETURN_IF_ERROR(ReadPadding(c, x.shape(), &w));
+  AD_RETURN_IF_ERROR(ReadPadding(c, x.shape(), pooling, &w));
   return w;
 }
 
@@ -147,8 +159,15 @@ absl::StatusOr<int64_t> Places(const Windows& w, const Shape& x, int i) {
 
 absl::StatusOr<Windows> WithoutCeil(Windows w, const Shape& x) {
   for (int i = 0; i < w.axes() && w.ceil; ++i) {
+    if (x[2 + i] < 0) {
+      // No window begins behind the image, so that none is left out.
+      if (w.stride[i] > w.extent(i) - w.after[i]) {
+        return absl::UnimplementedError("ceil_mode needs sizes that are known while the file is read");
+      }
+      w.after[i] += w.stride[i] - 1;
+      continue;
+    }
     AD_ASSIGN_OR_RETURN(const int64_t places, Places(w, x, i));
-    if (places < 0) return absl::UnimplementedError("ceil_mode needs sizes that are known while the file is read");
     const int64_t needed = (places - 1) * w.stride[i] + w.extent(i);
     w.after[i] = std::max(w.after[i], needed - x[2 + i] - w.before[i]);
   }

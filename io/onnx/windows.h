@@ -39,7 +39,8 @@ absl::StatusOr<std::vector<int64_t>> PerAxis(Call& c, absl::string_view name, in
 // Returns x with the padding that Windows::open still lacks, made of `fill`. `axes` are left for windows without it.
 Value PadOpen(const Value& x, const Windows& w, double fill);
 
-// Returns windows of the same places, with padding instead of `ceil`. The sizes must be known where ceil is set.
+// Returns windows of the same places, with padding instead of `ceil`. Where sizes are symbolic, strides must not be
+// longer than what windows cover of the image.
 absl::StatusOr<Windows> WithoutCeil(Windows w, const Shape& x);
 // Returns the number of places along axis i.
 absl::StatusOr<int64_t> Places(const Windows& w, const Shape& x, int i);

@@ -28,8 +28,8 @@ class OneNode {
   OneNode(absl::string_view op, int64_t version, absl::string_view domain = "") {
     proto::OperatorSet* set = model_.add_opset_import();
     set->set_domain(std::string(domain)), set->set_version(version);
-    node_ = model_.mutable_graph()->add_node();
-    node_->set_op_type(std::string(op)), node_->set_domain(std::string(domain));
+    proto::Node* node = model_.mutable_graph()->add_node();
+    node->set_op_type(std::string(op)), node->set_domain(std::string(domain));
   }
 
   OneNode& Attr(absl::string_view name, float value) {
@@ -102,14 +102,13 @@ class OneNode {
  private:
   template <class Set>
   OneNode& Add(absl::string_view name, int kind, const Set& set) {
-    proto::Attribute* attribute = node_->add_attribute();
+    proto::Attribute* attribute = model_.mutable_graph()->mutable_node(0)->add_attribute();
     attribute->set_name(std::string(name)), attribute->set_type(kind);
     set(attribute);
     return *this;
   }
 
   proto::Model model_;
-  proto::Node* node_;
   int outputs_ = 1;
 };
 
