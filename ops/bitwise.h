@@ -2,7 +2,7 @@
 //
 //   Value low = BitwiseAnd(x, 0x0f);
 //   Value doubled = ShiftLeft(low, 1);
-//   Value bits = Bitcast(weights, DType::kUint32);      // weights f32
+//   Value bits = Bitcast(w, DType::kUint32);   // w f32
 //
 // All but Bitcast() take every integer dtype. Both operands have one dtype; a number becomes a constant of the other
 // operand's dtype; shapes broadcast. Errors (kept by the graph): another dtype, two dtypes, shapes that do not

@@ -1,10 +1,10 @@
 // The loop of element-wise kernels that are written for one number: integers, bits, functions of the standard library.
 //
-//   struct Square {
+//   struct IsEven {
 //     template <class T>
-//     static T Run(const double* params, T x) { return x * x; }
+//     static bool Run(const double* params, T x) { return x % 2 == 0; }
 //   };
-//   rows.push_back({"square", DType::kInt32, &PlainSpan<Square, int32_t, int32_t, 1>});
+//   constexpr auto kIsEven = &kernels::PlainSpan<IsEven, int32_t, bool, 1>;   // a SpanFn
 #ifndef ADRET_OPS_KERNELS_ELEMENTWISE_PLAIN_H_
 #define ADRET_OPS_KERNELS_ELEMENTWISE_PLAIN_H_
 
