@@ -31,8 +31,8 @@ Slides SlidesOf(const Node& node, const Shape& x, const Shape& y, const std::arr
 std::vector<int64_t> Both(const Slides& slides, int64_t Slide::*number);
 std::vector<int64_t> Paddings(const Slides& slides);
 
-// Returns what the transpose of a convolution of images [N, C, H, W] with filters w [K, C / groups, R, S] makes of dy
-// [N, K, H', W']. H and W are slides' sizes.
+// Returns the transpose, as a linear map of images [N, C, H, W], of the convolution with filters w [K, C / groups, R,
+// S], of dy [N, K, H', W']. H and W are slides' sizes.
 std::string ConvTranspose(Emitter& e, const std::string& dy, const std::string& w, Slides slides, int64_t groups);
 
 }  // namespace adret::onnx
