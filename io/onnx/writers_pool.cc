@@ -177,7 +177,8 @@ Result ResizeBilinearTo(Emitter& e, const Site& s) {
   return Names{Resize(e, s, {{"mode", std::string("linear")}, {"coordinate_transformation_mode", places}})};
 }
 
-// Returns whether i / (out / in) rounded down, with quotients rounded to f32, is what each pixel is taken of.
+// Returns whether i / (out / in) rounded down, with the quotients rounded to f32 or not, is what each pixel is taken
+// of.
 bool RoundsTheSame(const kernels::ResizeAxis& axis, int64_t in) {
   const float scale = static_cast<float>(axis.size()) / static_cast<float>(in), step = 1 / scale;
   for (size_t i = 0; i < axis.size(); ++i) {
