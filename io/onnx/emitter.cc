@@ -257,7 +257,12 @@ std::string Emitter::Reshape(const std::string& x, const Shape& shape) {
         dims.begin(), dims.end(), [](int64_t d) { return d < 0; }, -1);
     return Node("Reshape", {x, Integers(dims)});
   }
-  const EmittedAttrs attrs = has_zero || symbolic > 0 ? EmittedAttrs{{"allowzero", int64_t{1}}} : EmittedAttrs{};
+  // Before operator set 14, a 0 stands for the dimension of the operand.
+  if (has_zero && version_ < 14 && root().status_.ok()) {
+    root().status_ = absl::UnimplementedError("a reshape to an axis of size 0 needs operator set 14");
+  }
+  EmittedAttrs attrs;
+  if (version_ >= 14 && (has_zero || symbolic > 0)) attrs.push_back({"allowzero", int64_t{1}});
   return Node("Reshape", {x, Dimensions(shape)}, attrs);
 }
 
