@@ -116,6 +116,12 @@ Result ExtremeTo(Emitter& e, const Site& s) {
 }
 
 Result NotEqualTo(Emitter& e, const Site& s) { return Names{e.Node("Not", {e.Node("Equal", s.inputs)})}; }
+Result IsInfTo(Emitter& e, const Site& s) {
+  const IsInfAttrs& a = s.attrs<IsInfAttrs>();
+  return Names{
+      e.Node("IsInf", s.inputs,
+             {{"detect_negative", int64_t{a.detect_negative}}, {"detect_positive", int64_t{a.detect_positive}}})};
+}
 Result SquareTo(Emitter& e, const Site& s) { return Names{e.Node("Mul", {s.x(), s.x()})}; }
 Result SiluTo(Emitter& e, const Site& s) { return Names{e.Node("Mul", {s.x(), e.Node("Sigmoid", {s.x()})})}; }
 Result RsqrtTo(Emitter& e, const Site& s) { return Names{e.Node("Reciprocal", {e.Node("Sqrt", {s.x()})})}; }
@@ -163,6 +169,12 @@ Value SigmoidTimesOneMinus(const Value& x) {
 Values SigmoidSlope(const Node&, const Values& x) { return {x[0] * SigmoidTimesOneMinus(x[1])}; }
 Values SiluSlope(const Node&, const Values& x) { return {x[0] * (Sigmoid(x[1]) + x[1] * SigmoidTimesOneMinus(x[1]))}; }
 Values ErfSlope(const Node&, const Values& x) { return {x[0] * (2 * std::numbers::inv_sqrtpi * Exp(-Square(x[1])))}; }
+Values AtanSlope(const Node&, const Values& x) { return {x[0] / (1.0 + Square(x[1]))}; }
+// The square of a large x is infinite before its root is.
+Values AsinhSlope(const Node&, const Values& x) {
+  const Value size = Abs(x[1]);
+  return {Where(Greater(size, 1e8), x[0] / Maximum(size, 1.0), x[0] / Sqrt(1.0 + Square(Minimum(size, 1e8))))};
+}
 Values GeluSlope(const Node& node, const Values& x) {
   const Value &dy = x[0], &v = x[1];
   if (!node.attrs.As<GeluAttrs>().approximate) {
@@ -214,6 +226,10 @@ const WriterRegistration kElementwise({
     {.op = "silu_x_grad", .expand = SiluSlope},
     {.op = "erf_x_grad", .expand = ErfSlope},
     {.op = "gelu_x_grad", .expand = GeluSlope},
+    {.op = "atan_x_grad", .expand = AtanSlope},
+    {.op = "asinh_x_grad", .expand = AsinhSlope},
+    {.op = "is_nan", .to = As<"IsNaN">},
+    {.op = "is_inf", .to = IsInfTo},
 });
 
 }  // namespace

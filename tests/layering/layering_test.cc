@@ -36,7 +36,7 @@ const std::map<std::string, std::set<std::string>>& Floors() {
       {"ops/kernels/conv", {"core", "ops/kernels"}},
       {"ops", {"core", "ops/kernels", "ops/kernels/conv"}},
       {"autograd", {"core", "ops"}},
-      {"io/onnx", {"core", "io", "ops", "autograd"}},
+      {"io/onnx", {"core", "io", "ops", "ops/kernels", "autograd"}},
       {"nn", {"core", "io", "ops", "autograd"}},
       {"explain", {"core", "ops", "autograd", "nn"}},
       {"plot", {"core", "io"}},

@@ -22,7 +22,7 @@ namespace adret::onnx {
 namespace {
 
 // The least number of cases that pass. It only grows.
-constexpr int kPassing = 0;
+constexpr int kPassing = 1519;
 
 // Results are random numbers: only their types are compared.
 bool IsRandom(const std::string& name) {
