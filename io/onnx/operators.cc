@@ -18,13 +18,24 @@ absl::btree_map<Key, Versions>& Table() {
   return *table;
 }
 
+// Returns whether a row comes from a second copy of adret in the process, as a plugin may hold: they share one table
+// where the program exports its symbols.
+bool IsCopy(const Operator& a, const Operator& b) {
+  return a.op == b.op && a.unsupported == b.unsupported && a.gradient == b.gradient && a.note == b.note &&
+         a.halves == b.halves && (a.from == nullptr) == (b.from == nullptr) && (a.from == nullptr || a.from != b.from);
+}
+
 }  // namespace
 
 OperatorRegistration::OperatorRegistration(std::initializer_list<Operator> rows) {
   for (const Operator& row : rows) {
     AD_CHECK((row.from != nullptr) + !row.op.empty() + !row.unsupported.empty() == 1);
-    const bool added = Table()[Key(row.domain, row.name)].emplace(row.since, new Operator(row)).second;
-    AD_CHECK(added);
+    Versions& versions = Table()[Key(row.domain, row.name)];
+    if (const auto found = versions.find(row.since); found != versions.end()) {
+      AD_CHECK(IsCopy(row, *found->second));
+    } else {
+      versions[row.since] = new Operator(row);
+    }
   }
 }
 

@@ -24,7 +24,7 @@ run("Installing" ${CMAKE_COMMAND} --install ${BUILD_DIR} --prefix ${WORK_DIR}/pr
 # The include paths are those of an installed library: nothing of the source tree, no internals.
 set(include ${WORK_DIR}/prefix/include)
 file(GLOB_RECURSE internal ${include}/*)
-list(FILTER internal INCLUDE REGEX "_internal\\.h$|/core/plan/|/ops/kernels/|/adret/tools/")
+list(FILTER internal INCLUDE REGEX "_internal\\.h$|/core/plan/|/io/onnx/|/ops/kernels/|/adret/tools/")
 if(internal)
   message(FATAL_ERROR "internal headers are installed: ${internal}")
 endif()

@@ -66,8 +66,7 @@ TEST_F(CommandTest, MistakesAreToldInOneSentence) {
   ExpectMistake("help summery", 2, "the nearest names are summary");
   ExpectMistake("summary cnn.adret --bach=3", 2, "adret summary: there is no flag --bach; did you mean --batch?");
   ExpectMistake("summary cnn.adret --unit=conv2:7", 2, "adret summary: there is no flag --unit");
-  ExpectMistake("diff cnn.adret mlp.adret --batch=3", 2,
-                "adret diff: there is no flag --batch; the command takes none");
+  ExpectMistake("help diff --batch=3", 2, "adret help: there is no flag --batch; the command takes none");
   ExpectMistake("summary cnn.adret --batch=many", 2, "--batch cannot be 'many'");
   ExpectMistake("summary cnn.adret --batch", 2, "--batch needs a value");
   ExpectMistake("draw cnn.adret --nodes=perhaps", 2, "--nodes cannot be 'perhaps'");
