@@ -17,8 +17,8 @@ namespace adret::io {
 
 enum WireType : uint32_t { kVarint = 0, kFixed64 = 1, kBytes = 2, kFixed32 = 5 };
 
-// Returns how a field is written.
-WireType WireTypeOf(const google::protobuf::FieldDescriptor& field);
+// Returns how a field is written. Hidden, as all that names protobuf: libraries do not export it.
+[[gnu::visibility("hidden")]] WireType WireTypeOf(const google::protobuf::FieldDescriptor& field);
 
 // Takes a number from the front of `bytes`. Returns false, having changed nothing that counts, where there is none.
 bool ReadVarint(absl::string_view* bytes, uint64_t* value);
