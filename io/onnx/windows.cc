@@ -24,8 +24,8 @@ int64_t SamePadding(int64_t size, int64_t stride, int64_t extent) {
   return std::max<int64_t>(0, (places - 1) * stride + extent - size);
 }
 
-// Fails where a pooling's windows are so much shorter than their strides that programs differ: some begin with the first
-// element, others leave elements out on both sides.
+// Fails where a pooling's windows are so much shorter than their strides that programs differ: some begin with the
+// first element, others leave elements out on both sides.
 absl::Status CheckBegin(Call& c, const Windows& w, int i, int64_t size) {
   const int64_t rest = size % w.stride[i], end = rest == 0 ? size - w.stride[i] : size - rest;  // the last begin
   const int64_t left_out = size - end - w.extent(i);

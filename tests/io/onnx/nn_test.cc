@@ -1,5 +1,5 @@
-// What convolutions, poolings, norms, products, dropout and samplers mean in old operator sets, which the node suite does
-// not have; sizes that only a run knows; training; and what is refused.
+// What convolutions, poolings, norms, products, dropout and samplers mean in old operator sets, which the node suite
+// does not have; sizes that only a run knows; training; and what is refused.
 #include <cmath>
 #include <limits>
 #include <vector>
