@@ -41,7 +41,7 @@ absl::Status Run() {
   AD_ASSIGN_OR_RETURN(const Value features, nn::FeaturesOf(old_logits));
   const Values frozen = model.graph->variables();
   const Value logits = nn::Dense(2).Named("even_or_odd")(features);
-  const Value label = model.graph->Input("label", DType::kInt64, {kAnyBatch});
+  const Value label = model.graph->Input("parity", DType::kInt64, {kAnyBatch});
   const Value loss = nn::SoftmaxCrossEntropy(logits, label);
   const Values all = model.graph->variables();
   const Values head(all.begin() + static_cast<int64_t>(frozen.size()), all.end());
