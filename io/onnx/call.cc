@@ -6,14 +6,12 @@
 #include "absl/strings/str_join.h"
 #include "adret/core/names.h"
 #include "adret/core/status.h"
+#include "adret/io/onnx/attributes.h"
 #include "adret/io/onnx/onnx.pb.h"
 #include "adret/ops/where.h"
 
 namespace adret::onnx {
 namespace {
-
-// ONNX's AttributeProto.AttributeType.
-enum AttributeKind { kFloat = 1, kInt, kString, kTensor, kGraph, kFloats, kInts, kStrings, kSparseTensor = 11 };
 
 absl::string_view KindName(int kind) {
   constexpr absl::string_view kNames[] = {"a value of no type",

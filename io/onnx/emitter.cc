@@ -9,6 +9,7 @@
 #include "adret/core/names.h"
 #include "adret/core/status.h"
 #include "adret/core/subgraph.h"
+#include "adret/io/onnx/attributes.h"
 #include "adret/io/onnx/onnx.pb.h"
 #include "adret/io/onnx/operators.h"
 #include "adret/io/onnx/tensors.h"
@@ -25,19 +26,19 @@ void SetAttr(const EmittedAttr& from, proto::Attribute* to) {
   to->set_name(from.name);
   struct Set {
     proto::Attribute* to;
-    void operator()(int64_t i) const { to->set_type(2), to->set_i(i); }
-    void operator()(double f) const { to->set_type(1), to->set_f(static_cast<float>(f)); }
-    void operator()(const std::string& s) const { to->set_type(3), to->set_s(s); }
+    void operator()(int64_t i) const { to->set_type(kInt), to->set_i(i); }
+    void operator()(double f) const { to->set_type(kFloat), to->set_f(static_cast<float>(f)); }
+    void operator()(const std::string& s) const { to->set_type(kString), to->set_s(s); }
     void operator()(const std::vector<int64_t>& ints) const {
-      to->set_type(7);
+      to->set_type(kInts);
       for (const int64_t i : ints) to->add_ints(i);
     }
     void operator()(const std::vector<double>& floats) const {
-      to->set_type(6);
+      to->set_type(kFloats);
       for (const double f : floats) to->add_floats(static_cast<float>(f));
     }
-    void operator()(const Tensor& t) const { to->set_type(4), WriteTensor(t, to->mutable_t()); }
-    void operator()(proto::Graph* g) const { to->set_type(5), to->mutable_g()->Swap(g); }
+    void operator()(const Tensor& t) const { to->set_type(kTensor), WriteTensor(t, to->mutable_t()); }
+    void operator()(proto::Graph* g) const { to->set_type(kGraph), to->mutable_g()->Swap(g); }
   };
   std::visit(Set{to}, from.value);
 }
