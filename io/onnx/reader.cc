@@ -81,35 +81,26 @@ class Reader {
   // The file's own graph gives its tensors away; those of bodies may be read several times.
   absl::Status Initializers(proto::Graph* graph, Scope* scope) {
     for (proto::Tensor& tensor : *graph->mutable_initializer()) {
-      AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Take(&tensor));
-      AD_RETURN_IF_ERROR(scope->Add({.name = tensor.name(),
-                                     .tensor = std::move(numbers),
-                                     .source = Entry::kInitializer,
-                                     .origin = Origin(&tensor)}));
+      AD_RETURN_IF_ERROR(AddInitializer(tensor.name(), tensors_.Take(&tensor), &tensor, scope));
     }
     return SparseInitializers(*graph, scope);
   }
-
   absl::Status Initializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::Tensor& tensor : graph.initializer()) {
-      AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
-      AD_RETURN_IF_ERROR(scope->Add({.name = tensor.name(),
-                                     .tensor = std::move(numbers),
-                                     .source = Entry::kInitializer,
-                                     .origin = Origin(&tensor)}));
+      AD_RETURN_IF_ERROR(AddInitializer(tensor.name(), tensors_.Read(tensor), &tensor, scope));
     }
     return SparseInitializers(graph, scope);
   }
-
   absl::Status SparseInitializers(const proto::Graph& graph, Scope* scope) {
     for (const proto::SparseTensor& tensor : graph.sparse_initializer()) {
-      AD_ASSIGN_OR_RETURN(Tensor numbers, tensors_.Read(tensor));
-      AD_RETURN_IF_ERROR(scope->Add({.name = tensor.values().name(),
-                                     .tensor = std::move(numbers),
-                                     .source = Entry::kInitializer,
-                                     .origin = Origin(&tensor)}));
+      AD_RETURN_IF_ERROR(AddInitializer(tensor.values().name(), tensors_.Read(tensor), &tensor, scope));
     }
     return absl::OkStatus();
+  }
+  absl::Status AddInitializer(const std::string& name, absl::StatusOr<Tensor> numbers, const void* part, Scope* scope) {
+    AD_RETURN_IF_ERROR(numbers.status());
+    return scope->Add(
+        {.name = name, .tensor = *std::move(numbers), .source = Entry::kInitializer, .origin = Origin(part)});
   }
 
   absl::Status Inputs(Scope* scope) {
@@ -141,6 +132,13 @@ class Reader {
   }
 
   absl::Status Nodes(const NodeList& nodes, const OperatorSets& sets, Scope* scope) {
+    const OperatorSets* const around = std::exchange(sets_in_use_, &sets);
+    const absl::Status status = NodesOf(nodes, sets, scope);
+    sets_in_use_ = around;
+    return status;
+  }
+
+  absl::Status NodesOf(const NodeList& nodes, const OperatorSets& sets, Scope* scope) {
     for (const proto::Node& node : nodes) {
       const auto set = sets.find(DomainOf(node.domain()));
       const int64_t version = set == sets.end() ? 1 : set->second;
@@ -244,7 +242,7 @@ class Reader {
     for (int i = 0; i < body.input_size(); ++i) {
       AD_RETURN_IF_ERROR(scope.Add({.name = body.input(i).name(), .value = inputs[i]}));
     }
-    AD_RETURN_IF_ERROR(Nodes(body.node(), sets_, &scope));
+    AD_RETURN_IF_ERROR(Nodes(body.node(), *sets_in_use_, &scope));
     std::vector<std::string> names;
     for (const proto::ValueInfo& output : body.output()) names.push_back(output.name());
     return Results(names, scope);
@@ -300,6 +298,7 @@ class Reader {
   Dimensions dimensions_;
   const Context context_;
   OperatorSets sets_;
+  const OperatorSets* sets_in_use_ = nullptr;  // of the graph or function whose nodes are read: bodies have the same
   Functions functions_;
   int function_depth_ = 0;
 };
